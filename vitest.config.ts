@@ -1,0 +1,25 @@
+import { defineConfig } from 'vitest/config'
+
+const conditions = ['muster:source', 'node', 'import', 'module', 'default']
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+  environments: { __vitest__: { resolve: { conditions } } },
+  test: {
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['{packages,apps}/*/src/**/*.test.ts', 'apps/muster/test/{architecture,spec}/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'services',
+          include: ['{packages,apps}/*/test/**/*.test.ts'],
+          exclude: ['apps/muster/test/{architecture,spec}/**'],
+          globalSetup: ['packages/testkit/src/services.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+})
