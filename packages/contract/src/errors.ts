@@ -1,0 +1,72 @@
+/**
+ * The catalogue of errors a caller can meet: name to number. The HTTP status is the number's first three digits.
+ * Names and numbers are those of Azure IoT Hub, so that its SDKs map them to their own error types.
+ */
+export const errorCodes = {
+  GenericBadRequest: 400000,
+  InvalidProtocolVersion: 400001,
+  InvalidOperation: 400003,
+  ArgumentInvalid: 400004,
+  ArgumentNull: 400005,
+  IotHubFormatError: 400006,
+  DeviceDefinedMultipleTimes: 400011,
+  BulkRegistryOperationFailure: 400013,
+  ConnectionForcefullyClosedOnNewConnection: 400027,
+  IotHubUnauthorizedAccess: 401002,
+  IotHubUnauthorized: 401003,
+  DeviceDisabled: 403012,
+  DeviceMaximumInflightMethodExceeded: 403800,
+  NotFound: 404000,
+  DeviceNotFound: 404001,
+  JobNotFound: 404002,
+  DeviceNotOnline: 404103,
+  DeviceConnectionClosedRemotely: 404104,
+  MethodNotAllowed: 405000,
+  OperationNotAllowedInCurrentState: 405102,
+  DeviceAlreadyExists: 409001,
+  JobAlreadyExists: 409104,
+  PreconditionFailed: 412001,
+  JobRunPreconditionFailed: 412003,
+  MessageTooLarge: 413001,
+  TooManyDevices: 413002,
+  ThrottlingException: 429001,
+  ServerError: 500001,
+  GenericBadGateway: 502000,
+  ServiceUnavailable: 503001,
+  GatewayTimeout: 504101,
+} as const
+
+export type ErrorName = keyof typeof errorCodes
+
+/** A caller's fault or a known condition of the hub. Rendered only at the edges; anything else that is thrown is a bug or lost infrastructure. */
+export class HubError extends Error {
+  readonly code: ErrorName
+  /** Extra members of the second error form, such as how long a connection was waited for. */
+  readonly info: Readonly<Record<string, string>> | undefined
+
+  constructor(code: ErrorName, options: { message: string; info?: Readonly<Record<string, string>>; cause?: unknown }) {
+    super(options.message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'HubError'
+    this.code = code
+    this.info = options.info
+  }
+
+  get httpStatus(): number {
+    return httpStatusOf(this.code)
+  }
+}
+
+export function httpStatusOf(code: ErrorName): number {
+  return Math.floor(errorCodes[code] / 1000)
+}
+
+/** What ended a device job without success: a name of the catalogue and a text for the operator. */
+export interface DeviceError {
+  readonly code: ErrorName
+  readonly description: string
+}
+
+/** Turns a forgotten case into a build error. */
+export function unreachable(value: never): never {
+  throw new TypeError(`unexpected value ${JSON.stringify(value)}`)
+}

@@ -1,0 +1,70 @@
+import type { JobId, JobKey } from './ids.ts'
+import type { JsonObject } from './json.ts'
+
+export const jobTypes = ['scheduleUpdateTwin', 'scheduleDeviceMethod'] as const
+export type JobType = (typeof jobTypes)[number]
+
+export const jobStatuses = ['queued', 'scheduled', 'running', 'completed', 'failed', 'cancelled'] as const
+export type JobStatus = (typeof jobStatuses)[number]
+
+/** Which status may follow which. A status with no successor is terminal, and terminal is final. */
+export const jobTransitions: Record<JobStatus, readonly JobStatus[]> = {
+  queued: ['scheduled', 'running', 'failed', 'cancelled'],
+  scheduled: ['queued', 'running', 'failed', 'cancelled'],
+  running: ['completed', 'failed', 'cancelled'],
+  completed: [],
+  failed: [],
+  cancelled: [],
+}
+
+export function isTerminal(status: JobStatus): boolean {
+  return jobTransitions[status].length === 0
+}
+
+/** Status of one device job, as per-device rows show it. */
+export const deviceJobStatuses = ['pending', 'running', 'completed', 'failed', 'canceled'] as const
+export type DeviceJobStatus = (typeof deviceJobStatuses)[number]
+
+/** Which devices a job is for: a condition over twins, or an explicit list. */
+export type Target =
+  | { readonly kind: 'condition'; readonly queryCondition: string }
+  | { readonly kind: 'devices'; readonly deviceIds: readonly string[] }
+
+/** A job as a caller asked for it, checked and normalised. */
+export interface JobRequest {
+  readonly jobId: JobId
+  readonly type: JobType
+  readonly target: Target
+  /** The operation's own body: what `updateTwin` or `cloudToDeviceMethod` held, normalised. */
+  readonly body: JsonObject
+  /** When to start; a time that has passed means now. Null: now. */
+  readonly startTime: Date | null
+  readonly maxExecutionTimeInSeconds: number
+}
+
+/** deviceCount = succeeded + failed + running + pending + canceled, in every read. */
+export interface DeviceJobStatistics {
+  readonly deviceCount: number
+  readonly succeededCount: number
+  readonly failedCount: number
+  readonly runningCount: number
+  readonly pendingCount: number
+  readonly canceledCount: number
+}
+
+/** A job as the store knows it. */
+export interface Job {
+  readonly key: JobKey
+  readonly jobId: JobId
+  readonly type: JobType
+  readonly status: JobStatus
+  readonly queryCondition: string
+  readonly body: JsonObject
+  readonly createdTime: Date
+  readonly startTime: Date
+  readonly endTime: Date | null
+  readonly maxExecutionTimeInSeconds: number
+  readonly failureReason: string | null
+  /** Null until the target set is frozen. */
+  readonly statistics: DeviceJobStatistics | null
+}

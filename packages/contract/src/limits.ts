@@ -1,0 +1,40 @@
+/** Constants that the protocol fixes. Bytes are of 1024-based kilobytes; names end in the unit where it is not a count. */
+export const limits = {
+  deviceIdLength: 128,
+  jobIdLength: 64,
+  /** A service request's body. Larger: 413 MessageTooLarge. */
+  requestBodyBytes: 1024 * 1024,
+
+  /** Query text, and a job's condition with the text it is glued onto. */
+  queryLength: 8192,
+  /** An explicit `deviceIds` list of a job. */
+  targetDeviceIds: 100_000,
+  pageSizeDefault: 100,
+  pageSizeMax: 1000,
+  bulkDevices: 100,
+
+  jobWindowSecondsDefault: 3600,
+  jobWindowSecondsMax: 30 * 24 * 3600,
+  jobStartAheadSeconds: 30 * 24 * 3600,
+
+  methodNameLength: 128,
+  methodPayloadBytes: 128 * 1024,
+  responseTimeoutSecondsDefault: 30,
+  responseTimeoutSecondsMin: 5,
+  timeoutSecondsMax: 300,
+  /** Direct methods in flight on one device at a time. */
+  methodsInFlight: 10,
+
+  tagsBytes: 8 * 1024,
+  propertiesBytes: 32 * 1024,
+  propertyValueBytes: 4 * 1024,
+  propertyKeyBytes: 1024,
+  propertyDepth: 10,
+  integerMin: -4_503_599_627_370_496,
+  integerMax: 4_503_599_627_370_495,
+
+  /** Largest packet a device may send; larger closes the connection. */
+  mqttPacketBytes: 272 * 1024,
+  topicFilters: 5,
+  keepAliveSecondsMax: 1767,
+} as const

@@ -1,0 +1,61 @@
+import { z } from 'zod'
+import { HubError } from './errors.ts'
+import type { Json } from './json.ts'
+import { limits } from './limits.ts'
+import { jsonSchema } from './schemas.ts'
+
+const methodNamePattern = /^[!#%&'*+\-.0-9A-Z^_`a-z|~]+$/
+
+/**
+ * A direct method call: body of POST .../methods, and a method job's `cloudToDeviceMethod`. `timeoutInSeconds` is the
+ * 2016 name of `responseTimeoutInSeconds`; the newer one wins when both are given.
+ */
+export const methodRequestSchema = z
+  .object({
+    methodName: z.string().min(1).max(limits.methodNameLength).regex(methodNamePattern, {
+      error: 'expected printable US-ASCII without space and $ ( ) < > @ , ; : \\ " / [ ] ? = { }',
+    }),
+    payload: jsonSchema.optional(),
+    responseTimeoutInSeconds: z.int().nullish(),
+    timeoutInSeconds: z.int().nullish(),
+    connectTimeoutInSeconds: z.int().min(0).max(limits.timeoutSecondsMax).nullish(),
+  })
+  .transform((body) => ({
+    methodName: body.methodName,
+    payload: withinLimit(body.payload ?? null),
+    responseTimeoutInSeconds:
+      body.responseTimeoutInSeconds ?? body.timeoutInSeconds ?? limits.responseTimeoutSecondsDefault,
+    connectTimeoutInSeconds: body.connectTimeoutInSeconds ?? 0,
+  }))
+  .refine((body) => isWithinTimeout(body.responseTimeoutInSeconds), {
+    path: ['responseTimeoutInSeconds'],
+    error: (issue) => {
+      const got = isTimed(issue.input) ? `, got ${issue.input.responseTimeoutInSeconds}` : ''
+      return `responseTimeoutInSeconds must be within [${limits.responseTimeoutSecondsMin}; ${limits.timeoutSecondsMax}]${got}`
+    },
+  })
+
+export type MethodRequest = z.output<typeof methodRequestSchema>
+
+/** A device's answer: any integer status, and its payload. */
+export interface MethodResponse {
+  readonly status: number
+  readonly payload: z.output<typeof jsonSchema>
+}
+
+function isWithinTimeout(seconds: number): boolean {
+  return seconds >= limits.responseTimeoutSecondsMin && seconds <= limits.timeoutSecondsMax
+}
+
+function isTimed(input: unknown): input is { responseTimeoutInSeconds: number } {
+  return typeof input === 'object' && input !== null && 'responseTimeoutInSeconds' in input
+}
+
+/** Thrown, not an issue of the schema: too large has a status of its own. */
+function withinLimit(payload: Json): Json {
+  const bytes = Buffer.byteLength(JSON.stringify(payload))
+  if (bytes <= limits.methodPayloadBytes) return payload
+  throw new HubError('MessageTooLarge', {
+    message: `payload takes ${bytes} bytes of JSON; at most ${limits.methodPayloadBytes} are allowed`,
+  })
+}

@@ -1,0 +1,94 @@
+import { HubError } from './errors.ts'
+import { clip } from './ids.ts'
+import { type JobStatus, type JobType, jobStatuses, jobTypes } from './job.ts'
+
+/**
+ * How jobs are spelled on the wire. Two vocabularies exist: the one of the 2016 previews and the one of every later
+ * version. All spellings are understood in every version; the version decides only what is emitted.
+ */
+export interface Vocabulary {
+  readonly type: Record<JobType, string>
+  readonly status: Record<JobStatus, string>
+  /** The 2016 documents show no reply of PUT and leave `updateTwin.etag` out; later ones fix both. */
+  readonly putReply: 'job' | 'short'
+  readonly isEtagRequired: boolean
+}
+
+const later: Vocabulary = {
+  type: { scheduleUpdateTwin: 'scheduleUpdateTwin', scheduleDeviceMethod: 'scheduleDeviceMethod' },
+  status: {
+    queued: 'queued',
+    scheduled: 'scheduled',
+    running: 'running',
+    completed: 'completed',
+    failed: 'failed',
+    cancelled: 'cancelled',
+  },
+  putReply: 'short',
+  isEtagRequired: true,
+}
+
+const of2016: Vocabulary = {
+  type: { scheduleUpdateTwin: 'scheduledUpdateTwin', scheduleDeviceMethod: 'scheduledDeviceMethod' },
+  status: { ...later.status, queued: 'pending', cancelled: 'canceled' },
+  putReply: 'job',
+  isEtagRequired: false,
+}
+
+const versions2016 = ['2016-09-30-preview', '2016-11-14']
+const versionPattern = /^\d{4}-\d{2}-\d{2}(-preview)?$/
+
+/**
+ * The vocabulary of an `api-version`. Versions are dates; any from 2016-09-30-preview on is accepted.
+ * @throws HubError InvalidProtocolVersion when it is missing, no date, or older.
+ */
+export function vocabularyOf(apiVersion: string | undefined): Vocabulary {
+  if (apiVersion === undefined) {
+    throw new HubError('InvalidProtocolVersion', {
+      message: 'api-version is missing; expected a date such as 2021-04-12 as a query parameter',
+    })
+  }
+  const isDate = versionPattern.test(apiVersion) && !Number.isNaN(Date.parse(apiVersion.slice(0, 10)))
+  if (!isDate || apiVersion < '2016-09-30') {
+    throw new HubError('InvalidProtocolVersion', {
+      message: `api-version "${clip(apiVersion)}" is not known; expected a date from 2016-09-30-preview on, such as 2021-04-12`,
+    })
+  }
+  return versions2016.includes(apiVersion) ? of2016 : later
+}
+
+const typeSpellings: Record<JobType, readonly string[]> = {
+  scheduleUpdateTwin: ['scheduleUpdateTwin', 'scheduledUpdateTwin', 'scheduleTwinUpdate'],
+  scheduleDeviceMethod: [
+    'scheduleDeviceMethod',
+    'scheduledDeviceMethod',
+    'scheduleDirectRequest',
+    'scheduleDirectMethod',
+  ],
+}
+
+const statusSpellings: Record<JobStatus, readonly string[]> = {
+  queued: ['queued', 'enqueued', 'pending'],
+  scheduled: ['scheduled'],
+  running: ['running'],
+  completed: ['completed', 'finished'],
+  failed: ['failed'],
+  cancelled: ['cancelled', 'canceled'],
+}
+
+/** Any spelling of a job type, in any letter case. Null when it is none. */
+export function parseJobType(text: string): JobType | null {
+  return jobTypes.find((type) => matches(typeSpellings[type], text)) ?? null
+}
+
+/** Any spelling of a job status, in any letter case. Null when it is none. */
+export function parseJobStatus(text: string): JobStatus | null {
+  return jobStatuses.find((status) => matches(statusSpellings[status], text)) ?? null
+}
+
+/** For messages: the spelling that today's clients use first. */
+export const knownJobTypes: readonly string[] = jobTypes.flatMap((type) => typeSpellings[type])
+
+function matches(spellings: readonly string[], text: string): boolean {
+  return spellings.some((spelling) => spelling.toLowerCase() === text.toLowerCase())
+}
