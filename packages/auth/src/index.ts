@@ -1,0 +1,3 @@
+export { type ConnectionString, formatConnectionString, parseConnectionString } from './connection-string.ts'
+export { defaultPolicies, generateKey, type Permission, type Policy, permissions } from './policies.ts'
+export { parseSasToken, type SasToken, type SasVerdict, signSasToken, verifySasToken } from './sas-token.ts'
