@@ -1,0 +1,58 @@
+import type { GatewayId } from '@muster/contract'
+import { type Caller, createCaller } from './caller.ts'
+import type { ConnectionClose, DesiredPush, GatewayDoor, GatewayMessage } from './calls.ts'
+import { createChannels } from './channels.ts'
+import { checkRedis, openConnections } from './connection.ts'
+import { serveGateway } from './gateway-door.ts'
+import { createWakeUps, type WakeUps } from './wake-ups.ts'
+
+/** The only door to Redis. Nothing that goes through it is the truth: all of it may be lost at any moment. */
+export interface Bus extends Omit<WakeUps, 'close'>, Caller, AsyncDisposable {
+  /** Throws when Redis does not answer, or throws keys away under memory pressure. */
+  ping(): Promise<void>
+  /** Serves the calls of the rest of the hub until disposed. */
+  serveGateway(gatewayId: GatewayId, door: GatewayDoor): Promise<AsyncDisposable>
+  /** Tells a gateway of a desired patch. False: no such gateway listens; its devices read the twin when they connect. */
+  pushDesired(gatewayId: GatewayId, push: DesiredPush): Promise<boolean>
+  /** Tells a gateway to end a connection. False: no such gateway listens. */
+  closeConnection(gatewayId: GatewayId, close: ConnectionClose): Promise<boolean>
+}
+
+/**
+ * Connects to Redis. `prefix` keeps several hubs apart on one server; its braces keep a hub's keys on one node of a cluster.
+ * `onError` hears of every loss that the bus repairs or lives with.
+ */
+export async function connectBus(options: {
+  url: string
+  prefix?: string
+  onError: (error: Error) => void
+}): Promise<Bus> {
+  const { url, prefix = '{muster}', onError } = options
+  const connections = await openConnections(url, onError)
+  const wakeUps = createWakeUps(connections, { prefix, onError })
+  const channels = createChannels(connections, { prefix, onError })
+  const caller = await createCaller(channels)
+
+  const tell = async (gatewayId: GatewayId, message: GatewayMessage): Promise<boolean> => {
+    try {
+      return (await channels.publish(`gateway:${gatewayId}`, JSON.stringify(message))) > 0
+    } catch (error) {
+      onError(error instanceof Error ? error : new Error(String(error)))
+      return false
+    }
+  }
+
+  return {
+    ...wakeUps,
+    ...caller,
+    ping: () => checkRedis(connections.commands),
+    serveGateway: (gatewayId, door) => serveGateway(channels, gatewayId, door, onError),
+    pushDesired: (gatewayId, push) => tell(gatewayId, { kind: 'desired', push }),
+    closeConnection: (gatewayId, close) => tell(gatewayId, { kind: 'close', close }),
+    async [Symbol.asyncDispose]() {
+      await wakeUps.close()
+      channels.close()
+      connections.close()
+    },
+  }
+}

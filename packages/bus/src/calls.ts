@@ -1,0 +1,59 @@
+import type { GatewayId, Json, JsonObject } from '@muster/contract'
+
+/** One direct method to be called on many devices of one gateway. */
+export interface DeviceCall {
+  readonly gatewayId: GatewayId
+  readonly deviceIds: readonly string[]
+  readonly methodName: string
+  readonly payload: Json
+  readonly responseTimeoutSeconds: number
+}
+
+/** What came of a call on one device. */
+export type CallResult = { readonly deviceId: string } & (
+  | { readonly kind: 'answered'; readonly status: number; readonly payload: Json }
+  /** Delivered, and not answered within the response timeout. */
+  | { readonly kind: 'noAnswer' }
+  /** The answer is no JSON, or too large. */
+  | { readonly kind: 'badAnswer'; readonly reason: string }
+  /** Not connected there, or not subscribed to methods: not delivered. */
+  | { readonly kind: 'notOnline' }
+  /** The connection ended before the answer. */
+  | { readonly kind: 'connectionLost' }
+  /** Too many methods in flight on this device: not delivered. */
+  | { readonly kind: 'busy' }
+  /** Found by the caller: the gateway gives no sign of life. */
+  | { readonly kind: 'gatewayLost' }
+)
+
+/** A desired patch for connected devices, with the version that each twin has reached by it. */
+export interface DesiredPush {
+  readonly patch: JsonObject
+  readonly devices: readonly { readonly deviceId: string; readonly version: number }[]
+}
+
+/** A connection that must end. `connectionNo` null: whichever the device has. */
+export interface ConnectionClose {
+  readonly deviceId: string
+  readonly connectionNo: number | null
+  readonly reason: 'takeover' | 'disabled' | 'deleted'
+}
+
+/** What a gateway does for the rest of the hub. */
+export interface GatewayDoor {
+  /** Delivers the method to each device and reports exactly one result for each, in any order. */
+  call(call: DeviceCall, report: (result: CallResult) => void): void
+  pushDesired(push: DesiredPush): void
+  closeConnection(close: ConnectionClose): void
+}
+
+/** Messages on a gateway's channel. */
+export type GatewayMessage =
+  | { readonly kind: 'call'; readonly callId: string; readonly caller: string; readonly call: DeviceCall }
+  | { readonly kind: 'desired'; readonly push: DesiredPush }
+  | { readonly kind: 'close'; readonly close: ConnectionClose }
+
+/** Messages on a caller's channel. `accepted` comes at once, so that a dead gateway is noticed early. */
+export type CallerMessage =
+  | { readonly kind: 'accepted'; readonly callId: string }
+  | { readonly kind: 'results'; readonly callId: string; readonly results: readonly CallResult[] }

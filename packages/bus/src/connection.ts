@@ -1,0 +1,60 @@
+import { Redis } from 'ioredis'
+
+/** How long a start waits for Redis before it gives up. */
+const connectTimeoutMs = 10_000
+
+export interface Connections {
+  /** For commands that must answer or fail now: nothing is queued while Redis is away. */
+  readonly commands: Redis
+  /** For subscriptions, and for blocking reads of the consumers through duplicates: waits for Redis for as long as it takes. */
+  readonly patient: Redis
+  close(): void
+}
+
+/** Opens the process' connections to Redis and waits until it answers. Later losses are repaired in the background. */
+export async function openConnections(url: string, onError: (error: Error) => void): Promise<Connections> {
+  const retryStrategy = (times: number) => Math.min(times * 100, 2000)
+  const commands = new Redis(url, {
+    maxRetriesPerRequest: 1,
+    enableOfflineQueue: false,
+    retryStrategy,
+    lazyConnect: true,
+  })
+  const patient = new Redis(url, { maxRetriesPerRequest: null, retryStrategy, lazyConnect: true })
+  for (const connection of [commands, patient]) connection.on('error', onError)
+  const close = () => {
+    commands.disconnect()
+    patient.disconnect()
+  }
+  try {
+    await withTimeout(Promise.all([commands.connect(), patient.connect()]))
+  } catch (error) {
+    close()
+    throw error
+  }
+  return { commands, patient, close }
+}
+
+/**
+ * Redis answers, and does not throw keys away.
+ * @throws Error that says what is wrong: a queue under an eviction policy loses wake-ups under memory pressure.
+ */
+export async function checkRedis(commands: Redis): Promise<void> {
+  const memory = await commands.info('memory')
+  const policy = /maxmemory_policy:(\S+)/.exec(memory)?.[1]
+  if (policy !== undefined && policy !== 'noeviction') {
+    throw new Error(`Redis has maxmemory-policy ${policy}; expected noeviction`)
+  }
+}
+
+async function withTimeout(work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`Redis did not answer within ${connectTimeoutMs} ms`)), connectTimeoutMs)
+  })
+  try {
+    await Promise.race([work, expired])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,3 @@
+export { type Bus, connectBus } from './bus.ts'
+export type { CallResult, ConnectionClose, DesiredPush, DeviceCall, GatewayDoor } from './calls.ts'
+export type { Consumer, WorkWakeUp } from './wake-ups.ts'

@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto'
+import { type JobKey, jobKey } from '@muster/contract'
+import { DelayedError, type Job, Queue, Worker } from 'bullmq'
+import type { Connections } from './connection.ts'
+
+/** A hint that a job has work. It carries no truth: losing it costs latency, receiving it twice costs one empty claim. */
+export interface WorkWakeUp {
+  readonly kind: 'chunks' | 'due'
+  readonly key: JobKey
+}
+
+export interface WakeUps {
+  /** The dispatcher looks at the job at this time. False: Redis could not be reached; a sweep finds the job. */
+  wakeAt(key: JobKey, at: Date): Promise<boolean>
+  /** Workers look for ready chunks of the job. */
+  wakeChunks(key: JobKey): Promise<boolean>
+  /**
+   * Workers look for due device jobs of the job. Each call is a wake-up of its own, because a device that becomes due while
+   * one is being handled needs another; a reminder is there at most once, so that sweeps cannot pile them up.
+   */
+  wakeDue(key: JobKey, options?: { isReminder: boolean }): Promise<boolean>
+  consumeJobs(handle: (key: JobKey) => Promise<void>): Consumer
+  /** The handler says whether the same wake-up is to be had again: it then goes to the end of the queue, behind other jobs. */
+  consumeWork(handle: (wakeUp: WorkWakeUp) => Promise<'more' | 'done'>, options: { concurrency: number }): Consumer
+  close(): Promise<void>
+}
+
+export interface Consumer {
+  /** Takes no new wake-up, waits for the handlers under way until the signal aborts. */
+  stop(deadline: AbortSignal): Promise<void>
+  /** Throws when the consumer does not listen any more: a consumer can look healthy and take nothing. */
+  check(): void
+}
+
+/** How many wake-ups for chunks of one job circulate: it bounds what one job takes of the workers in one round. */
+const slotsPerJob = 8
+
+const jobOptions = { removeOnComplete: true, removeOnFail: true } as const
+
+export function createWakeUps(
+  { commands, patient }: Connections,
+  { prefix, onError }: { prefix: string; onError: (error: Error) => void },
+): WakeUps {
+  const queueOptions = { connection: commands, prefix, streams: { events: { maxLen: 100 } }, skipVersionCheck: true }
+  const jobs = new Queue('jobs', queueOptions)
+  const work = new Queue('work', queueOptions)
+  for (const queue of [jobs, work]) queue.on('error', onError)
+
+  const attempt = async (add: () => Promise<unknown>): Promise<boolean> => {
+    try {
+      await add()
+      return true
+    } catch (error) {
+      onError(error instanceof Error ? error : new Error(String(error)))
+      return false
+    }
+  }
+
+  // A job's wake-up ids are fixed per slot: adding one that waits already is ignored, so sweeps cannot pile them up. An id
+  // may not be all digits and may not contain a colon.
+  const chunkWakeUps = (key: JobKey) =>
+    Array.from({ length: slotsPerJob }, (_, slot) => ({
+      name: 'chunks',
+      data: { key },
+      opts: { ...jobOptions, jobId: `chunks-${key}-${slot}` },
+    }))
+
+  return {
+    wakeAt: (key, at) =>
+      attempt(() =>
+        jobs.add(
+          'job',
+          { key },
+          { ...jobOptions, delay: Math.max(0, at.getTime() - Date.now()), jobId: `job-${key}-${at.getTime()}` },
+        ),
+      ),
+    wakeChunks: (key) => attempt(() => work.addBulk(chunkWakeUps(key))),
+    wakeDue: (key, { isReminder } = { isReminder: false }) =>
+      attempt(() =>
+        work.add('due', { key }, { ...jobOptions, jobId: `due-${key}-${isReminder ? 'reminder' : randomUUID()}` }),
+      ),
+    consumeJobs: (handle) =>
+      consume('jobs', { patient, prefix, onError, concurrency: 2 }, async (job) => {
+        await handle(jobKey(job.data.key))
+      }),
+    consumeWork: (handle, { concurrency }) =>
+      consume('work', { patient, prefix, onError, concurrency }, async (job, token) => {
+        const next = await handle({ kind: job.name === 'due' ? 'due' : 'chunks', key: jobKey(job.data.key) })
+        if (next === 'done') return
+        // To the end of the queue: a job that is put back into `wait` would be taken again before every other one.
+        await job.moveToDelayed(Date.now(), token)
+        throw new DelayedError()
+      }),
+    close: async () => {
+      await Promise.allSettled([jobs.close(), work.close()])
+    },
+  }
+}
+
+function consume(
+  queue: string,
+  options: { patient: Connections['patient']; prefix: string; onError: (error: Error) => void; concurrency: number },
+  handle: (job: Job, token: string | undefined) => Promise<void>,
+): Consumer {
+  const worker = new Worker<{ key: string }>(queue, handle, {
+    connection: options.patient,
+    prefix: options.prefix,
+    concurrency: options.concurrency,
+    skipVersionCheck: true,
+    // A wake-up that stalls twice is no poison: the fence in Postgres makes a second run harmless.
+    maxStalledCount: 1_000,
+    drainDelay: 1,
+  })
+  worker.on('error', options.onError)
+  worker.on('failed', (_, error) => options.onError(error))
+  return {
+    async stop(deadline) {
+      const forced = new Promise<void>((resolve) => {
+        deadline.addEventListener('abort', () => resolve(worker.close(true)), { once: true })
+      })
+      await Promise.race([worker.close(), forced])
+    },
+    check() {
+      if (!worker.isRunning()) throw new Error(`the consumer of ${queue} has stopped`)
+    },
+  }
+}

@@ -1,0 +1,107 @@
+import { jobKey } from '@muster/contract'
+import { eventually, uniquePrefix } from '@muster/testkit'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { type Bus, connectBus } from '../src/index.ts'
+
+let bus: Bus
+
+beforeAll(async () => {
+  bus = await openBus()
+})
+afterAll(() => bus[Symbol.asyncDispose]())
+
+describe('a wake-up', () => {
+  it('reaches the dispatcher at its time', async () => {
+    const taken: string[] = []
+    await using own = await openBus()
+    const consumer = own.consumeJobs(async (key) => {
+      taken.push(key)
+    })
+
+    await own.wakeAt(jobKey(7), new Date(Date.now() + 50))
+
+    await eventually(() => expect(taken).toEqual(['7']))
+    await consumer.stop(AbortSignal.timeout(1_000))
+  })
+
+  it('for chunks circulates until there are none, and lets another job in between', async () => {
+    await using own = await openBus()
+    const left = new Map([
+      ['1', 200],
+      ['2', 5],
+    ])
+    const order: string[] = []
+    await own.wakeChunks(jobKey(1))
+    await own.wakeChunks(jobKey(2))
+
+    const consumer = own.consumeWork(
+      async ({ key }) => {
+        const rest = (left.get(key) ?? 0) - 1
+        if (rest < 0) return 'done'
+        left.set(key, rest)
+        order.push(key)
+        return 'more'
+      },
+      { concurrency: 2 },
+    )
+
+    await eventually(() => expect(order).toHaveLength(205))
+    expect(order.lastIndexOf('2')).toBeLessThan(100)
+    await consumer.stop(AbortSignal.timeout(1_000))
+  })
+
+  it('for chunks that waits already is there only once, however often it is given', async () => {
+    await using own = await openBus()
+    for (let times = 0; times < 5; times += 1) await own.wakeChunks(jobKey(3))
+    let handled = 0
+
+    const consumer = own.consumeWork(
+      async () => {
+        handled += 1
+        return 'done'
+      },
+      { concurrency: 1 },
+    )
+    await own.wakeDue(jobKey(4))
+
+    await eventually(() => expect(handled).toBe(9))
+    await consumer.stop(AbortSignal.timeout(1_000))
+  })
+
+  it('is taken again after the handler threw, when a sweep gives it again', async () => {
+    await using own = await openBus({ onError: () => {} })
+    let handled = 0
+    const consumer = own.consumeWork(
+      async () => {
+        handled += 1
+        if (handled === 1) throw new Error('Postgres is away')
+        return 'done'
+      },
+      { concurrency: 1 },
+    )
+    await own.wakeDue(jobKey(5), { isReminder: true })
+    await eventually(() => expect(handled).toBe(1))
+
+    await eventually(async () => {
+      await own.wakeDue(jobKey(5), { isReminder: true })
+      expect(handled).toBeGreaterThan(1)
+    })
+    await consumer.stop(AbortSignal.timeout(1_000))
+  })
+})
+
+it('Redis answers and keeps its keys', async () => {
+  await expect(bus.ping()).resolves.toBeUndefined()
+})
+
+it('a server that is not there is an error within seconds', async () => {
+  await expect(connectBus({ url: 'redis://127.0.0.1:1', onError: () => {} })).rejects.toThrow()
+})
+
+function openBus({ onError = fail }: { onError?: (error: Error) => void } = {}): Promise<Bus> {
+  return connectBus({ url: inject('redisUrl'), prefix: uniquePrefix(), onError })
+}
+
+function fail(error: Error): never {
+  throw error
+}
