@@ -1,0 +1,10 @@
+/** A store could not be found or started. The message is one line for the user: what, which, and what to do. */
+export class LocalServicesError extends Error {
+  override readonly name = 'LocalServicesError'
+}
+
+/** The line in a caught value that tells most: a program that failed says why between lines that say what it did. */
+export function reasonOf(cause: unknown): string {
+  const lines = (cause instanceof Error ? cause.message : String(cause)).trim().split('\n')
+  return (lines.findLast((line) => /^E: |error|fatal/i.test(line)) ?? lines.at(-1) ?? '').trim()
+}

@@ -1,0 +1,85 @@
+import { startPostgresContainer, startRedisContainer } from './containers.ts'
+import { claimDataDir } from './data-dir.ts'
+import { LocalServicesError, reasonOf } from './error.ts'
+import { startPostgres } from './postgres.ts'
+import { startRedis } from './redis.ts'
+import { givenStore, type Store } from './store.ts'
+import { findStoreUser } from './store-user.ts'
+
+export interface LocalServices extends AsyncDisposable {
+  readonly databaseUrl: string
+  readonly redisUrl: string
+  /** What was found or started, a line each, for the user. Holds no password. */
+  readonly description: readonly string[]
+}
+
+export interface LocalServicesOptions {
+  /** Used as it is: neither started nor checked. */
+  readonly databaseUrl?: string | undefined
+  /** Used as it is: neither started nor checked. */
+  readonly redisUrl?: string | undefined
+  /** Where stores that we start keep their files; made when missing. */
+  readonly dataDir: string
+  /** true: what is written survives a crash and is found at the next start; false: as fast as possible, for tests. */
+  readonly durable: boolean
+  /** Default local. With testcontainers the data ends with the container, whatever `durable` says. */
+  readonly provider?: 'local' | 'testcontainers'
+}
+
+/**
+ * The given Postgres and Redis, else private ones on free loopback ports. Those end on dispose (within 5 s), at the exit of
+ * this process and, on Linux, when it is killed; whatever a killed predecessor left on the same data folder is ended first.
+ * Never uses a server that merely listens on a well-known port. Throws LocalServicesError.
+ */
+export async function startLocalServices(options: LocalServicesOptions): Promise<LocalServices> {
+  const started: AsyncDisposable[] = []
+  const dispose = async () => {
+    for (const resource of started.splice(0).reverse()) await resource[Symbol.asyncDispose]()
+  }
+
+  try {
+    const { postgres, redis } = await startStores(options, (resource) => {
+      started.push(resource)
+      return resource
+    })
+    return {
+      databaseUrl: postgres.url,
+      redisUrl: redis.url,
+      description: [postgres.description, redis.description],
+      [Symbol.asyncDispose]: dispose,
+    }
+  } catch (cause) {
+    await dispose()
+    throw explained(cause, options.dataDir)
+  }
+}
+
+/** Calls `own` with each resource as soon as there is one: what was started must end when a later step fails. */
+async function startStores(
+  { databaseUrl, redisUrl, dataDir, durable, provider }: LocalServicesOptions,
+  own: <T extends AsyncDisposable>(resource: T) => T,
+): Promise<{ postgres: Store; redis: Store }> {
+  const givenPostgres = databaseUrl ? givenStore('Postgres', databaseUrl) : undefined
+  const givenRedis = redisUrl ? givenStore('Redis', redisUrl) : undefined
+  if (givenPostgres && givenRedis) return { postgres: givenPostgres, redis: givenRedis }
+
+  if (provider === 'testcontainers') {
+    const postgres = givenPostgres ?? own(await startPostgresContainer())
+    const redis = givenRedis ?? own(await startRedisContainer())
+    return { postgres, redis }
+  }
+
+  const user = await findStoreUser()
+  const place = { claim: own(await claimDataDir(dataDir, user)), durable, user }
+  const postgres = givenPostgres ?? own(await startPostgres(place))
+  const redis = givenRedis ?? own(await startRedis(place))
+  return { postgres, redis }
+}
+
+/** A full disk, a forbidden file: whatever the system refuses is the user's to mend, and no bug. */
+function explained(cause: unknown, dataDir: string): unknown {
+  if (!(cause instanceof Error && 'syscall' in cause)) return cause
+  return new LocalServicesError(`Postgres and Redis cannot run in the data folder ${dataDir}: ${reasonOf(cause)}`, {
+    cause,
+  })
+}

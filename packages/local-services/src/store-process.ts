@@ -1,0 +1,98 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { STOP_GRACE_MS } from './data-dir.ts'
+import { LocalServicesError, reasonOf } from './error.ts'
+import { endProcess, findProcess, isAlive, type OsProcess } from './os-process.ts'
+import type { StorePlace } from './store.ts'
+
+export interface StoreCommand {
+  readonly name: 'Postgres' | 'Redis'
+  readonly file: string
+  readonly args: readonly string[]
+  readonly env?: NodeJS.ProcessEnv | undefined
+  /** The store's own folder: one that its user can certainly enter. */
+  readonly cwd: string
+  /** Standard input: every user of the machine can read a command line. */
+  readonly input?: string
+  isReady(store: OsProcess, log: string): Promise<boolean> | boolean
+}
+
+/** Runs the store until dispose, our exit, or (on Linux) our being killed. Resolves when it is ready to be used. */
+export async function startStoreProcess(place: StorePlace, command: StoreCommand): Promise<AsyncDisposable> {
+  const logFile = join(place.claim.dataDir, `${command.name.toLowerCase()}.log`)
+  const child = await spawnStore(place, command, logFile)
+  const store = child.pid === undefined ? undefined : findProcess(child.pid)
+  if (!store) throw await didNotStart(command, logFile)
+
+  place.claim.record(store)
+  // SIGINT is the fast shutdown of Postgres, and for Redis the same as SIGTERM.
+  const endAtExit = () => child.kill('SIGINT')
+  process.once('exit', endAtExit)
+  const end = async () => {
+    process.off('exit', endAtExit)
+    await endProcess(store, 'SIGINT', STOP_GRACE_MS)
+  }
+
+  if (!(await becomesReady(command, store, logFile))) {
+    await end()
+    throw await didNotStart(command, logFile)
+  }
+  return { [Symbol.asyncDispose]: end }
+}
+
+async function spawnStore({ user }: StorePlace, command: StoreCommand, logFile: string): Promise<ChildProcess> {
+  const [file = command.file, ...args] = [...(await deathBond()), command.file, ...command.args]
+  const log = openSync(logFile, 'w', 0o600)
+  try {
+    const child = spawn(file, args, {
+      cwd: command.cwd,
+      env: command.env ?? process.env,
+      stdio: [command.input === undefined ? 'ignore' : 'pipe', log, log],
+      // Out of our process group: Ctrl-C must not end the stores under a hub that is still draining.
+      detached: true,
+      ...(user && { uid: user.uid, gid: user.gid }),
+    })
+    await once(child, 'spawn')
+    child.unref()
+    // When it ends before it has read everything, its log says why.
+    child.stdin?.on('error', () => {}).end(command.input)
+    return child
+  } catch (cause) {
+    throw new LocalServicesError(`${command.name} did not start (${reasonOf(cause)})`, { cause })
+  } finally {
+    closeSync(log)
+  }
+}
+
+/** A prefix that makes the kernel send SIGINT to the store when we die, even by SIGKILL; empty where there is none. */
+async function deathBond(): Promise<string[]> {
+  const options = ['--pdeathsig', 'INT', '--']
+  return promisify(execFile)('setpriv', [...options, 'true']).then(
+    () => ['setpriv', ...options],
+    () => [],
+  )
+}
+
+// After a crash Postgres replays up to max_wal_size before it answers.
+const READY_WITHIN_MS = 120_000
+const POLL_MS = 10
+
+async function becomesReady(command: StoreCommand, store: OsProcess, logFile: string): Promise<boolean> {
+  const deadline = performance.now() + READY_WITHIN_MS
+  while (isAlive(store) && performance.now() < deadline) {
+    if (await command.isReady(store, await readFile(logFile, 'utf8'))) return true
+    await sleep(POLL_MS)
+  }
+  return false
+}
+
+async function didNotStart({ name }: StoreCommand, logFile: string): Promise<LocalServicesError> {
+  const lines = (await readFile(logFile, 'utf8')).split('\n').filter((line) => line.trim() !== '')
+  const reason = lines.findLast((line) => /FATAL|PANIC/.test(line)) ?? lines.at(-1) ?? 'it wrote no reason'
+  return new LocalServicesError(`${name} did not start: ${reason.trim()} (see ${logFile})`)
+}

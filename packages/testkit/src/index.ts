@@ -1,0 +1,3 @@
+export { createDatabase, type TestDatabase, templateDatabase } from './database.ts'
+export { eventually } from './eventually.ts'
+export { uniquePrefix } from './redis.ts'
