@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto'
+
+/** How one simulated device carries itself. */
+export interface Behaviour {
+  /** Shortest and longest time before a method is answered. */
+  readonly latencyMs: readonly [number, number]
+  /** The status with which methods are answered. */
+  readonly status: number
+  /** Takes methods and never answers them. */
+  readonly silent: boolean
+  /** Registered, but connects only when it is asked for by id. */
+  readonly offline: boolean
+  /** Reports each desired change back as reported properties. Default: true. */
+  readonly reports?: boolean
+}
+
+/** Which part of a fleet, from 0 to 1, misbehaves and how. A device has one fault at most. */
+export interface Shares {
+  readonly failing: number
+  readonly failStatus: number
+  readonly silent: number
+  readonly offline: number
+  readonly latencyMs: readonly [number, number]
+}
+
+/**
+ * Gives every device its behaviour. Each share is rounded to whole devices. Who is hit depends on the ids alone, not on
+ * their order, and is spread over them: a fleet numbered floor by floor has faults on all floors.
+ */
+export function assignBehaviours<Device extends { readonly deviceId: string }>(
+  devices: readonly Device[],
+  shares: Shares,
+): (Device & { readonly behaviour: Behaviour })[] {
+  const shuffled = devices.map((device) => device.deviceId).sort((a, b) => (hash(a) < hash(b) ? -1 : 1))
+  const take = (share: number) => new Set(shuffled.splice(0, Math.round(share * devices.length)))
+  const failing = take(shares.failing)
+  const silent = take(shares.silent)
+  const offline = take(shares.offline)
+  return devices.map((device) => ({
+    ...device,
+    behaviour: {
+      latencyMs: shares.latencyMs,
+      status: failing.has(device.deviceId) ? shares.failStatus : 200,
+      silent: silent.has(device.deviceId),
+      offline: offline.has(device.deviceId),
+    },
+  }))
+}
+
+function hash(deviceId: string): string {
+  return createHash('sha256').update(deviceId).digest('hex')
+}

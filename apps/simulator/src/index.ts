@@ -1,0 +1,6 @@
+export { assignBehaviours, type Behaviour, type Shares } from './behaviour.ts'
+export { simulateCommand } from './command.ts'
+export { createFleet, type Fleet, type FleetOptions, type SimulatedDeviceKey } from './fleet.ts'
+export { complaintOf, createHubClient, type HubApi, type HubClient } from './hub-client.ts'
+export { type HubFile, readHubFile } from './hub-file.ts'
+export { type Registration, registerDevices } from './registry.ts'
