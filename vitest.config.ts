@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-const conditions = ['muster:source', 'node', 'import', 'module', 'default']
+// Node and Vite add "import" or "require" themselves; named here, "import" would be forced on packages that require others.
+const conditions = ['muster:source', 'node']
 
 export default defineConfig({
   resolve: { conditions },
@@ -8,7 +9,13 @@ export default defineConfig({
   environments: { __vitest__: { resolve: { conditions } } },
   test: {
     projects: [
-      { extends: true, test: { name: 'unit', include: ['{packages,apps}/*/src/**/*.test.ts', 'apps/muster/test/{architecture,spec}/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['{packages,apps}/*/src/**/*.test.ts', 'apps/muster/test/{architecture,spec}/**/*.test.ts'],
+        },
+      },
       {
         extends: true,
         test: {

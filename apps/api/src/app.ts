@@ -1,0 +1,73 @@
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { clip, HubError } from '@muster/contract'
+import { methodNotAllowed } from 'hono/method-not-allowed'
+import { createAuthorize } from './authorize.ts'
+import { type ApiContext, type ApiEnv, addEndpoint, type Deps } from './endpoint.ts'
+import { callersError, errorReply } from './errors.ts'
+import { observe } from './observe.ts'
+import { documentInfo, securityScheme } from './openapi.ts'
+import { createPaging } from './paging.ts'
+import { jsonReply } from './reply.ts'
+import { bulkRoutes } from './routes/bulk.ts'
+import { deviceRoutes } from './routes/devices.ts'
+import { jobMethodRoutes } from './routes/job-method.ts'
+import { jobRoutes } from './routes/jobs.ts'
+import { methodRoutes } from './routes/methods.ts'
+import { queryRoutes } from './routes/query.ts'
+import { twinRoutes } from './routes/twins.ts'
+
+/**
+ * The service API. `hostNames`: the names for which tokens are accepted. `continuationKey` signs continuation tokens; the
+ * same one in every process of a hub.
+ */
+export function createApp(
+  deps: Deps & { readonly hostNames: readonly string[]; readonly continuationKey: Buffer },
+): OpenAPIHono<ApiEnv> {
+  // Not strict: the registry clients end the address of the device list with a slash.
+  const app = new OpenAPIHono<ApiEnv>({ strict: false })
+  const authorize = createAuthorize(deps)
+  const paging = createPaging(deps.continuationKey)
+  const refuse = (c: ApiContext, error: HubError) =>
+    errorReply(error, { trackingId: c.get('trackingId'), form: c.get('errorForm'), now: deps.clock.now() })
+
+  app.use(observe(deps))
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => refuseMethod(refuse, c, methods) }))
+
+  const endpoints = [
+    ...jobRoutes(deps, paging),
+    ...jobMethodRoutes(deps),
+    ...queryRoutes(deps, paging),
+    ...bulkRoutes(deps),
+    ...deviceRoutes(deps),
+    ...twinRoutes(deps),
+    ...methodRoutes(deps),
+  ]
+  for (const endpoint of endpoints) addEndpoint(app, endpoint, authorize)
+
+  app.openAPIRegistry.registerComponent('securitySchemes', 'sharedAccessSignature', securityScheme)
+  const document = app.getOpenAPI31Document(documentInfo)
+  app.get('/openapi.json', (c) => {
+    c.set('route', '/openapi.json')
+    return jsonReply(200, document)
+  })
+
+  app.notFound((c) => refuse(c, new HubError('NotFound', { message: `There is nothing at ${clip(c.req.path)}` })))
+  app.onError((error, c) => {
+    const shown = callersError(error)
+    if (shown !== error) deps.events.requestFailed({ trackingId: c.get('trackingId'), error })
+    return refuse(c, shown)
+  })
+  return app
+}
+
+function refuseMethod(
+  refuse: (c: ApiContext, error: HubError) => Response,
+  c: ApiContext,
+  methods: string[],
+): Response {
+  const allowed = methods.join(', ')
+  const message = `${c.req.method} is not allowed at ${clip(c.req.path)}; expected ${allowed}`
+  const response = refuse(c, new HubError('MethodNotAllowed', { message }))
+  response.headers.set('allow', allowed)
+  return response
+}

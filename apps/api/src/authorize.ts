@@ -1,0 +1,81 @@
+import { type Permission, parseSasToken, type SasToken, type SasVerdict, verifySasToken } from '@muster/auth'
+import { clip, HubError } from '@muster/contract'
+import type { Clock } from '@muster/runtime'
+import { type Db, readPolicies, type StoredPolicy } from '@muster/store'
+
+/** Policies change rarely; a changed one counts in every process after this time. */
+const policiesMaxAgeMs = 5_000
+
+/** Resolves when the token of a request allows it; otherwise throws a HubError of status 401. */
+export type Authorize = (request: {
+  authorization: string | undefined
+  path: string
+  permission: Permission
+}) => Promise<void>
+
+export function createAuthorize(deps: { db: Db; clock: Clock; hostNames: readonly string[] }): Authorize {
+  const policies = cachePolicies(deps)
+
+  return async function authorize({ authorization, path, permission }) {
+    const token = readToken(authorization)
+    // A device's own token names no policy, and so never opens the service API.
+    const policy = (await policies()).find(({ name }) => name === token.policyName)
+    const keys = policy === undefined ? [] : [policy.primaryKey, policy.secondaryKey]
+    const verdict = judge(token, { keys, hostNames: deps.hostNames, path, nowMs: deps.clock.now().getTime() })
+    if (!verdict.ok) throw refusal(token, verdict.reason, deps.hostNames)
+    if (policy?.permissions.includes(permission)) return
+    throw new HubError('IotHubUnauthorized', {
+      message: `Authorization rule '${clip(token.policyName ?? '')}' does not allow this request; it needs ${permission}`,
+    })
+  }
+}
+
+function readToken(authorization: string | undefined): SasToken {
+  const expected = 'expected SharedAccessSignature sr=<host>&sig=<signature>&se=<expiry>&skn=<policy>'
+  if (authorization === undefined) {
+    throw new HubError('IotHubUnauthorized', { message: `Authorization header missing; ${expected}` })
+  }
+  const token = /^SharedAccessSignature /i.test(authorization) ? parseSasToken(authorization) : null
+  if (token === null) {
+    throw new HubError('IotHubUnauthorized', { message: `Authorization header is no such token; ${expected}` })
+  }
+  return token
+}
+
+/** A token is for the whole hub, or narrowed to the beginning of a path. */
+function judge(token: SasToken, options: Parameters<typeof verifySasToken>[1]): SasVerdict {
+  const verdict = verifySasToken(token, { ...options, path: '' })
+  return verdict.ok || verdict.reason !== 'resource' ? verdict : verifySasToken(token, options)
+}
+
+type Reason = Extract<SasVerdict, { ok: false }>['reason']
+
+function refusal(token: SasToken, reason: Reason, hostNames: readonly string[]): HubError {
+  const text: Record<Reason, string> = {
+    // The same whether the policy or its key is wrong: names of policies are not to be found out by trying.
+    signature: `sig of the token was not made with a key of a policy "${clip(token.policyName ?? '')}"`,
+    expired: `the token has expired: se is ${token.expiry}, in seconds since 1970`,
+    resource: `sr of the token is "${clip(token.resource)}"; expected ${hostNames.join(' or ')}`,
+    malformed: 'the token is malformed; expected se in decimal seconds since 1970 and sr percent-encoded',
+  }
+  return new HubError('IotHubUnauthorizedAccess', { message: `Unauthorized: ${text[reason]}` })
+}
+
+/** Reads the policies at most once in a while, and once only for requests that wait for them together. */
+function cachePolicies({ db, clock }: { db: Db; clock: Clock }): () => Promise<readonly StoredPolicy[]> {
+  let cached: { readonly policies: Promise<readonly StoredPolicy[]>; readonly staleAtMs: number } | null = null
+
+  return async function policies() {
+    const nowMs = clock.now().getTime()
+    if (cached === null || nowMs >= cached.staleAtMs) {
+      cached = { policies: readPolicies(db), staleAtMs: nowMs + policiesMaxAgeMs }
+    }
+    const reading = cached
+    try {
+      return await reading.policies
+    } catch (error) {
+      if (cached === reading) cached = null
+      throw error
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { Permission } from '@muster/auth'
+import { HubError, limits, type Vocabulary, vocabularyOf } from '@muster/contract'
+import type { Hub } from '@muster/runtime'
+import type { Context, MiddlewareHandler } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import type { ZodType } from 'zod'
+import type { Authorize } from './authorize.ts'
+import type { ErrorForm } from './errors.ts'
+import { describeEndpoint } from './openapi.ts'
+
+/** What the routes need of the hub. */
+export type Deps = Pick<Hub, 'db' | 'bus' | 'clock' | 'events'>
+
+/** What a request carries on its way through the app. */
+export interface ApiEnv {
+  Variables: {
+    trackingId: string
+    /** The pattern of the address, never an id: it is a label of a metric. */
+    route: string
+    errorForm: ErrorForm
+    vocabulary: Vocabulary
+  }
+}
+
+export type ApiContext = Context<ApiEnv>
+
+/** One address of the API: what its document says, who may call it, and what it does. */
+export interface Endpoint {
+  readonly method: 'get' | 'put' | 'post' | 'patch' | 'delete'
+  /** Parameters in braces. */
+  readonly path: string
+  readonly summary: string
+  readonly permission: Permission
+  /** Query parameters beside `api-version`, and headers, with what they mean. */
+  readonly query?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: ZodType
+  /** Null: the reply has no body. */
+  readonly reply: ZodType | null
+  /** Direct methods have an error form of their own since 2018. */
+  readonly errorForm?: 'nested'
+  handle(c: ApiContext): Promise<Response>
+}
+
+/** Puts an endpoint behind its permission, its version and the limit of bodies, and into the document. */
+export function addEndpoint(app: OpenAPIHono<ApiEnv>, endpoint: Endpoint, authorize: Authorize): void {
+  const { method, path, body } = endpoint
+  app.openAPIRegistry.registerPath(describeEndpoint(endpoint))
+  app.on(
+    method.toUpperCase(),
+    path.replaceAll(/{(.+?)}/g, ':$1'),
+    admit(endpoint, authorize),
+    ...(body === undefined ? [] : [limitBody]),
+    (c) => endpoint.handle(c),
+  )
+}
+
+function admit({ path, permission, errorForm }: Endpoint, authorize: Authorize): MiddlewareHandler<ApiEnv> {
+  return async function admitRequest(c, next) {
+    const apiVersion = c.req.query('api-version')
+    c.set('route', path)
+    if (errorForm === 'nested' && apiVersion !== undefined && apiVersion >= '2018') c.set('errorForm', 'nested')
+    await authorize({ authorization: c.req.header('authorization'), path: c.req.path, permission })
+    c.set('vocabulary', vocabularyOf(apiVersion))
+    await next()
+  }
+}
+
+const limitBody = bodyLimit({
+  maxSize: limits.requestBodyBytes,
+  onError: () => {
+    throw new HubError('MessageTooLarge', {
+      message: `the body is over ${limits.requestBodyBytes} bytes, the most that is accepted`,
+    })
+  },
+})

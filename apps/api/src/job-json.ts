@@ -1,0 +1,31 @@
+import { formatInstant, type Job, type JsonObject, parseJobType, type Vocabulary } from '@muster/contract'
+import { operationOf } from '@muster/operations'
+
+/** A job as reads of it show it. Members that it does not have are left out: some clients refuse a null. */
+export function jobJson(job: Job, vocabulary: Vocabulary): JsonObject {
+  return {
+    jobId: job.jobId,
+    type: vocabulary.type[job.type],
+    status: vocabulary.status[job.status],
+    createdTime: formatInstant(job.createdTime),
+    startTime: formatInstant(job.startTime),
+    ...(job.endTime === null ? {} : { endTime: formatInstant(job.endTime) }),
+    maxExecutionTimeInSeconds: job.maxExecutionTimeInSeconds,
+    queryCondition: job.queryCondition,
+    [operationOf(job.type).member]: job.body,
+    ...(job.failureReason === null ? {} : { failureReason: job.failureReason }),
+    ...(job.statistics === null ? {} : { deviceJobStatistics: { ...job.statistics } }),
+  }
+}
+
+/** The reply of PUT. */
+export function createdJobJson(job: Job, vocabulary: Vocabulary): JsonObject {
+  if (vocabulary.putReply === 'job') return jobJson(job, vocabulary)
+  return { jobId: job.jobId, type: vocabulary.type[job.type], status: vocabulary.status[job.status] }
+}
+
+/** A per-device row; its statuses are spelled alike in every version. */
+export function deviceJobJson(row: JsonObject, vocabulary: Vocabulary): JsonObject {
+  const type = parseJobType(String(row.jobType))
+  return type === null ? row : { ...row, jobType: vocabulary.type[type] }
+}

@@ -1,0 +1,60 @@
+import type { RouteConfig } from '@hono/zod-openapi'
+import { z } from 'zod'
+import type { Endpoint } from './endpoint.ts'
+import { errorSchema } from './schemas.ts'
+
+export const documentInfo = {
+  openapi: '3.1.0',
+  info: {
+    title: 'Muster service API',
+    version: '2021-04-12',
+    description:
+      'Jobs, twins, direct methods, device identities and queries, on the wire as the SDKs of Azure IoT Hub speak it. Every api-version from 2016-09-30-preview on is accepted.',
+  },
+  security: [{ sharedAccessSignature: [] }],
+}
+
+export const securityScheme = {
+  type: 'apiKey',
+  in: 'header',
+  name: 'Authorization',
+  description: 'SharedAccessSignature sr=<host>&sig=<signature>&se=<expiry, seconds since 1970>&skn=<policy>',
+} as const
+
+/** An endpoint as the document shows it. */
+export function describeEndpoint(endpoint: Endpoint): RouteConfig {
+  const { method, path, summary, permission, body, reply } = endpoint
+  return {
+    method,
+    path,
+    summary,
+    description: `Needs the permission ${permission}.`,
+    tags: [path.split('/')[1] ?? ''],
+    request: {
+      params: described(Object.fromEntries([...path.matchAll(/{(.+?)}/g)].map(([, name = '']) => [name, '']))),
+      query: described({ 'api-version': 'A date, such as 2021-04-12. Required.' }).extend(
+        described(endpoint.query ?? {}).partial().shape,
+      ),
+      headers: described(endpoint.headers ?? {}).partial(),
+      ...(body === undefined ? {} : { body: { required: true, content: { 'application/json': { schema: body } } } }),
+    },
+    responses: {
+      ...(reply === null
+        ? { 204: { description: 'Done' } }
+        : { 200: { description: 'Done', content: { 'application/json': { schema: reply } } } }),
+      default: {
+        description:
+          'An error; the header iothub-errorcode has its name, and the status the first three digits of its code',
+        content: { 'application/json': { schema: errorSchema } },
+      },
+    },
+  }
+}
+
+function described(members: Readonly<Record<string, string>>) {
+  return z.object(
+    Object.fromEntries(
+      Object.entries(members).map(([name, description]) => [name, z.string().openapi({ description })]),
+    ),
+  )
+}

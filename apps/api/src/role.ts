@@ -1,0 +1,25 @@
+import type { Role } from '@muster/runtime'
+import { readPolicies } from '@muster/store'
+import { createApp } from './app.ts'
+import { continuationKey } from './paging.ts'
+
+/** Serves the service API on the sockets of the process, which also end its requests when the process stops. */
+export const role: Role = {
+  name: 'api',
+  async start(hub) {
+    const policies = await readPolicies(hub.db)
+    const owner = policies.find(({ name }) => name === 'iothubowner')
+    if (owner === undefined)
+      throw new Error('the database holds no policy iothubowner: its keys are made when a hub first starts')
+    const app = createApp({
+      db: hub.db,
+      bus: hub.bus,
+      clock: hub.clock,
+      events: hub.events,
+      hostNames: hub.config.hostNames,
+      continuationKey: continuationKey(owner.primaryKey),
+    })
+    hub.front.serve((request) => app.fetch(request))
+    return { stop: async () => {} }
+  },
+}

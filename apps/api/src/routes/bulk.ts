@@ -1,0 +1,26 @@
+import { entrySchema, readChanges } from '../bulk-body.ts'
+import type { Deps, Endpoint } from '../endpoint.ts'
+import { importDevices } from '../import-devices.ts'
+import { readJson } from '../json-body.ts'
+import { jsonReply } from '../reply.ts'
+import { bulkResultSchema } from '../schemas.ts'
+
+export function bulkRoutes(deps: Deps): readonly Endpoint[] {
+  return [
+    {
+      method: 'post',
+      path: '/devices',
+      summary: 'Create, update or delete up to 100 devices; 400 with the same reply when some could not be',
+      permission: 'RegistryWrite',
+      body: entrySchema.array(),
+      reply: bulkResultSchema,
+      async handle(c) {
+        const { changes, refusals } = readChanges(await readJson(c))
+        const errors = [...refusals, ...(await importDevices(deps, changes))]
+        if (errors.length === 0) return jsonReply(200, { isSuccessful: true, errors, warnings: [] })
+        const header = { 'iothub-errorcode': 'BulkRegistryOperationFailure' }
+        return jsonReply(400, { isSuccessful: false, errors, warnings: [] }, header)
+      },
+    },
+  ]
+}

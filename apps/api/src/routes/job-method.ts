@@ -1,0 +1,28 @@
+import { parseDeviceId } from '@muster/contract'
+import { createJob } from '../create-job.ts'
+import type { Deps, Endpoint } from '../endpoint.ts'
+import { addressedJobId, jobBodySchema, parseJobBody } from '../job-body.ts'
+import { createdJobJson } from '../job-json.ts'
+import { readJson } from '../json-body.ts'
+import { jsonReply } from '../reply.ts'
+import { createdJobSchema } from '../schemas.ts'
+
+export function jobMethodRoutes(deps: Deps): readonly Endpoint[] {
+  return [
+    {
+      method: 'put',
+      path: '/jobs/v2/{deviceId}/methods/{jobId}',
+      summary: 'Create a direct method job for one device',
+      permission: 'ServiceConnect',
+      body: jobBodySchema.omit({ queryCondition: true, deviceIds: true, updateTwin: true }),
+      reply: createdJobSchema,
+      async handle(c) {
+        const deviceId = parseDeviceId(c.req.param('deviceId') ?? '')
+        const address = { jobId: addressedJobId(c.req.param('jobId') ?? ''), deviceId }
+        const vocabulary = c.get('vocabulary')
+        const request = parseJobBody(await readJson(c), address, { vocabulary, now: deps.clock.now() })
+        return jsonReply(200, createdJobJson(await createJob(deps, request), vocabulary))
+      },
+    },
+  ]
+}

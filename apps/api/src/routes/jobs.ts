@@ -1,0 +1,117 @@
+import {
+  clip,
+  HubError,
+  type JobStatus,
+  type JobType,
+  jobStatuses,
+  knownJobTypes,
+  parseJobStatus,
+  parseJobType,
+} from '@muster/contract'
+import { cancelJob, listJobs, readJob } from '@muster/store'
+import { createJob } from '../create-job.ts'
+import type { ApiContext, Deps, Endpoint } from '../endpoint.ts'
+import { addressedJobId, jobBodySchema, parseJobBody } from '../job-body.ts'
+import { createdJobJson, jobJson } from '../job-json.ts'
+import { readJson } from '../json-body.ts'
+import { type Paging, pageHeaders, pageQuery } from '../paging.ts'
+import { jsonReply } from '../reply.ts'
+import { createdJobSchema, jobSchema } from '../schemas.ts'
+
+export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
+  const { db, clock, events } = deps
+
+  return [
+    {
+      method: 'get',
+      path: '/jobs/v2/query',
+      summary: 'List jobs, latest first',
+      permission: 'ServiceConnect',
+      query: { jobType: 'Only jobs of this type', jobStatus: 'Only jobs in this status', ...pageQuery },
+      headers: pageHeaders,
+      reply: jobSchema.array(),
+      async handle(c) {
+        const type = readType(c)
+        const status = readStatus(c)
+        const query = `jobs ${type} ${status}`
+        const { jobs, after } = await listJobs(db, { type, status, ...paging.read(c, query) })
+        const found = jobs.map((job) => jobJson(job, c.get('vocabulary')))
+        return jsonReply(200, found, paging.headers('JobResponse', query, after))
+      },
+    },
+    {
+      method: 'put',
+      path: '/jobs/v2/{jobId}',
+      summary: 'Create a job',
+      permission: 'ServiceConnect',
+      body: jobBodySchema,
+      reply: createdJobSchema,
+      async handle(c) {
+        const address = { jobId: addressedJobId(c.req.param('jobId') ?? ''), deviceId: null }
+        const vocabulary = c.get('vocabulary')
+        const request = parseJobBody(await readJson(c), address, { vocabulary, now: clock.now() })
+        return jsonReply(200, createdJobJson(await createJob(deps, request), vocabulary))
+      },
+    },
+    {
+      method: 'get',
+      path: '/jobs/v2/{jobId}',
+      summary: 'Read a job and its statistics',
+      permission: 'ServiceConnect',
+      reply: jobSchema,
+      async handle(c) {
+        const jobId = c.req.param('jobId') ?? ''
+        const job = await readJob(db, jobId)
+        if (job === null) throw notFound(jobId)
+        return jsonReply(200, jobJson(job, c.get('vocabulary')))
+      },
+    },
+    {
+      method: 'post',
+      path: '/jobs/v2/{jobId}/cancel',
+      summary: 'Cancel a job that has not ended',
+      permission: 'ServiceConnect',
+      reply: jobSchema,
+      async handle(c) {
+        const jobId = c.req.param('jobId') ?? ''
+        const now = clock.now()
+        const cancellation = await cancelJob(db, jobId, now)
+        if (cancellation.kind === 'missing') throw notFound(jobId)
+        if (cancellation.kind === 'terminal') throw ended(cancellation.status)
+        const { job } = cancellation
+        // A job that was cancelled before keeps the end it had.
+        if (job.endTime?.getTime() === now.getTime()) events.jobCancelled({ jobId: job.jobId, type: job.type })
+        return jsonReply(200, jobJson(job, c.get('vocabulary')))
+      },
+    },
+  ]
+}
+
+function readType(c: ApiContext): JobType | null {
+  const text = c.req.query('jobType')
+  if (!text) return null
+  const type = parseJobType(text)
+  if (type !== null) return type
+  throw new HubError('ArgumentInvalid', {
+    message: `jobType must be one of ${knownJobTypes.join(', ')}, got "${clip(text)}"`,
+  })
+}
+
+function readStatus(c: ApiContext): JobStatus | null {
+  const text = c.req.query('jobStatus')
+  if (!text) return null
+  const status = parseJobStatus(text)
+  if (status !== null) return status
+  throw new HubError('ArgumentInvalid', {
+    message: `jobStatus must be one of ${jobStatuses.join(', ')}, got "${clip(text)}"`,
+  })
+}
+
+function notFound(jobId: string): HubError {
+  return new HubError('JobNotFound', { message: `There is no job with the id ${clip(jobId)}` })
+}
+
+function ended(status: JobStatus): HubError {
+  const name = status.charAt(0).toUpperCase() + status.slice(1)
+  return new HubError('OperationNotAllowedInCurrentState', { message: `Job cannot be cancelled in '${name}' status.` })
+}

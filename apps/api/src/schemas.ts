@@ -1,0 +1,128 @@
+import { z } from '@hono/zod-openapi'
+import { deviceJobStatuses } from '@muster/contract'
+
+/** What replies hold, for the document. Requests are described by the schemas that parse them. */
+
+const time = z.string().openapi({ format: 'date-time' })
+const json = z.unknown().openapi({ description: 'Any JSON' })
+const properties = z.record(z.string(), z.unknown())
+
+export const errorSchema = z
+  .object({
+    Message: z
+      .string()
+      .openapi({ description: 'ErrorCode:<name>;<text>; for direct methods JSON with errorCode, message and info' }),
+    ExceptionMessage: z.string().openapi({ description: 'The tracking id, as in the log' }),
+  })
+  .openapi('Error')
+
+const count = z.int().min(0)
+
+export const jobSchema = z
+  .object({
+    jobId: z.string(),
+    type: z.string(),
+    status: z.string(),
+    createdTime: time,
+    startTime: time,
+    endTime: time.optional(),
+    maxExecutionTimeInSeconds: z.int(),
+    queryCondition: z.string(),
+    updateTwin: properties.optional(),
+    cloudToDeviceMethod: properties.optional(),
+    failureReason: z.string().optional(),
+    deviceJobStatistics: z
+      .object({
+        deviceCount: count,
+        succeededCount: count,
+        failedCount: count,
+        runningCount: count,
+        pendingCount: count,
+        canceledCount: count,
+      })
+      .optional(),
+  })
+  .openapi('Job')
+
+export const createdJobSchema = jobSchema
+  .partial()
+  .required({ jobId: true, type: true, status: true })
+  .openapi('CreatedJob', {
+    description: 'For an api-version of 2016 the whole job, for later ones jobId, type and status',
+  })
+
+export const deviceJobSchema = z
+  .object({
+    deviceId: z.string(),
+    jobId: z.string(),
+    jobType: z.string(),
+    status: z.enum(deviceJobStatuses),
+    startTimeUtc: time,
+    endTimeUtc: time.openapi({ description: 'The end of the window' }),
+    createdDateTimeUtc: time,
+    lastUpdatedDateTimeUtc: time,
+    outcome: z.object({ deviceMethodResponse: z.object({ status: z.int(), payload: json }).optional() }),
+    error: z.object({ code: z.string(), description: z.string() }).optional(),
+  })
+  .openapi('DeviceJob')
+
+export const twinSchema = z
+  .object({
+    deviceId: z.string(),
+    etag: z.string(),
+    version: z.int(),
+    tags: properties.optional(),
+    properties: z.object({ desired: properties, reported: properties }),
+  })
+  .loose()
+  .openapi('Twin')
+
+export const twinPatchSchema = z
+  .object({
+    tags: properties.nullish(),
+    properties: z.object({ desired: properties.nullish() }).optional(),
+  })
+  .openapi('TwinPatch')
+
+const keys = z.object({ primaryKey: z.string().nullable(), secondaryKey: z.string().nullable() })
+const thumbprints = z.object({ primaryThumbprint: z.string().nullable(), secondaryThumbprint: z.string().nullable() })
+
+export const deviceSchema = z
+  .object({
+    deviceId: z.string(),
+    generationId: z.string(),
+    etag: z.string(),
+    connectionState: z.enum(['Connected', 'Disconnected']),
+    connectionStateUpdatedTime: time,
+    status: z.enum(['enabled', 'disabled']),
+    statusReason: z.string().nullable(),
+    statusUpdatedTime: time,
+    lastActivityTime: time,
+    cloudToDeviceMessageCount: z.int(),
+    authentication: z.object({
+      symmetricKey: keys,
+      x509Thumbprint: thumbprints,
+      type: z.enum(['sas', 'selfSigned', 'certificateAuthority', 'none']),
+    }),
+    capabilities: z.object({ iotEdge: z.boolean() }),
+  })
+  .openapi('Device')
+
+export const bulkResultSchema = z
+  .object({
+    isSuccessful: z.boolean(),
+    errors: z.array(z.object({ deviceId: z.string(), errorCode: z.string(), errorStatus: z.string() })),
+    warnings: z.array(z.unknown()),
+  })
+  .openapi('BulkResult')
+
+export const methodCallSchema = z
+  .object({
+    methodName: z.string(),
+    payload: json,
+    responseTimeoutInSeconds: z.int().min(5).max(300).optional(),
+    connectTimeoutInSeconds: z.int().min(0).max(300).optional(),
+  })
+  .openapi('MethodCall')
+
+export const methodResponseSchema = z.object({ status: z.int(), payload: json }).openapi('MethodResponse')

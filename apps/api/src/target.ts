@@ -1,0 +1,90 @@
+import { clip, HubError, isDeviceId, limits, type Target } from '@muster/contract'
+import { parseCondition, QueryError } from '@muster/query'
+import { z } from 'zod'
+
+/** The two ways in which a job's body may say which devices it is for. */
+export const targetShape = {
+  queryCondition: z.string().nullish(),
+  deviceIds: z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(z.string()).nullish()),
+}
+
+/** A target, and the condition that reads of the job show for it. */
+export interface ShownTarget {
+  readonly target: Target
+  readonly queryCondition: string
+}
+
+/** The condition is read as the end of this query, so the limit of a query's length counts it in. */
+const lead = 'SELECT * FROM devices WHERE '
+const conditionLength = limits.queryLength - lead.length
+
+/**
+ * Reads the target of a job: `queryCondition`, or `deviceIds` when there is none. A condition that does not parse is refused
+ * now, not when the job starts.
+ */
+export function parseTarget(members: {
+  queryCondition?: string | null | undefined
+  deviceIds?: readonly string[] | null | undefined
+}): ShownTarget {
+  const { queryCondition, deviceIds } = members
+  if (queryCondition != null && queryCondition.trim() !== '') {
+    checkCondition(queryCondition)
+    return { target: { kind: 'condition', queryCondition }, queryCondition }
+  }
+  if (deviceIds == null) {
+    throw new HubError('ArgumentNull', {
+      message: 'queryCondition is missing or empty; expected a condition, * for all devices, or deviceIds in its place',
+    })
+  }
+  checkDeviceIds(deviceIds)
+  return toTarget([...new Set(deviceIds)])
+}
+
+/** A job for these devices, each named once. */
+export function toTarget(deviceIds: readonly string[]): ShownTarget {
+  return { target: { kind: 'devices', deviceIds }, queryCondition: conditionOf(deviceIds) }
+}
+
+function checkCondition(queryCondition: string): void {
+  if (queryCondition.length > conditionLength) {
+    throw new HubError('ArgumentInvalid', {
+      message: `queryCondition has ${queryCondition.length} characters; at most ${conditionLength} are allowed. For a list of devices send deviceIds, which may hold ${limits.targetDeviceIds}`,
+    })
+  }
+  // The only character that Postgres takes into no text.
+  if (queryCondition.includes('\u0000')) {
+    throw new HubError('ArgumentInvalid', { message: 'queryCondition must not contain U+0000' })
+  }
+  try {
+    parseCondition(queryCondition)
+  } catch (error) {
+    if (!(error instanceof QueryError)) throw error
+    throw new HubError('ArgumentInvalid', { message: `queryCondition: ${error.message}`, cause: error })
+  }
+}
+
+function checkDeviceIds(deviceIds: readonly string[]): void {
+  if (deviceIds.length === 0 || deviceIds.length > limits.targetDeviceIds) {
+    throw new HubError('ArgumentInvalid', {
+      message: `deviceIds must hold 1 to ${limits.targetDeviceIds} ids, got ${deviceIds.length}`,
+    })
+  }
+  const wrong = deviceIds.findIndex((deviceId) => !isDeviceId(deviceId))
+  if (wrong >= 0) {
+    throw new HubError('ArgumentInvalid', {
+      message: `deviceIds.${wrong} must be a device id: 1 to ${limits.deviceIdLength} ASCII letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ ', got "${clip(deviceIds[wrong] ?? '')}"`,
+    })
+  }
+}
+
+/** A list that is too long for a condition is shown by its first ids. */
+function conditionOf(deviceIds: readonly string[]): string {
+  const quoted = deviceIds.map((deviceId) => `'${deviceId.replaceAll("'", "\\'")}'`)
+  const whole = `deviceId IN [${quoted.join(',')}]`
+  if (whole.length <= conditionLength) return whole
+
+  const cut = whole.lastIndexOf("','", conditionLength - 40) + 1
+  const shown = whole.slice(0, cut)
+  const rest = deviceIds.length - (shown.match(/','/g)?.length ?? 0) - 1
+  return `${shown}, and ${rest} more]`
+}

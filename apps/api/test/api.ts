@@ -1,0 +1,112 @@
+import { defaultPolicies, generateKey, type Policy, signSasToken } from '@muster/auth'
+import { type Bus, connectBus } from '@muster/bus'
+import { gatewayId, parseDeviceId } from '@muster/contract'
+import { type Events, openEvents, openLog, openMetrics } from '@muster/runtime'
+import { connect, type Db, ensurePolicies, migrate, openSession, storeSubscriptions } from '@muster/store'
+import { createDatabase, templateDatabase, uniquePrefix } from '@muster/testkit'
+import { inject } from 'vitest'
+import { createApp } from '../src/app.ts'
+import { continuationKey } from '../src/paging.ts'
+
+interface Reply {
+  readonly status: number
+  readonly headers: Headers
+  // biome-ignore lint/suspicious/noExplicitAny: tests read whatever JSON comes
+  readonly body: any
+}
+
+interface Options {
+  readonly headers?: Readonly<Record<string, string>>
+  readonly apiVersion?: string | null
+  /** A policy's name, a whole header, or null for none. */
+  readonly policy?: string
+  readonly authorization?: string | null
+  /** Sent as it stands. */
+  readonly text?: string | Uint8Array
+}
+
+export interface Api extends AsyncDisposable {
+  readonly db: Db
+  readonly bus: Bus
+  readonly events: Events
+  readonly clock: { time: Date; now(): Date }
+  readonly policies: readonly Policy[]
+  readonly app: ReturnType<typeof createApp>
+  /** Sends a request with a good token and an api-version, unless told otherwise. */
+  send(method: string, path: string, body?: unknown, options?: Options): Promise<Reply>
+}
+
+export const hostName = 'hub.example.net'
+export const noon = new Date('2026-03-02T12:00:00Z')
+
+/** The API over a database and a Redis prefix of its own, at noon until the clock is moved. */
+export async function openApi(): Promise<Api> {
+  const template = await templateDatabase(inject('databaseUrl'), 'migrated', migrate)
+  const database = await createDatabase(inject('databaseUrl'), { template })
+  const connection = connect({ url: database.url, poolSize: 4 })
+  const policies = defaultPolicies.map((policy) => ({
+    ...policy,
+    primaryKey: generateKey(),
+    secondaryKey: generateKey(),
+  }))
+  await ensurePolicies(connection.db, policies)
+  const bus = await connectBus({ url: inject('redisUrl'), prefix: uniquePrefix(), onError: () => {} })
+  const events = openEvents({ log: openLog('silent'), metrics: openMetrics() })
+  const clock = { time: noon, now: () => clock.time }
+  const app = createApp({
+    db: connection.db,
+    bus,
+    events,
+    clock,
+    hostNames: [hostName, 'localhost'],
+    continuationKey: continuationKey('a secret'),
+  })
+
+  return {
+    db: connection.db,
+    bus,
+    events,
+    clock,
+    policies,
+    app,
+    send: (method, path, body, options = {}) => send({ app, policies, clock }, { method, path, body, ...options }),
+    async [Symbol.asyncDispose]() {
+      await bus[Symbol.asyncDispose]()
+      await connection.close()
+      await database[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** A service token, valid for an hour, as `azure-iothub` makes it. */
+export function tokenOf({ policies, clock }: Pick<Api, 'policies' | 'clock'>, policyName: string): string {
+  const policy = policies.find(({ name }) => name === policyName)
+  if (policy === undefined) throw new Error(`no policy ${policyName}`)
+  const expiresAt = new Date(clock.now().getTime() + 3_600_000)
+  return signSasToken({ resource: hostName, key: policy.primaryKey, expiresAt, policyName })
+}
+
+/** Connects a device that takes methods, as a gateway would. */
+export async function connectDevice(api: Api, deviceId: string, gateway: string): Promise<void> {
+  const device = { deviceId: parseDeviceId(deviceId), gatewayId: gatewayId(gateway), clean: true }
+  const { connectionNo } = await openSession(api.db, device, api.clock.now())
+  const topics = [{ topic: '$iothub/methods/POST/#', qos: 0 } as const]
+  await storeSubscriptions(api.db, { deviceId: device.deviceId, connectionNo }, topics, true)
+}
+
+async function send(
+  api: Pick<Api, 'app' | 'policies' | 'clock'>,
+  request: Options & { method: string; path: string; body: unknown },
+): Promise<Reply> {
+  const { method, path, body, apiVersion = '2021-04-12', policy = 'iothubowner' } = request
+  const authorization = request.authorization === undefined ? tokenOf(api, policy) : request.authorization
+  const version = apiVersion === null ? '' : `${path.includes('?') ? '&' : '?'}api-version=${apiVersion}`
+  const text = request.text ?? (body === undefined ? undefined : JSON.stringify(body))
+  const response = await api.app.request(`https://${hostName}${path}${version}`, {
+    method,
+    headers: { ...(authorization === null ? {} : { authorization }), ...request.headers },
+    ...(text === undefined ? {} : { body: text }),
+  })
+  const reply = await response.text()
+  return { status: response.status, headers: response.headers, body: reply === '' ? undefined : JSON.parse(reply) }
+}

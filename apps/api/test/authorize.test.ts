@@ -1,0 +1,144 @@
+import { signSasToken } from '@muster/auth'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Api, hostName, openApi, tokenOf } from './api.ts'
+
+let api: Api
+beforeAll(async () => {
+  api = await openApi()
+})
+afterAll(async () => api[Symbol.asyncDispose]())
+
+const endpoints = [
+  ['GET', '/jobs/v2/query', 'ServiceConnect'],
+  ['PUT', '/jobs/v2/j1', 'ServiceConnect'],
+  ['GET', '/jobs/v2/j1', 'ServiceConnect'],
+  ['POST', '/jobs/v2/j1/cancel', 'ServiceConnect'],
+  ['PUT', '/jobs/v2/d1/methods/j1', 'ServiceConnect'],
+  ['GET', '/twins/d1', 'ServiceConnect'],
+  ['PATCH', '/twins/d1', 'ServiceConnect'],
+  ['POST', '/twins/d1/methods', 'ServiceConnect'],
+  ['POST', '/devices/query', 'ServiceConnect'],
+  ['GET', '/devices', 'RegistryRead'],
+  ['GET', '/devices/d1', 'RegistryRead'],
+  ['PUT', '/devices/d1', 'RegistryWrite'],
+  ['DELETE', '/devices/d1', 'RegistryWrite'],
+  ['POST', '/devices', 'RegistryWrite'],
+] as const
+
+describe.each(endpoints)('%s %s', (method, path, permission) => {
+  it('is 401 without a token', async () => {
+    const reply = await api.send(method, path, undefined, { authorization: null })
+
+    expect(reply.status).toBe(401)
+    expect(reply.headers.get('iothub-errorcode')).toBe('IotHubUnauthorized')
+  })
+
+  it(`is 401 for a policy without ${permission}, and not for one with it`, async () => {
+    const policies = ['service', 'device', 'registryRead', 'registryReadWrite']
+    const allowed = {
+      ServiceConnect: ['service'],
+      RegistryRead: ['registryRead', 'registryReadWrite'],
+      RegistryWrite: ['registryReadWrite'],
+    }
+
+    const statuses = await Promise.all(
+      policies.map(async (policy) => [policy, (await api.send(method, path, undefined, { policy })).status] as const),
+    )
+
+    const opened = statuses.filter(([, status]) => status !== 401).map(([policy]) => policy)
+    expect(opened).toEqual(allowed[permission])
+  })
+})
+
+describe('a token', () => {
+  const key = () => api.policies.find(({ name }) => name === 'service')?.primaryKey ?? ''
+  const sign = (options: Partial<Parameters<typeof signSasToken>[0]>) =>
+    signSasToken({
+      resource: hostName,
+      key: key(),
+      policyName: 'service',
+      expiresAt: new Date('2026-03-02T13:00:00Z'),
+      ...options,
+    })
+  const refusal = async (authorization: string) => {
+    const reply = await api.send('GET', '/jobs/v2/query', undefined, { authorization })
+    return [reply.status, reply.headers.get('iothub-errorcode'), reply.body.Message ?? '']
+  }
+
+  it('that has expired is refused with its expiry', async () => {
+    const [status, code, text] = await refusal(sign({ expiresAt: new Date('2026-03-02T11:54:00Z') }))
+
+    expect([status, code]).toEqual([401, 'IotHubUnauthorizedAccess'])
+    expect(text).toContain('expired: se is 1772452440')
+  })
+
+  it('that is forged is refused, and does not tell whether its policy exists', async () => {
+    const wrongKey = await refusal(sign({ key: Buffer.from('another').toString('base64') }))
+    const wrongPolicy = await refusal(sign({ policyName: 'nobody' }))
+
+    expect(wrongKey.slice(0, 2)).toEqual([401, 'IotHubUnauthorizedAccess'])
+    expect(wrongPolicy).toEqual(
+      wrongKey
+        .map((part) => String(part).replace('"service"', '"nobody"'))
+        .map((part, index) => (index === 0 ? 401 : part)),
+    )
+  })
+
+  it('for another hub is refused with the names of this one', async () => {
+    const [status, , text] = await refusal(sign({ resource: 'other.example.net' }))
+
+    expect(status).toBe(401)
+    expect(text).toContain('expected hub.example.net or localhost')
+  })
+
+  it('of a device is refused, even if a policy made it', async () => {
+    const device = `${hostName}/devices/d1`
+
+    const own = await refusal(sign({ resource: device }).replace('&skn=service', ''))
+    const narrowed = await refusal(sign({ resource: device }))
+
+    expect(own[0]).toBe(401)
+    expect(narrowed[0]).toBe(401)
+  })
+
+  it('may be narrowed to a part of the API', async () => {
+    const authorization = sign({ resource: `${hostName}/jobs/v2` })
+
+    const inside = await api.send('GET', '/jobs/v2/query', undefined, { authorization })
+    const outside = await api.send('GET', '/twins/d1', undefined, { authorization })
+
+    expect([inside.status, outside.status]).toEqual([200, 401])
+  })
+
+  it.each(['Bearer abc', 'SharedAccessSignature', 'SharedAccessSignature sr=x', ''])(
+    '%j is refused',
+    async (authorization) => {
+      const [status, , text] = await refusal(authorization)
+
+      expect(status).toBe(401)
+      expect(text).toContain('expected SharedAccessSignature sr=<host>')
+    },
+  )
+
+  it('of the secondary key, and for every name of the hub, is accepted', async () => {
+    const secondary = api.policies.find(({ name }) => name === 'service')?.secondaryKey ?? ''
+
+    const reply = await api.send('GET', '/jobs/v2/query', undefined, {
+      authorization: sign({ key: secondary, resource: 'LOCALHOST:8443' }),
+    })
+
+    expect(reply.status).toBe(200)
+  })
+
+  it('of a policy that is gone from the store is refused a few seconds later', async () => {
+    await api.send('GET', '/jobs/v2/query')
+    const authorization = tokenOf(api, 'service')
+    await api.db.execute("delete from policies where name = 'service'")
+
+    const now = await api.send('GET', '/jobs/v2/query', undefined, { authorization })
+    api.clock.time = new Date(api.clock.time.getTime() + 5_000)
+    const later = await api.send('GET', '/jobs/v2/query', undefined, { authorization })
+
+    expect([now.status, later.status]).toEqual([200, 401])
+  })
+})

@@ -1,0 +1,43 @@
+import type { JobKey } from '@muster/contract'
+import { operationOf } from '@muster/operations'
+import type { Hub } from '@muster/runtime'
+import { ConditionError, completeJob, failJob, type JobStart, startJob } from '@muster/store'
+
+export type DispatchHub = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'config'>
+
+/** Starts the job when it is due: freezes its target set and wakes the workers. Idempotent; any number may try at once. */
+export async function dispatchJob(hub: DispatchHub, key: JobKey): Promise<JobStart['kind']> {
+  const { db, events, clock, config } = hub
+  const options = {
+    maxRunningJobs: config.maxRunningJobs,
+    chunkSize: (type: Parameters<typeof operationOf>[0]) => operationOf(type).chunkSize,
+  }
+  try {
+    const start = await startJob(db, key, options, clock.now())
+    if (start.kind === 'started') await afterStart(hub, key, start)
+    return start.kind
+  } catch (error) {
+    if (!(error instanceof ConditionError)) throw error
+    const job = await failJob(db, key, error.message, clock.now())
+    if (job !== null) events.jobEnded({ jobId: job.jobId, type: job.type, status: job.status })
+    return 'idle'
+  }
+}
+
+async function afterStart(
+  hub: DispatchHub,
+  key: JobKey,
+  { jobId, type, deviceCount, deadlineAt }: Extract<JobStart, { kind: 'started' }>,
+): Promise<void> {
+  const { bus, events } = hub
+  events.jobStarted({ jobId, type, deviceCount })
+  if (deviceCount === 0) return finishJob(hub, key)
+  if (!(await bus.wakeChunks(key))) events.wakeUpLost({ kind: 'chunks' })
+  if (!(await bus.wakeAt(key, deadlineAt))) events.wakeUpLost({ kind: 'job' })
+}
+
+/** Completes a running job that has no open device. */
+export async function finishJob({ db, events, clock }: DispatchHub, key: JobKey): Promise<void> {
+  const job = await completeJob(db, key, clock.now())
+  if (job !== null) events.jobEnded({ jobId: job.jobId, type: job.type, status: job.status })
+}

@@ -1,0 +1,78 @@
+import type { JobKey } from '@muster/contract'
+import { operationOf, type StoreOperation } from '@muster/operations'
+import {
+  claimChunk,
+  finishLockedChunk,
+  lockChunk,
+  lockRunningJob,
+  readRunningType,
+  recordFirstAttempts,
+} from '@muster/store'
+import { leaseMs } from './lease.ts'
+import type { WorkerHub } from './role.ts'
+import { settleJob } from './settle-job.ts'
+
+/** Takes one ready chunk of the job and carries it out. `done`: there was none to take. */
+export async function runChunk(worker: WorkerHub, key: JobKey): Promise<'more' | 'done'> {
+  const type = await readRunningType(worker.db, key)
+  if (type === null) return 'done'
+  const operation = operationOf(type)
+  const hasRun =
+    operation.kind === 'store'
+      ? await executeChunk(worker, key, operation)
+      : await callChunk(worker, key, operation.chunkSize)
+  if (!hasRun) await settleJob(worker, key)
+  return hasRun ? 'more' : 'done'
+}
+
+/** Claim, effect, outcomes and counters in one transaction: a crash anywhere leaves the chunk ready and the twins as they were. */
+async function executeChunk(worker: WorkerHub, key: JobKey, operation: StoreOperation): Promise<boolean> {
+  const { db, bus, clock, events } = worker
+  const executed = await db.transaction(async (tx) => {
+    const now = clock.now()
+    const job = await lockRunningJob(tx, key, now)
+    const chunk = job === null ? null : await lockChunk(tx, job)
+    if (chunk === null) return null
+    const { failures, pushes } = await operation.execute(tx, chunk, now)
+    await finishLockedChunk(tx, chunk, failures, now)
+    return { chunk, failures, pushes }
+  })
+  if (executed === null) return false
+
+  const { chunk, failures, pushes } = executed
+  events.chunkRecorded({
+    jobKey: key,
+    type: operation.type,
+    succeeded: chunk.deviceIds.length - failures.length,
+    failed: failures.length,
+    retried: 0,
+    waiting: 0,
+  })
+  await Promise.all(pushes.map(({ gatewayId, push }) => bus.pushDesired(gatewayId, push)))
+  return true
+}
+
+/** Starts the first attempts of a chunk. Their answers are recorded as they come; nobody waits for the slowest device. */
+async function callChunk(worker: WorkerHub, key: JobKey, chunkSize: number): Promise<boolean> {
+  const { db, clock, attempts, workerId } = worker
+  const places = await attempts.reserve(chunkSize)
+  const claim = await places.unlessThrown(() =>
+    db.transaction(async (tx) => {
+      const now = clock.now()
+      const job = await lockRunningJob(tx, key, now)
+      return job === null ? null : claimChunk(tx, job, { workerId, leaseMs }, now)
+    }),
+  )
+  if (claim === null) {
+    places.release()
+    return false
+  }
+  attempts.start({
+    job: claim.job,
+    deviceIds: claim.deviceIds,
+    places,
+    attemptOf: () => 1,
+    record: (outcomes) => recordFirstAttempts(db, claim, outcomes, clock.now()),
+  })
+  return true
+}

@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest'
+import type { Json, JsonObject } from './json.ts'
+import { parseSection, parseTwinPatch, sectionSize } from './twin.ts'
+
+describe('a twin patch', () => {
+  it('holds the writable sections and nothing else', () => {
+    const body = { deviceId: 'x', version: 3, tags: { a: 1 }, properties: { desired: { b: null }, reported: { c: 2 } } }
+
+    expect(parseTwinPatch(body)).toEqual({ tags: { a: 1 }, desired: { b: null } })
+  })
+
+  it('clears a section with null, and leaves an absent one', () => {
+    expect(parseTwinPatch({ tags: null })).toEqual({ tags: null })
+    expect(parseTwinPatch({})).toEqual({})
+  })
+
+  it('ignores the version and metadata that a caller sends back', () => {
+    expect(parseSection('desired', { interval: 5, $version: 7, $metadata: {} })).toEqual({ interval: 5 })
+  })
+
+  it.each([5, 'text', []])('refuses a section that is %j', (tags) => {
+    expect(() => parseTwinPatch({ tags })).toThrow('tags must be an object')
+  })
+
+  it.each(['a.b', '$own', 'a b', '', 'a\u0007', 'x'.repeat(1025)])('refuses the key %j', (key) => {
+    expect(() => parseSection('tags', { deep: { [key]: 1 } })).toThrow('tags.deep')
+  })
+
+  it.each([
+    ['a text over 4 KB', 'x'.repeat(4097)],
+    ['an integer that is too large', 4_503_599_627_370_496],
+    ['U+0000', 'a\u0000'],
+    ['half of a surrogate pair', '\ud800'],
+    ['a bad value inside an array', [1, ['a\u0000']]],
+  ] as [string, Json][])('refuses %s, with its path', (_, value) => {
+    expect(() => parseSection('desired', { mode: value })).toThrow('properties.desired.mode')
+  })
+
+  it('may nest ten levels and no more', () => {
+    expect(() => parseSection('tags', nested(10))).not.toThrow()
+    expect(() => parseSection('tags', nested(11))).toThrow('levels deep')
+  })
+})
+
+it('the size of a section counts keys, texts and fixed sizes of the rest', () => {
+  expect(sectionSize({ ab: 'cde' })).toBe(5)
+  expect(sectionSize({ a: 1, b: true, c: null })).toBe(1 + 8 + 1 + 4 + 1)
+  expect(sectionSize({ a: { b: [1, 2, 'é'] } })).toBe(1 + 1 + 8 + 8 + 2)
+  expect(sectionSize({ a: 'line\nbreak' })).toBe(1 + 9)
+})
+
+/** A property under so many objects: tags -> one -> two -> ... -> property. */
+function nested(levels: number): JsonObject {
+  return levels === 0 ? { property: 1 } : { level: nested(levels - 1) }
+}

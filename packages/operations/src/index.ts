@@ -1,0 +1,15 @@
+import type { JobType } from '@muster/contract'
+import { invokeMethod } from './invoke-method.ts'
+import type { Operation } from './operation.ts'
+import { updateTwin } from './update-twin.ts'
+
+export type { DeviceOperation, Operation, Outcome, StoreOperation } from './operation.ts'
+
+const operations: Record<JobType, Operation> = {
+  scheduleUpdateTwin: updateTwin,
+  scheduleDeviceMethod: invokeMethod,
+}
+
+export function operationOf(type: JobType): Operation {
+  return operations[type]
+}

@@ -1,0 +1,46 @@
+import type { CallResult } from '@muster/bus'
+import { type MethodRequest, methodRequestSchema, parseBody, unreachable } from '@muster/contract'
+import type { DeviceOperation, Outcome } from './operation.ts'
+
+/** `scheduleDeviceMethod`: calls a direct method on every device, when it is reachable inside the job's window. */
+export const invokeMethod: DeviceOperation = {
+  kind: 'device',
+  type: 'scheduleDeviceMethod',
+  member: 'cloudToDeviceMethod',
+  // The unit that is called again when its worker dies, and one message to a gateway: small enough for both.
+  chunkSize: 100,
+  parseBody: (value) => ({ ...parseMethod(value) }),
+  call: (body) => {
+    const { methodName, payload, responseTimeoutInSeconds } = parseMethod(body)
+    return { methodName, payload, responseTimeoutSeconds: responseTimeoutInSeconds }
+  },
+  decide,
+}
+
+function parseMethod(value: unknown): MethodRequest {
+  return parseBody<MethodRequest>(methodRequestSchema, value, 'cloudToDeviceMethod')
+}
+
+/** A device's own answer is final, whatever its status; faults on the way to it are not. */
+function decide(result: CallResult): Outcome {
+  switch (result.kind) {
+    case 'answered':
+      return { kind: 'succeeded', response: { status: result.status, payload: result.payload } }
+    case 'noAnswer':
+      return failed('GatewayTimeout', 'Timed out waiting for the response from device.')
+    case 'badAnswer':
+      return failed('GenericBadGateway', `The device's answer could not be used: ${result.reason}`)
+    case 'notOnline':
+      return { kind: 'waiting' }
+    case 'connectionLost':
+    case 'busy':
+    case 'gatewayLost':
+      return { kind: 'retry' }
+    default:
+      return unreachable(result)
+  }
+}
+
+function failed(code: 'GatewayTimeout' | 'GenericBadGateway', description: string): Outcome {
+  return { kind: 'failed', error: { code, description } }
+}

@@ -1,0 +1,49 @@
+import type { CallResult, DesiredPush } from '@muster/bus'
+import type { DeviceError, GatewayId, JobType, Json, JsonObject, Vocabulary } from '@muster/contract'
+import type { Db, LockedChunk } from '@muster/store'
+
+/** The code behind one job type: how its body reads, and what is done for each device. */
+export type Operation = StoreOperation | DeviceOperation
+
+interface OperationCore {
+  readonly type: JobType
+  /** Which member of a job request holds the operation's body. */
+  readonly member: 'updateTwin' | 'cloudToDeviceMethod'
+  /** How many devices make a chunk. */
+  readonly chunkSize: number
+  /**
+   * Checks and normalises the body; what it returns is stored, shown by reads of the job, and given to the execution.
+   * @throws HubError that names the member, the value and what was expected.
+   */
+  parseBody(value: unknown, vocabulary: Vocabulary): JsonObject
+}
+
+/** Never leaves Postgres: the effect, the outcomes and the counters are one transaction, so the effect is exactly once. */
+export interface StoreOperation extends OperationCore {
+  readonly kind: 'store'
+  execute(tx: Db, chunk: LockedChunk, now: Date): Promise<Execution>
+}
+
+export interface Execution {
+  /** Devices of the chunk that failed; all others succeeded. */
+  readonly failures: readonly { readonly deviceId: string; readonly error: DeviceError }[]
+  /** What connected devices are to be told once the transaction has committed. */
+  readonly pushes: readonly { readonly gatewayId: GatewayId; readonly push: DesiredPush }[]
+}
+
+/** Reaches each device through the gateway that owns its session: at least once, and recorded once. */
+export interface DeviceOperation extends OperationCore {
+  readonly kind: 'device'
+  call(body: JsonObject): { methodName: string; payload: Json; responseTimeoutSeconds: number }
+  /** What a call's result means for the device job. */
+  decide(result: CallResult): Outcome
+}
+
+/** What one attempt came to on one device. */
+export type Outcome =
+  | { readonly kind: 'succeeded'; readonly response: Json }
+  | { readonly kind: 'failed'; readonly error: DeviceError }
+  /** To be tried again with backoff. */
+  | { readonly kind: 'retry' }
+  /** To be tried again when the device connects. */
+  | { readonly kind: 'waiting' }

@@ -1,0 +1,102 @@
+import {
+  clip,
+  type DeviceId,
+  HubError,
+  isJsonObject,
+  type JsonObject,
+  parseTwinPatch,
+  type TwinPatch,
+  type Vocabulary,
+} from '@muster/contract'
+import { type Db, patchTwin, patchTwins } from '@muster/store'
+import type { Execution, StoreOperation } from './operation.ts'
+
+/** `scheduleUpdateTwin`: merges a patch of tags and desired properties into the twin of every device. */
+export const updateTwin: StoreOperation = {
+  kind: 'store',
+  type: 'scheduleUpdateTwin',
+  member: 'updateTwin',
+  // 500 twins keep a transaction near 10 ms; larger ones hold row locks longer and gain little.
+  chunkSize: 500,
+  parseBody: parseUpdateTwin,
+  execute: async (tx, { deviceIds, job }, now) => {
+    const patch = parseTwinPatch(job.body)
+    const { unsure, missing, connected } = await patchTwins(tx, deviceIds, patch, now)
+    const singly = await patchOneByOne(tx, unsure, patch, now)
+    const failures = [
+      ...missing.map((deviceId) => ({
+        deviceId,
+        error: { code: 'DeviceNotFound', description: `the device ${deviceId} is not registered` } as const,
+      })),
+      ...singly.failures,
+    ]
+    return { failures, pushes: pushesOf(patch, [...connected, ...singly.connected]) }
+  },
+}
+
+function parseUpdateTwin(value: unknown, vocabulary: Vocabulary): JsonObject {
+  if (value === undefined || value === null) {
+    throw new HubError('ArgumentNull', { message: 'updateTwin is missing; expected a twin patch for this job type' })
+  }
+  if (!isJsonObject(value)) {
+    throw new HubError('IotHubFormatError', {
+      message: `updateTwin must be an object, got ${clip(JSON.stringify(value))}`,
+    })
+  }
+  checkEtag(value.etag, vocabulary)
+  const patch = parseTwinPatch(value)
+  if (patch.tags === undefined && patch.desired === undefined) {
+    throw new HubError('ArgumentInvalid', {
+      message: `updateTwin must hold tags or properties.desired, got the members ${clip(Object.keys(value).join(', ') || 'none')}`,
+    })
+  }
+  return {
+    deviceId: null,
+    etag: '*',
+    ...(patch.tags === undefined ? {} : { tags: patch.tags }),
+    ...(patch.desired === undefined ? {} : { properties: { desired: patch.desired } }),
+  }
+}
+
+function checkEtag(etag: unknown, vocabulary: Vocabulary): void {
+  if (etag === '*' || etag === '"*"') return
+  if (etag === undefined && !vocabulary.isEtagRequired) return
+  throw new HubError('ArgumentInvalid', {
+    message: `Missing or invalid etag for job type ScheduleUpdateTwin: updateTwin.etag must be "*", because the job overwrites whatever is there; got ${clip(JSON.stringify(etag) ?? 'none')}`,
+  })
+}
+
+type Connected = Awaited<ReturnType<typeof patchTwins>>['connected'][number]
+
+/** Twins near a size limit, where only the exact count of the merged section decides. */
+async function patchOneByOne(tx: Db, deviceIds: readonly DeviceId[], patch: TwinPatch, now: Date) {
+  const failures: Execution['failures'][number][] = []
+  const connected: Connected[] = []
+  for (const deviceId of deviceIds) {
+    try {
+      const patched = await tx.transaction((savepoint) => patchTwin(savepoint, deviceId, patch, { etag: null }, now))
+      if (patched.kind === 'patched' && patched.gatewayId !== null) {
+        connected.push({ deviceId, gatewayId: patched.gatewayId, desiredVersion: patched.desiredVersion })
+      }
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error
+      failures.push({ deviceId, error: { code: error.code, description: error.message } })
+    }
+  }
+  return { failures, connected }
+}
+
+function pushesOf(patch: TwinPatch, connected: readonly Connected[]): Execution['pushes'] {
+  if (patch.desired === undefined) return []
+  const desired = patch.desired ?? {}
+  const gateways = [...new Set(connected.map(({ gatewayId }) => gatewayId))]
+  return gateways.map((gatewayId) => ({
+    gatewayId,
+    push: {
+      patch: desired,
+      devices: connected
+        .filter((device) => device.gatewayId === gatewayId)
+        .map(({ deviceId, desiredVersion }) => ({ deviceId, version: desiredVersion })),
+    },
+  }))
+}
