@@ -1,0 +1,80 @@
+import type { Path, Step } from './ast.ts'
+import { bind, type SqlFragment, sql, trusted } from './fragment.ts'
+
+/** NULL in a text, number or instant column is the wire's null, or nothing at all when `undefinedWhenNull`. */
+interface PlainColumn {
+  /** A column, or an expression over columns. */
+  readonly sql: string
+  readonly undefinedWhenNull?: true
+}
+
+export type TextColumn = PlainColumn & { readonly kind: 'text' }
+
+/** What the SQL side offers for a member of a row. */
+export type Column =
+  | TextColumn
+  /** An integer. */
+  | (PlainColumn & { readonly kind: 'number' })
+  /** A timestamptz in milliseconds, shown on the wire by `formatInstant`. Compares with ISO 8601 texts as an instant. */
+  | (PlainColumn & { readonly kind: 'instant' })
+  | JsonColumn
+
+/** A jsonb column; paths step into it. NULL is undefined, and so is `{}` itself when the wire leaves an empty one out. */
+export interface JsonColumn {
+  readonly kind: 'json'
+  readonly sql: string
+  readonly undefinedWhenEmpty?: true
+}
+
+/**
+ * Members of a source and their columns: `deviceId`, `tags`, `properties.desired`, `properties.desired.$version`. The
+ * longest key that begins a path wins. A member that only begins keys, as `properties` does, is an object.
+ */
+export type Columns = ReadonlyMap<string, Column>
+
+export type Resolved =
+  | { readonly kind: 'column'; readonly key: string; readonly column: Column; readonly steps: readonly Step[] }
+  | { readonly kind: 'object' }
+  | { readonly kind: 'nothing' }
+
+/** The column that a path of canonical names reads, and the steps that are left to take in it. */
+export function resolve({ root, steps }: Path, columns: Columns): Resolved {
+  const odd = steps.findIndex((step) => !isPlainName(step))
+  const names = [root, ...(odd === -1 ? steps : steps.slice(0, odd))]
+  for (let length = names.length; length > 0; length -= 1) {
+    const key = names.slice(0, length).join('.')
+    const column = columns.get(key)
+    if (column !== undefined) return { kind: 'column', key, column, steps: steps.slice(length - 1) }
+  }
+  const isObject = names.length === steps.length + 1 && hasKeyBelow(columns, names.join('.'))
+  return { kind: isObject ? 'object' : 'nothing' }
+}
+
+// A key with a dot of its own must not be taken for two steps.
+function isPlainName(step: Step): boolean {
+  return typeof step === 'string' && !step.includes('.')
+}
+
+function hasKeyBelow(columns: Columns, prefix: string): boolean {
+  return [...columns.keys()].some((key) => key.startsWith(`${prefix}.`))
+}
+
+/** A column's SQL, ready to stand as an operand. */
+export function columnSql({ sql: text }: Column): SqlFragment {
+  return trusted(/^[\w.]+$/.test(text) ? text : `(${text})`)
+}
+
+/** The jsonb value that steps lead to, NULL where there is none; undefined where no row can have one. */
+export function stepInto(column: JsonColumn, steps: readonly Step[]): SqlFragment | undefined {
+  if (steps.some((step) => (typeof step === 'string' ? step.includes('\0') : step > largestIndex))) return undefined
+  return steps.reduce<SqlFragment>(
+    // `-> 0` finds a scalar in itself, which a strict JSON path does not.
+    (value, step) =>
+      typeof step === 'string'
+        ? sql`${value} -> ${bind(step, 'text')}`
+        : sql`jsonb_path_query_first(${value}, ${bind(`strict $[${step}]`, 'jsonpath')}, '{}', true)`,
+    columnSql(column),
+  )
+}
+
+const largestIndex = 2 ** 31 - 1

@@ -1,0 +1,68 @@
+import { type Fault, faultAt, type QueryText, quote } from './errors.ts'
+import { hintFor } from './hints.ts'
+import { type Token, tokenize } from './lexer.ts'
+
+/** Parentheses, NOTs, calls, operators and steps of a path within one another. Real conditions have a handful. */
+export const maxNesting = 64
+
+type Expected = Omit<Fault, 'found'>
+
+/** A place in the tokens of a text. */
+export interface Cursor {
+  readonly peek: () => Token
+  readonly next: () => Token
+  /** The next token, when it is one of these; words match in any letter case. */
+  readonly acceptWord: (...words: readonly string[]) => Token | undefined
+  readonly acceptSymbol: (...symbols: readonly string[]) => Token | undefined
+  readonly expectWord: (word: string, hint?: string) => Token
+  readonly expectSymbol: (symbol: string, hint?: string) => Token
+  /** The error for the next token, or for the one that is given. */
+  readonly fault: (expected: Expected, token?: Token) => Error
+  /** Runs a parse one level deeper. All recursion of the grammar comes through here, so the stack is bounded. */
+  readonly nested: <Node>(parse: () => Node) => Node
+}
+
+/** @throws QueryError when the text is too long or holds a malformed literal. */
+export function openCursor(input: QueryText): Cursor {
+  const tokens = tokenize(input)
+  let index = 0
+  let nesting = 0
+
+  const peek = (): Token => tokens[index] ?? { kind: 'end', text: '', at: input.text.length }
+  const next = (): Token => {
+    const token = peek()
+    index += 1
+    return token
+  }
+  const accept = (kind: Token['kind'], texts: readonly string[]): Token | undefined => {
+    const { kind: actual, text } = peek()
+    return actual === kind && texts.includes(text.toUpperCase()) ? next() : undefined
+  }
+  const fault = ({ expected, hint }: Expected, token = peek()): Error =>
+    faultAt(input, token.at, {
+      found: token.kind === 'end' ? 'the end of the text' : quote(token.text),
+      expected,
+      hint: hint ?? hintFor(token),
+    })
+  const orFault = (token: Token | undefined, expected: Expected): Token => {
+    if (token === undefined) throw fault(expected)
+    return token
+  }
+
+  return {
+    peek,
+    next,
+    fault,
+    acceptWord: (...words) => accept('word', words),
+    acceptSymbol: (...symbols) => accept('symbol', symbols),
+    expectWord: (word, hint) => orFault(accept('word', [word]), { expected: word, hint }),
+    expectSymbol: (symbol, hint) => orFault(accept('symbol', [symbol]), { expected: symbol, hint }),
+    nested: (parse) => {
+      if (nesting === maxNesting) throw fault({ expected: `at most ${maxNesting} levels of nesting` })
+      nesting += 1
+      const node = parse()
+      nesting -= 1
+      return node
+    },
+  }
+}

@@ -1,0 +1,90 @@
+import type { Expression, Path, Step } from './ast.ts'
+import { type Columns, columnSql, type JsonColumn, resolve, stepInto, type TextColumn } from './columns.ts'
+import { bind, bindList, type SqlFragment, sql } from './fragment.ts'
+import { holdsNul, jsonText } from './operand.ts'
+import type { Scalar } from './values.ts'
+
+export interface IndexedEquality {
+  /** True exactly when the condition is; else false or NULL. */
+  readonly sql: SqlFragment
+  /** The key of the column that it reads. */
+  readonly key: string
+}
+
+/**
+ * The SQL, in a form that an index can answer, of a condition that says only that a member equals one of some constants:
+ * `deviceId = 'x'`, `tags.floor IN [1, 2]`, or `tags.spare` alone, which means that it is true. Undefined for any other.
+ */
+export function indexedEquality(node: Expression, columns: Columns): IndexedEquality | undefined {
+  const equality = equalityOf(node)
+  if (equality === undefined) return undefined
+  const resolved = resolve(equality.path, columns)
+  if (resolved.kind !== 'column') return undefined
+
+  const { key, column, steps } = resolved
+  const constants = equality.constants.filter((constant) => !holdsNul(constant))
+  if (column.kind === 'json') return { key, sql: jsonEquality(column, steps, constants) }
+  if (column.kind === 'text' && steps.length === 0) return { key, sql: textEquality(column, constants) }
+  return undefined
+}
+
+interface Equality {
+  readonly path: Path
+  readonly constants: readonly Scalar[]
+}
+
+function equalityOf(node: Expression): Equality | undefined {
+  switch (node.kind) {
+    case 'path':
+      return { path: node, constants: [true] }
+    case 'membership':
+      return node.operand.kind === 'path' && !node.isNegated
+        ? { path: node.operand, constants: [...node.values] }
+        : undefined
+    case 'comparison': {
+      const [path, constant] = node.left.kind === 'path' ? [node.left, node.right] : [node.right, node.left]
+      const isEquality = node.operator === '=' && path.kind === 'path' && constant.kind === 'constant'
+      return isEquality && constant.value !== undefined ? { path, constants: [constant.value] } : undefined
+    }
+    default:
+      return undefined
+  }
+}
+
+function textEquality(column: TextColumn, constants: readonly Scalar[]): SqlFragment {
+  const texts = constants.filter((constant) => typeof constant === 'string')
+  const [text] = texts
+  const equals =
+    texts.length === 1 && text !== undefined
+      ? sql`${columnSql(column)} = ${bind(text, 'text')}`
+      : sql`${columnSql(column)} = any(${bindList(texts, 'text')})`
+  const isNullWanted = constants.includes(null) && column.undefinedWhenNull !== true
+  return isNullWanted ? sql`(${equals} or ${columnSql(column)} is null)` : sql`(${equals})`
+}
+
+function jsonEquality(column: JsonColumn, steps: readonly Step[], constants: readonly Scalar[]): SqlFragment {
+  const value = stepInto(column, steps)
+  const [constant] = constants
+  if (value === undefined || constant === undefined) return sql`false`
+  const isContainment = steps.length > 0 && steps.every((step) => typeof step === 'string')
+
+  // Containment of an object whose one leaf is a scalar is equality of that leaf: an array on the way, or in its place,
+  // does not contain it. Only a bare scalar would be found in an array.
+  if (constants.length === 1) {
+    return isContainment
+      ? sql`(${columnSql(column)} @> ${bind(nest(steps, constant), 'jsonb')})`
+      : sql`(${value} = ${bind(jsonText(constant), 'jsonb')})`
+  }
+  const equals = sql`${value} = any(${bindList(constants.map(jsonText), 'jsonb')})`
+  if (!isContainment) return sql`(${equals})`
+  // The containments are for the index; where it is not used, the equality is hashed and rejects rows faster.
+  const containments = bindList(
+    constants.map((one) => nest(steps, one)),
+    'jsonb',
+  )
+  return sql`(${columnSql(column)} @> any(${containments}) and ${equals})`
+}
+
+function nest(steps: readonly Step[], constant: Scalar): string {
+  return JSON.stringify(steps.reduceRight<unknown>((inner, step) => ({ [step]: inner }), constant))
+}

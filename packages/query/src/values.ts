@@ -1,0 +1,110 @@
+import type { Json } from '@muster/contract'
+import type { Truth } from './truth.ts'
+
+export type Scalar = string | number | boolean | null
+/** What an expression can be worth: any JSON, or undefined where there is nothing. */
+export type Value = Json | undefined
+
+/** Named as Postgres' jsonb_typeof names them. */
+export type ValueType = 'null' | 'boolean' | 'number' | 'string' | 'array' | 'object'
+
+export function typeOf(value: Json): ValueType {
+  if (value === null) return 'null'
+  if (typeof value === 'boolean') return 'boolean'
+  if (typeof value === 'number') return 'number'
+  if (typeof value === 'string') return 'string'
+  return Array.isArray(value) ? 'array' : 'object'
+}
+
+export type ComparisonOperator = '=' | '!=' | '<' | '>' | '<=' | '>='
+export type ArithmeticOperator = '+' | '-' | '*' | '/' | '%'
+
+/** Objects and arrays do not compare, with anything. */
+export function isScalar(value: Value): value is Scalar {
+  return value !== undefined && (value === null || typeof value !== 'object')
+}
+
+/** Equality is typed, order is only between two numbers or two strings; all else is undefined. */
+export function compare(operator: ComparisonOperator, left: Value, right: Value): Truth {
+  if (!isScalar(left) || !isScalar(right)) return undefined
+  if (operator === '=') return left === right
+  if (operator === '!=') return left !== right
+  if (typeof left === 'number' && typeof right === 'number') return holds(operator, left, right)
+  if (typeof left === 'string' && typeof right === 'string') return holds(operator, compareText(left, right), 0)
+  return undefined
+}
+
+/** Whether `operator` holds between two numbers. */
+export function holds<Ordered extends number | bigint>(
+  operator: ComparisonOperator,
+  left: Ordered,
+  right: Ordered,
+): boolean {
+  switch (operator) {
+    case '=':
+      return left === right
+    case '!=':
+      return left !== right
+    case '<':
+      return left < right
+    case '>':
+      return left > right
+    case '<=':
+      return left <= right
+    case '>=':
+      return left >= right
+  }
+}
+
+// By code point, which is the order of UTF-8 bytes and of Postgres' collation "C". JavaScript's own order, by UTF-16 unit,
+// differs where a character above U+FFFF meets one from U+E000 to U+FFFF.
+function compareText(left: string, right: string): number {
+  return Buffer.compare(Buffer.from(left), Buffer.from(right))
+}
+
+/** Magnitudes that arithmetic takes, besides zero: within them no operation on doubles overflows or underflows. */
+export const arithmeticRange = { smallest: 1e-150, largest: 1e150 } as const
+/** Above it doubles are more than 1 apart and a remainder means nothing. */
+export const largestRemainderOperand = 2 ** 53
+
+/** Undefined for anything but two numbers in range, and for division by zero. */
+export function calculate(operator: ArithmeticOperator, left: Value, right: Value): number | undefined {
+  if (typeof left !== 'number' || typeof right !== 'number' || !isInRange(left) || !isInRange(right)) return undefined
+  switch (operator) {
+    case '+':
+      return left + right
+    case '-':
+      return left - right
+    case '*':
+      return left * right
+    case '/':
+      return right === 0 ? undefined : left / right
+    case '%':
+      return remainder(left, right)
+  }
+}
+
+function isInRange(number: number): boolean {
+  const magnitude = Math.abs(number)
+  return magnitude === 0 || (magnitude >= arithmeticRange.smallest && magnitude <= arithmeticRange.largest)
+}
+
+// Of the decimals as they are written, so that 0.3 % 0.1 is 0. Postgres has no remainder of doubles, only of decimals.
+function remainder(left: number, right: number): number | undefined {
+  if (right === 0 || Math.max(Math.abs(left), Math.abs(right)) > largestRemainderOperand) return undefined
+  const [a, b] = [decimalOf(left), decimalOf(right)]
+  const exponent = Math.min(a.exponent, b.exponent)
+  const scaled = (of: Decimal) => of.digits * 10n ** BigInt(of.exponent - exponent)
+  return Number(`${scaled(a) % scaled(b)}e${exponent}`)
+}
+
+interface Decimal {
+  readonly digits: bigint
+  readonly exponent: number
+}
+
+function decimalOf(number: number): Decimal {
+  const [mantissa = '0', exponent = '0'] = number.toExponential().split('e')
+  const fraction = mantissa.split('.')[1] ?? ''
+  return { digits: BigInt(mantissa.replace('.', '')), exponent: Number(exponent) - fraction.length }
+}

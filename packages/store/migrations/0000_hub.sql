@@ -1,0 +1,157 @@
+-- Identities. The twin, the session and everything that depends on a device goes with it.
+create table devices (
+  device_id text collate "C" primary key,
+  generation_id text not null,
+  etag bigint not null default 1,
+  status text not null default 'enabled' check (status in ('enabled', 'disabled')),
+  status_reason text,
+  status_updated_at timestamptz,
+  authentication_type text not null default 'sas'
+    check (authentication_type in ('sas', 'selfSigned', 'certificateAuthority', 'none')),
+  primary_key text,
+  secondary_key text,
+  primary_thumbprint text,
+  secondary_thumbprint text,
+  is_edge boolean not null default false,
+  created_at timestamptz not null
+);
+--> statement-breakpoint
+-- Twins. The fill factor leaves room for HOT updates; only `tags` is indexed, because an index on a property section would
+-- make every twin update write all indexes.
+create table twins (
+  device_id text collate "C" primary key references devices (device_id) on delete cascade,
+  etag bigint not null default 1,
+  version bigint not null default 2,
+  model_id text not null default '',
+  tags jsonb not null default '{}',
+  desired jsonb not null default '{}',
+  desired_version bigint not null default 1,
+  desired_metadata jsonb not null default '{}',
+  reported jsonb not null default '{}',
+  reported_version bigint not null default 1,
+  reported_metadata jsonb not null default '{}'
+) with (fillfactor = 75);
+--> statement-breakpoint
+-- Uncompressed, so that pg_column_size is an upper bound of what the section limits count, without reading the value.
+alter table twins
+  alter column tags set storage external,
+  alter column desired set storage external,
+  alter column reported set storage external;
+--> statement-breakpoint
+create index twins_tags on twins using gin (tags jsonb_path_ops);
+--> statement-breakpoint
+-- One row per running gateway process; a stale heartbeat means its sessions are over.
+create table gateways (
+  gateway_id text primary key,
+  started_at timestamptz not null,
+  heartbeat_at timestamptz not null
+);
+--> statement-breakpoint
+-- One row per identity that ever connected. `gateway_id` is null while it is not connected; `connection_no` rises with each
+-- connection and fences what a late gateway still has to say about an older one.
+create table sessions (
+  device_id text collate "C" primary key references devices (device_id) on delete cascade,
+  gateway_id text,
+  connection_no bigint not null default 0,
+  state_updated_at timestamptz not null,
+  last_activity_at timestamptz not null,
+  subscriptions jsonb not null default '[]',
+  accepts_methods boolean not null default false
+) with (fillfactor = 70);
+--> statement-breakpoint
+create index sessions_by_gateway on sessions (gateway_id) where gateway_id is not null;
+--> statement-breakpoint
+create table policies (
+  name text primary key,
+  permissions text[] not null,
+  primary_key text not null,
+  secondary_key text not null
+);
+--> statement-breakpoint
+-- Jobs. `body` is json, not jsonb: it is only read back, and a payload may hold what jsonb refuses (U+0000).
+-- `week` is the Monday of the week in which the target set was frozen: the partition of its chunks and device jobs.
+create table jobs (
+  job_key bigint generated always as identity primary key,
+  job_id text collate "C" not null unique,
+  type text not null,
+  status text not null check (status in ('queued', 'scheduled', 'running', 'completed', 'failed', 'cancelled')),
+  query_condition text not null,
+  target_ids text[],
+  body json not null,
+  max_execution_seconds integer not null,
+  created_at timestamptz not null,
+  start_at timestamptz not null,
+  deadline_at timestamptz not null,
+  week date,
+  frozen_at timestamptz,
+  ended_at timestamptz,
+  failure_reason text,
+  check ((frozen_at is null) = (week is null)),
+  check ((ended_at is not null) = (status in ('completed', 'failed', 'cancelled')))
+);
+--> statement-breakpoint
+create index jobs_not_started on jobs (start_at, job_key) where status in ('queued', 'scheduled');
+--> statement-breakpoint
+create index jobs_running on jobs (deadline_at, job_key) where status = 'running';
+--> statement-breakpoint
+create index jobs_listed on jobs (created_at desc, job_id);
+--> statement-breakpoint
+create index jobs_ended on jobs (ended_at) where ended_at is not null;
+--> statement-breakpoint
+-- Chunks: fixed slices of a target set, in device id order. The counters are the statistics; what they leave of
+-- `device_count` is pending. `attempted` counts the devices whose first attempt has been recorded; `rest` says how every
+-- device without a terminal row of its own has ended.
+create table chunks (
+  week date not null,
+  job_key bigint not null,
+  chunk_no integer not null,
+  device_ids text[] not null,
+  device_count integer not null,
+  status text not null default 'ready' check (status in ('ready', 'leased', 'attempted')),
+  fence integer not null default 0,
+  leased_by text,
+  lease_until timestamptz,
+  attempted integer not null default 0,
+  succeeded integer not null default 0 check (succeeded >= 0),
+  failed integer not null default 0 check (failed >= 0),
+  canceled integer not null default 0 check (canceled >= 0),
+  running integer not null default 0 check (running >= 0),
+  rest text check (rest in ('completed', 'canceled', 'expired')),
+  rest_at timestamptz,
+  primary key (week, job_key, chunk_no),
+  check (succeeded + failed + canceled + running <= device_count)
+) partition by range (week);
+--> statement-breakpoint
+create index chunks_ready on chunks (job_key, chunk_no) where status = 'ready';
+--> statement-breakpoint
+create index chunks_leased on chunks (lease_until) where status = 'leased';
+--> statement-breakpoint
+create index chunks_open on chunks (job_key) where succeeded + failed + canceled < device_count;
+--> statement-breakpoint
+-- Device jobs that have something to say of their own: an answer, an error, a wait. `attempt` is also the fence of a row.
+-- `due_at` is when a pending row is to be tried again; infinity means: when the device connects.
+create table device_jobs (
+  week date not null,
+  job_key bigint not null,
+  device_id text collate "C" not null,
+  chunk_no integer not null,
+  status text not null check (status in ('pending', 'running', 'completed', 'failed')),
+  attempt integer not null,
+  due_at timestamptz,
+  leased_by text,
+  lease_until timestamptz,
+  updated_at timestamptz not null,
+  response json,
+  error_code text,
+  error_text text,
+  primary key (week, job_key, device_id),
+  check ((due_at is not null) = (status = 'pending')),
+  check ((lease_until is not null) = (status = 'running')),
+  check ((error_code is not null) = (status = 'failed'))
+) partition by range (week);
+--> statement-breakpoint
+create index device_jobs_waiting on device_jobs (device_id) where status = 'pending' and due_at = 'infinity';
+--> statement-breakpoint
+create index device_jobs_due on device_jobs (job_key, due_at) where status = 'pending' and due_at < 'infinity';
+--> statement-breakpoint
+create index device_jobs_leased on device_jobs (lease_until) where status = 'running';

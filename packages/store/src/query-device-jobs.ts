@@ -1,0 +1,145 @@
+import { deviceJobStatuses, HubError } from '@muster/contract'
+import { compileCondition, type Expression } from '@muster/query'
+import { type SQL, sql } from 'drizzle-orm'
+import { requiredTexts } from './condition-texts.ts'
+import {
+  chunksByStatus,
+  type DeviceJobRow,
+  deviceJobColumns,
+  deviceJobDocument,
+  deviceJobRows,
+  shownColumns,
+} from './device-job-rows.ts'
+import type { Page, PageRequest } from './query.ts'
+import { withinQueryTime } from './query-time.ts'
+import { type Db, embed, rows, texts } from './sql.ts'
+
+/**
+ * The device jobs that a condition selects, of every job whose target set is frozen; `null` selects all. In the order of the
+ * weeks in which jobs started, then jobs, then device ids, which is the order of the chunks.
+ * @throws HubError GatewayTimeout when the search takes too long, ArgumentInvalid for a position that no page gave.
+ */
+export async function queryDeviceJobs(db: Db, where: Expression | null, { limit, after }: PageRequest): Promise<Page> {
+  const start = after === null ? firstPosition : parsePosition(after)
+  const found = await withinQueryTime(db, (tx) => searchDeviceJobs(tx, where, start, limit + 1))
+  const page = found.slice(0, limit)
+  const last = page.at(-1)
+  return {
+    items: page.map(deviceJobDocument),
+    continuation: found.length > limit && last !== undefined ? formatPosition(last) : null,
+  }
+}
+
+const firstBatch = 16
+const largestBatch = 1024
+
+/**
+ * Walks along the chunks, in batches that grow while they yield too little, and ends with the first that fills the page. A
+ * single statement would do, but no plan of it stops early for certain: at worst all rows of a job are made and sorted.
+ */
+async function searchDeviceJobs(
+  tx: Db,
+  where: Expression | null,
+  start: Position,
+  limit: number,
+): Promise<DeviceJobRow[]> {
+  const { sql: condition } = compileCondition(where, deviceJobColumns)
+  const isCandidate = await candidates(tx, where)
+  const found: DeviceJobRow[] = []
+  let from = start
+  for (let batch = firstBatch; ; batch = Math.min(batch * 4, largestBatch)) {
+    const chunks = await rows<ChunkPosition>(
+      tx,
+      sql`
+      select week::text, job_key::text, chunk_no
+        from chunks c
+       where ${isCandidate}
+         and ${chunkKey} >= ${chunkKeyOf(from)} and c.week >= ${from.week}::date
+       order by week, job_key, chunk_no
+       limit ${batch}`,
+    )
+    const last = chunks.at(-1)
+    if (last === undefined) return found
+    const isInBatch = sql`${isCandidate} and ${chunkKey} between ${chunkKeyOf(from)} and ${chunkKeyOf(last)}
+      and c.week between ${from.week}::date and ${last.week}::date`
+    found.push(
+      ...(await rows<DeviceJobRow>(
+        tx,
+        sql`
+        select ${shownColumns}
+          from (${deviceJobRows(isInBatch)}) as device_job
+         where ${embed(condition)}
+           and (week, job_key, chunk_no, position) > (${from.week}::date, ${from.job_key}::bigint, ${from.chunk_no}::int, ${from.position}::bigint)
+         order by week, job_key, chunk_no, position
+         limit ${limit - found.length}`,
+      )),
+    )
+    if (found.length === limit || chunks.length < batch) return found
+    from = { ...last, position: endOfChunk }
+  }
+}
+
+/** A predicate on chunks c that leaves out those without a device that the condition can select. */
+async function candidates(tx: Db, where: Expression | null): Promise<SQL> {
+  const predicates = [await ofJobs(tx, requiredTexts(where, 'jobId'), requiredTexts(where, 'jobType'))]
+  const deviceIds = requiredTexts(where, 'deviceId')
+  if (deviceIds !== null) predicates.push(sql`c.device_ids && ${texts([...deviceIds])}`)
+  const statuses = requiredTexts(where, 'status')
+  if (statuses !== null) {
+    const wanted = deviceJobStatuses.filter((status) => statuses.has(status)).map((status) => chunksByStatus[status])
+    predicates.push(wanted.length === 0 ? sql`false` : sql`(${sql.join(wanted, sql` or `)})`)
+  }
+  return sql.join(predicates, sql` and `)
+}
+
+/** Looked up first, so that their keys, and with them the partitions, are known when the chunks are planned. */
+async function ofJobs(tx: Db, jobIds: ReadonlySet<string> | null, types: ReadonlySet<string> | null): Promise<SQL> {
+  if (jobIds === null && types === null) return sql`true`
+  const found = await rows<{ job_key: string; week: string }>(
+    tx,
+    sql`
+    select job_key::text, week::text
+      from jobs
+     where week is not null
+       and ${jobIds === null ? sql`true` : sql`job_id = any(${texts([...jobIds])})`}
+       and ${types === null ? sql`true` : sql`type = any(${texts([...types])})`}`,
+  )
+  const weeks = texts([...new Set(found.map(({ week }) => week))])
+  const keys = texts(found.map(({ job_key }) => job_key))
+  return sql`c.week = any(${weeks}::date[]) and c.job_key = any(${keys}::bigint[])`
+}
+
+interface ChunkPosition extends Record<string, unknown> {
+  readonly week: string
+  readonly job_key: string
+  readonly chunk_no: number
+}
+
+/** A device job's place in the order: `position` counts from 1 within its chunk. */
+interface Position extends ChunkPosition {
+  readonly position: number
+}
+
+const firstPosition: Position = { week: '0001-01-01', job_key: '0', chunk_no: 0, position: 0 }
+/** Beyond every device of a chunk. */
+const endOfChunk = 2 ** 31 - 1
+
+const chunkKey = sql.raw('(c.week, c.job_key, c.chunk_no)')
+
+function chunkKeyOf({ week, job_key, chunk_no }: ChunkPosition): SQL {
+  return sql`(${week}::date, ${job_key}::bigint, ${chunk_no}::int)`
+}
+
+function formatPosition({ week, job_key, chunk_no, position }: Position): string {
+  return [week, job_key, chunk_no, position].join('/')
+}
+
+const positionPattern = /^(\d{4}-\d{2}-\d{2})\/(\d{1,18})\/(\d{1,9})\/(\d{1,9})$/
+
+function parsePosition(text: string): Position {
+  const [, week, jobKey, chunkNo, position] = positionPattern.exec(text) ?? []
+  if (week === undefined || jobKey === undefined) {
+    throw new HubError('ArgumentInvalid', { message: 'the continuation is not one that a page of this query gave' })
+  }
+  return { week, job_key: jobKey, chunk_no: Number(chunkNo), position: Number(position) }
+}

@@ -1,0 +1,144 @@
+import type { DeviceId, GatewayId, Json, JsonObject } from '@muster/contract'
+import { sql } from 'drizzle-orm'
+import { bigint, boolean, date, integer, json, jsonb, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core'
+
+/**
+ * The columns of the migrations, for statements that drizzle can type. The migrations decide; a test compares the two.
+ * Indexes, checks and partitions are only there.
+ */
+export const devices = pgTable('devices', {
+  deviceId: text('device_id').$type<DeviceId>().primaryKey(),
+  generationId: text('generation_id').notNull(),
+  etag: counter('etag').notNull().default(1),
+  status: text('status', { enum: ['enabled', 'disabled'] })
+    .notNull()
+    .default('enabled'),
+  statusReason: text('status_reason'),
+  statusUpdatedAt: instant('status_updated_at'),
+  authenticationType: text('authentication_type', { enum: ['sas', 'selfSigned', 'certificateAuthority', 'none'] })
+    .notNull()
+    .default('sas'),
+  primaryKey: text('primary_key'),
+  secondaryKey: text('secondary_key'),
+  primaryThumbprint: text('primary_thumbprint'),
+  secondaryThumbprint: text('secondary_thumbprint'),
+  isEdge: boolean('is_edge').notNull().default(false),
+  createdAt: instant('created_at').notNull(),
+})
+
+export const twins = pgTable('twins', {
+  deviceId: text('device_id').$type<DeviceId>().primaryKey(),
+  etag: counter('etag').notNull().default(1),
+  version: counter('version').notNull().default(2),
+  modelId: text('model_id').notNull().default(''),
+  tags: members('tags'),
+  desired: members('desired'),
+  desiredVersion: counter('desired_version').notNull().default(1),
+  desiredMetadata: members('desired_metadata'),
+  reported: members('reported'),
+  reportedVersion: counter('reported_version').notNull().default(1),
+  reportedMetadata: members('reported_metadata'),
+})
+
+export const gateways = pgTable('gateways', {
+  gatewayId: text('gateway_id').$type<GatewayId>().primaryKey(),
+  startedAt: instant('started_at').notNull(),
+  heartbeatAt: instant('heartbeat_at').notNull(),
+})
+
+/** A topic filter that a device holds, over its connections. */
+export interface Subscription {
+  readonly topic: string
+  readonly qos: 0 | 1
+}
+
+export const sessions = pgTable('sessions', {
+  deviceId: text('device_id').$type<DeviceId>().primaryKey(),
+  gatewayId: text('gateway_id').$type<GatewayId>(),
+  connectionNo: counter('connection_no').notNull().default(0),
+  stateUpdatedAt: instant('state_updated_at').notNull(),
+  lastActivityAt: instant('last_activity_at').notNull(),
+  subscriptions: jsonb('subscriptions').$type<readonly Subscription[]>().notNull().default([]),
+  acceptsMethods: boolean('accepts_methods').notNull().default(false),
+})
+
+export const policies = pgTable('policies', {
+  name: text('name').primaryKey(),
+  permissions: text('permissions').array().notNull(),
+  primaryKey: text('primary_key').notNull(),
+  secondaryKey: text('secondary_key').notNull(),
+})
+
+export const jobs = pgTable('jobs', {
+  jobKey: counter('job_key').generatedAlwaysAsIdentity().primaryKey(),
+  jobId: text('job_id').notNull().unique(),
+  type: text('type').notNull(),
+  status: text('status').notNull(),
+  queryCondition: text('query_condition').notNull(),
+  targetIds: text('target_ids').array(),
+  body: json('body').$type<JsonObject>().notNull(),
+  maxExecutionSeconds: integer('max_execution_seconds').notNull(),
+  createdAt: instant('created_at').notNull(),
+  startAt: instant('start_at').notNull(),
+  deadlineAt: instant('deadline_at').notNull(),
+  week: date('week'),
+  frozenAt: instant('frozen_at'),
+  endedAt: instant('ended_at'),
+  failureReason: text('failure_reason'),
+})
+
+export const chunks = pgTable(
+  'chunks',
+  {
+    week: date('week').notNull(),
+    jobKey: counter('job_key').notNull(),
+    chunkNo: integer('chunk_no').notNull(),
+    deviceIds: text('device_ids').array().notNull(),
+    deviceCount: integer('device_count').notNull(),
+    status: text('status').notNull().default('ready'),
+    fence: integer('fence').notNull().default(0),
+    leasedBy: text('leased_by'),
+    leaseUntil: instant('lease_until'),
+    attempted: integer('attempted').notNull().default(0),
+    succeeded: integer('succeeded').notNull().default(0),
+    failed: integer('failed').notNull().default(0),
+    canceled: integer('canceled').notNull().default(0),
+    running: integer('running').notNull().default(0),
+    rest: text('rest'),
+    restAt: instant('rest_at'),
+  },
+  (table) => [primaryKey({ columns: [table.week, table.jobKey, table.chunkNo] })],
+)
+
+export const deviceJobs = pgTable(
+  'device_jobs',
+  {
+    week: date('week').notNull(),
+    jobKey: counter('job_key').notNull(),
+    deviceId: text('device_id').notNull(),
+    chunkNo: integer('chunk_no').notNull(),
+    status: text('status').notNull(),
+    attempt: integer('attempt').notNull(),
+    dueAt: instant('due_at'),
+    leasedBy: text('leased_by'),
+    leaseUntil: instant('lease_until'),
+    updatedAt: instant('updated_at').notNull(),
+    response: json('response').$type<Json>(),
+    errorCode: text('error_code'),
+    errorText: text('error_text'),
+  },
+  (table) => [primaryKey({ columns: [table.week, table.jobKey, table.deviceId] })],
+)
+
+/** Counts in a life of the hub stay far below 2^53. */
+function counter(name: string) {
+  return bigint(name, { mode: 'number' })
+}
+
+function instant(name: string) {
+  return timestamp(name, { withTimezone: true })
+}
+
+function members(name: string) {
+  return jsonb(name).$type<JsonObject>().notNull().default(sql`'{}'`)
+}

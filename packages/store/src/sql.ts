@@ -1,0 +1,49 @@
+import type { SqlFragment } from '@muster/query'
+import { type SQL, sql } from 'drizzle-orm'
+import type { PgDatabase } from 'drizzle-orm/pg-core'
+import type { PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js'
+import type postgres from 'postgres'
+
+/** A connection pool or a transaction: every statement function takes either. */
+export type Db = PgDatabase<PostgresJsQueryResultHKT>
+
+/** Runs one statement. Timestamps, bigints and counts come back as text: see `instant`. */
+export async function rows<Row extends Record<string, unknown>>(db: Db, query: SQL): Promise<Assume<Row>[]> {
+  return [...(await db.execute<Row>(query))]
+}
+
+/** drizzle's own guard around the row type: the driver's rows are any objects. */
+type Assume<Row> = Row extends postgres.Row ? Row : postgres.Row
+
+/** A point in time as a parameter: the driver takes no Date inside raw SQL. */
+export function at(time: Date): SQL {
+  return sql`${time.toISOString()}::timestamptz`
+}
+
+/** A list of texts as one array parameter: a list of scalars ends at 65,534 parameters. */
+export function texts(values: readonly string[]): SQL {
+  return sql`${sql.param(values)}::text[]`
+}
+
+/** JSON as a parameter. */
+export function json(value: unknown): SQL {
+  return sql`${JSON.stringify(value)}::jsonb`
+}
+
+/** A compiled condition inside a statement: its values become parameters, never text. */
+export function embed(fragment: SqlFragment): SQL {
+  return sql.join(
+    fragment.strings.flatMap((text, index) =>
+      index === 0 ? [sql.raw(text)] : [sql`${sql.param(fragment.values[index - 1])}`, sql.raw(text)],
+    ),
+  )
+}
+
+/** Sessions run in UTC. Only the ISO form is read right for every year: `0001-01-01 00:00:00+00` would become 2001. */
+export function instant(text: string): Date {
+  return new Date(text.replace(' ', 'T').replace(/\+00$/, 'Z'))
+}
+
+export function instantOrNull(text: string | null): Date | null {
+  return text === null ? null : instant(text)
+}

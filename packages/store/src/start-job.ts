@@ -1,0 +1,143 @@
+import { type JobKey, type JobType, jobKey } from '@muster/contract'
+import { compileCondition, parseCondition, QueryError } from '@muster/query'
+import { type SQL, sql } from 'drizzle-orm'
+import { databaseError, isStatementTimeout } from './database-error.ts'
+import { ensurePartitions, weekOf } from './partitions.ts'
+import { deviceColumns, devicesFrom } from './query.ts'
+import { at, type Db, embed, rows } from './sql.ts'
+
+export type JobStart =
+  /** The target set is frozen and the job runs. */
+  | {
+      readonly kind: 'started'
+      readonly jobId: string
+      readonly type: JobType
+      readonly deviceCount: number
+      readonly deadlineAt: Date
+    }
+  /** As many jobs run as may; it waits in `queued`. */
+  | { readonly kind: 'full' }
+  /** It is not due, runs already, or has ended: nothing to do. */
+  | { readonly kind: 'idle' }
+
+/** Any number that no other advisory lock of the database uses: one start at a time, so that the limit of running jobs holds. */
+const startLock = 7_301_965
+
+/** The job's condition cannot be evaluated: the job could not do its work, however often it is tried. */
+export class ConditionError extends Error {
+  override readonly name = 'ConditionError'
+}
+
+/**
+ * Starts a due job: moves it to `running` and freezes its target set into chunks, in one transaction and one snapshot. A
+ * crash in the middle leaves nothing.
+ * @throws ConditionError when the condition's evaluation fails; the job is unchanged then.
+ */
+export async function startJob(
+  db: Db,
+  key: JobKey,
+  options: { maxRunningJobs: number; chunkSize: (type: JobType) => number },
+  now: Date,
+): Promise<JobStart> {
+  await ensurePartitions(db, now)
+  return db.transaction(async (tx) => {
+    await rows(tx, sql`select pg_advisory_xact_lock(${startLock})`)
+    const [due] = await rows<DueRow>(
+      tx,
+      sql`
+      select job_id, type, query_condition, target_ids is not null as is_listed, deadline_at::text,
+             (select count(*) from jobs where status = 'running')::int as running_jobs,
+             (select count(*) from jobs ahead
+               where ahead.status in ('queued', 'scheduled') and ahead.start_at <= ${at(now)}
+                 and (ahead.start_at, ahead.job_key) < (jobs.start_at, jobs.job_key))::int as jobs_ahead
+        from jobs
+       where job_key = ${key}
+         and status in ('queued', 'scheduled')
+         and start_at <= ${at(now)}
+         for update`,
+    )
+    if (due === undefined) return { kind: 'idle' }
+    if (due.running_jobs + due.jobs_ahead >= options.maxRunningJobs) {
+      await rows(
+        tx,
+        sql`update jobs set status = 'queued' where job_key = ${key} and status = 'scheduled' returning job_key`,
+      )
+      return { kind: 'full' }
+    }
+    const deviceCount = await freeze(tx, key, due, options.chunkSize(due.type), now).catch(blameCondition)
+    return { kind: 'started', jobId: due.job_id, type: due.type, deviceCount, deadlineAt: new Date(due.deadline_at) }
+  })
+}
+
+/** Queued and scheduled jobs that are due, in start-time order. */
+export async function findDueJobs(db: Db, limit: number, now: Date): Promise<JobKey[]> {
+  const found = await rows<{ job_key: string }>(
+    db,
+    sql`
+    select job_key::text
+      from jobs
+     where status in ('queued', 'scheduled')
+       and start_at <= ${at(now)}
+     order by start_at, job_key
+     limit ${limit}`,
+  )
+  return found.map((row) => jobKey(row.job_key))
+}
+
+interface DueRow extends Record<string, unknown> {
+  readonly job_id: string
+  readonly type: JobType
+  readonly query_condition: string
+  readonly is_listed: boolean
+  readonly deadline_at: string
+  readonly running_jobs: number
+  /** Due jobs that come before it: a place that is free is theirs. */
+  readonly jobs_ahead: number
+}
+
+async function freeze(db: Db, key: JobKey, due: DueRow, chunkSize: number, now: Date): Promise<number> {
+  const week = weekOf(now)
+  await rows(
+    db,
+    sql`
+    update jobs set status = 'running', week = ${week}, frozen_at = ${at(now)}
+     where job_key = ${key}
+       and status in ('queued', 'scheduled')
+    returning job_key`,
+  )
+  // In device id order: a page of per-device rows is then a walk along the chunks.
+  const [frozen] = await rows<{ device_count: number }>(
+    db,
+    sql`
+    with target as (
+      select device_id, (row_number() over (order by device_id) - 1) / ${chunkSize}::int as chunk_no
+        from (${due.is_listed ? listedDevices(key) : matchingDevices(due.query_condition)}) as target),
+    frozen as (
+      insert into chunks (week, job_key, chunk_no, device_ids, device_count)
+      select ${week}::date, ${key}::bigint, chunk_no, array_agg(device_id order by device_id), count(*)
+        from target
+       group by chunk_no
+      returning device_count)
+    select coalesce(sum(device_count), 0)::int as device_count from frozen`,
+  )
+  return frozen?.device_count ?? 0
+}
+
+/** Parse errors, and what Postgres says of the data (22), of its limits (54) and of its statement timeout. */
+function blameCondition(error: unknown): never {
+  if (error instanceof QueryError) throw new ConditionError(error.message, { cause: error })
+  const { code, message } = databaseError(error)
+  if (isStatementTimeout(error)) throw new ConditionError('the condition took too long to evaluate', { cause: error })
+  if (/^(22|54)/.test(code)) throw new ConditionError(message, { cause: error })
+  throw error
+}
+
+/** What the caller listed, known or not: an unknown one ends failed, so that the count is what was asked for. */
+function listedDevices(key: JobKey): SQL {
+  return sql`select distinct unnest(target_ids) collate "C" as device_id from jobs where job_key = ${key}`
+}
+
+function matchingDevices(condition: string): SQL {
+  const { sql: where, roots } = compileCondition(parseCondition(condition), deviceColumns)
+  return sql`select t.device_id ${devicesFrom(roots)} where ${embed(where)}`
+}

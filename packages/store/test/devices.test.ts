@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  deleteDevice,
+  deleteDevices,
+  insertDevices,
+  listDevices,
+  readCredentials,
+  readDevice,
+  updateDevice,
+} from '../src/devices.ts'
+import { openSession } from '../src/sessions.ts'
+import type { Db } from '../src/sql.ts'
+import { patchTwin, readTwin } from '../src/twins.ts'
+import { noon, on, openStore } from './engine.ts'
+import { deviceId, draft, givenDevice, givenGateway } from './fleet.ts'
+
+let store: Awaited<ReturnType<typeof openStore>>
+let db: Db
+
+beforeAll(async () => {
+  store = await openStore()
+  db = store.db
+})
+afterAll(() => store[Symbol.asyncDispose]())
+
+describe('creating devices', () => {
+  it('T1 makes device and twin together, and leaves those alone that exist', async () => {
+    await givenDevice(db, 'first', { tags: { floor: 1 } })
+
+    const created = await insertDevices(db, [draft('first', { tags: { floor: 2 } }), draft('second')], on('13:00:00'))
+
+    expect(created).toEqual(['second'])
+    expect(await readTwin(db, deviceId('first'))).toMatchObject({ tags: { floor: 1 }, version: 2 })
+    expect(await readTwin(db, deviceId('second'))).toMatchObject({ version: 2 })
+  })
+
+  it('gives back what was registered', async () => {
+    const identity = draft('registered', {
+      status: 'disabled',
+      statusReason: 'in repair',
+      isEdge: true,
+      authentication: {
+        type: 'selfSigned',
+        primaryKey: null,
+        secondaryKey: null,
+        primaryThumbprint: 'A1',
+        secondaryThumbprint: 'B2',
+      },
+    })
+
+    await insertDevices(db, [identity], noon)
+
+    expect(await readDevice(db, identity.deviceId)).toEqual({
+      ...identity,
+      generationId: expect.stringMatching(/.+/),
+      etag: 'MQ==',
+      statusUpdatedTime: null,
+      connectionState: 'Disconnected',
+      connectionStateUpdatedTime: null,
+      lastActivityTime: null,
+    })
+  })
+
+  it('T10 refuses a section over its limit and creates none of the set', async () => {
+    const tooLarge = { tags: { text: 'x'.repeat(9000) } }
+
+    await expect(insertDevices(db, [draft('slim'), draft('fat', tooLarge)], noon)).rejects.toMatchObject({
+      code: 'ArgumentInvalid',
+    })
+    expect(await readDevice(db, deviceId('slim'))).toBeNull()
+  })
+
+  it('gives a device that is created again another generation', async () => {
+    const id = await givenDevice(db, 'reborn')
+    const before = await readCredentials(db, id)
+    await deleteDevices(db, [id])
+
+    await givenDevice(db, 'reborn')
+
+    expect((await readCredentials(db, id))?.generationId).not.toBe(before?.generationId)
+  })
+})
+
+describe('updating a device', () => {
+  it('changes the identity, raises its etag, and notes when the status changed', async () => {
+    const id = await givenDevice(db, 'changing')
+    const changed = draft('changing', { status: 'disabled', statusReason: 'stolen' })
+
+    expect(await updateDevice(db, changed, { etag: 'MQ==' }, on('13:00:00'))).toBe('updated')
+    expect(await updateDevice(db, changed, { etag: null }, on('14:00:00'))).toBe('updated')
+
+    expect(await readDevice(db, id)).toMatchObject({
+      status: 'disabled',
+      statusReason: 'stolen',
+      statusUpdatedTime: on('13:00:00'),
+      etag: 'Mw==',
+    })
+  })
+
+  it('tells another etag from a device that is not there, and changes nothing', async () => {
+    const id = await givenDevice(db, 'guarded')
+    const changed = draft('guarded', { status: 'disabled' })
+
+    expect(await updateDevice(db, changed, { etag: 'Mg==' }, noon)).toBe('etag')
+    expect(await updateDevice(db, draft('nobody'), { etag: 'Mg==' }, noon)).toBe('missing')
+    expect(await readDevice(db, id)).toMatchObject({ status: 'enabled', etag: 'MQ==' })
+  })
+
+  it('leaves the twin as it is', async () => {
+    const id = await givenDevice(db, 'twinned', { tags: { floor: 1 } })
+
+    await updateDevice(db, draft('twinned'), { etag: null }, noon)
+
+    expect(await readTwin(db, id)).toMatchObject({ tags: { floor: 1 }, version: 2, etag: 'AAAAAAAAAAE=' })
+  })
+})
+
+describe('deleting devices', () => {
+  it('takes twin and session along, and names those that existed', async () => {
+    const id = await givenDevice(db, 'leaving')
+    const gatewayId = await givenGateway(db, 'gateway-1')
+    await openSession(db, { deviceId: id, gatewayId, clean: false }, noon)
+
+    expect(await deleteDevices(db, ['leaving', 'nobody'])).toEqual(['leaving'])
+
+    expect(await readTwin(db, id)).toBeNull()
+    expect(await patchTwin(db, id, { tags: { a: 1 } }, { etag: null }, noon)).toEqual({ kind: 'missing' })
+  })
+
+  it('tells another etag from a device that is not there', async () => {
+    const id = await givenDevice(db, 'kept')
+
+    expect(await deleteDevice(db, id, 'Mg==')).toBe('etag')
+    expect(await deleteDevice(db, deviceId('nobody'), 'Mg==')).toBe('missing')
+    expect(await deleteDevice(db, id, 'MQ==')).toBe('deleted')
+    expect(await deleteDevice(db, id, null)).toBe('missing')
+  })
+})
+
+describe('listing devices', () => {
+  it('starts with the first in ordinal order of their ids', async () => {
+    await insertDevices(db, [draft('a-lower'), draft('Z-upper'), draft('0-digit')], noon)
+
+    expect((await listDevices(db, 2)).map((device) => device.deviceId)).toEqual(['0-digit', 'Z-upper'])
+  })
+})

@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest'
+import { ensurePolicies, readPolicies } from '../src/policies.ts'
+import { openStore } from './engine.ts'
+
+const owner = { name: 'owner', permissions: ['ServiceConnect', 'RegistryRead'], primaryKey: 'a', secondaryKey: 'b' }
+const device = { name: 'device', permissions: ['DeviceConnect'], primaryKey: 'c', secondaryKey: 'd' }
+
+it('policies that are missing are added, and those that exist keep their keys', async () => {
+  await using store = await openStore()
+  await ensurePolicies(store.db, [owner])
+
+  await ensurePolicies(store.db, [{ ...owner, primaryKey: 'new' }, device])
+  await ensurePolicies(store.db, [])
+
+  expect(await readPolicies(store.db)).toEqual([device, owner])
+})

@@ -1,0 +1,262 @@
+import type { JsonObject } from '@muster/contract'
+import { evaluate } from '@muster/query'
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { finishLockedChunk, lockChunk, lockRunningJob } from '../src/chunks.ts'
+import { recordFirstAttempts } from '../src/device-jobs.ts'
+import { cancelJob } from '../src/jobs.ts'
+import { queryDeviceJobs } from '../src/query-device-jobs.ts'
+import { type Db, rows } from '../src/sql.ts'
+import { expireOverdueJobs } from '../src/sweeps.ts'
+import { conditionsAbout, whereOf } from './conditions.ts'
+import { claimed, deviceNames, givenJob, givenRunningJob, noon, on, openStore, start } from './engine.ts'
+
+let store: Awaited<ReturnType<typeof openStore>>
+let db: Db
+
+beforeAll(async () => {
+  store = await openStore()
+  db = store.db
+})
+afterAll(() => store[Symbol.asyncDispose]())
+beforeEach(async () => {
+  await rows(db, sql`truncate jobs, chunks, device_jobs restart identity`)
+})
+
+const everything = { limit: 1000, after: null }
+const windowOver = expect.objectContaining({
+  code: 'JobRunPreconditionFailed',
+  description: expect.stringMatching(/.+/),
+})
+
+describe('the row of a device job', () => {
+  it('has the members of the wire, and the deadline as its end', async () => {
+    const job = await givenRunningJob(db, { devices: 1, maxExecutionTimeInSeconds: 100 })
+
+    const { items } = await queryDeviceJobs(db, null, everything)
+
+    expect(items).toEqual([
+      {
+        deviceId: 'device-0000',
+        jobId: job.jobId,
+        jobType: 'scheduleDeviceMethod',
+        status: 'pending',
+        startTimeUtc: '2026-03-02T12:00:00.000Z',
+        endTimeUtc: '2026-03-02T12:01:40.000Z',
+        createdDateTimeUtc: '2026-03-02T12:00:00.000Z',
+        lastUpdatedDateTimeUtc: '2026-03-02T12:00:00.000Z',
+        outcome: {},
+      },
+    ])
+  })
+
+  it('is told by its own row once an attempt was recorded: the answer, the error, or the wait', async () => {
+    const job = await givenRunningJob(db, { devices: 4 })
+    const response = { status: 404, payload: { text: 'a \u0000 and a half \ud800 pair' } }
+    await recordFirstAttempts(
+      db,
+      await claimed(db, job.key),
+      [
+        { deviceId: 'device-0000', status: 'completed', response },
+        { deviceId: 'device-0001', status: 'failed', error: { code: 'GatewayTimeout', description: 'no answer' } },
+        { deviceId: 'device-0002', status: 'pending', dueAt: null },
+      ],
+      on('12:00:09'),
+    )
+
+    expect(await shownRows()).toEqual([
+      ['completed', '12:00:09', { deviceMethodResponse: response }, undefined],
+      ['failed', '12:00:09', {}, { code: 'GatewayTimeout', description: 'no answer' }],
+      ['pending', '12:00:09', {}, undefined],
+      ['running', '12:00:00', {}, undefined],
+    ])
+  })
+
+  it('is told by the rest of its chunk when it has no row, or one that waits', async () => {
+    const [done, cancelled, expired] = await Promise.all([
+      givenRunningJob(db, { devices: 2, type: 'scheduleUpdateTwin' }),
+      givenRunningJob(db, { devices: 2 }),
+      givenRunningJob(db, { devices: 2, maxExecutionTimeInSeconds: 60 }),
+    ])
+    await rows(
+      db,
+      sql`update chunks set status = 'attempted', attempted = 2, succeeded = 2, rest = 'completed', rest_at = ${noon.toISOString()} where job_key = ${done.key}`,
+    )
+    await waitFor(cancelled.key)
+    await waitFor(expired.key)
+
+    await cancelJob(db, cancelled.jobId, on('12:00:30'))
+    await expireOverdueJobs(db, { limit: 10 }, on('12:01:00'))
+
+    expect(await shownRows(`jobId = '${done.jobId}'`)).toEqual([
+      ['completed', '12:00:00', {}, undefined],
+      ['completed', '12:00:00', {}, undefined],
+    ])
+    expect(await shownRows(`jobId = '${cancelled.jobId}'`)).toEqual([
+      ['canceled', '12:00:30', {}, undefined],
+      ['canceled', '12:00:30', {}, undefined],
+    ])
+    expect(await shownRows(`jobId = '${expired.jobId}'`)).toEqual([
+      ['failed', '12:01:00', {}, windowOver],
+      ['failed', '12:01:00', {}, windowOver],
+    ])
+  })
+
+  it.each(['canceled', 'expired'] as const)('stays running under its lease when the rest is %s', async (rest) => {
+    const job = await givenRunningJob(db, { devices: 1, maxExecutionTimeInSeconds: 60 })
+    await claimed(db, job.key)
+
+    if (rest === 'canceled') await cancelJob(db, job.jobId, on('12:00:30'))
+    else await expireOverdueJobs(db, { limit: 10 }, on('12:01:00'))
+
+    expect(await shownRows()).toEqual([['running', '12:00:00', {}, undefined]])
+  })
+
+  it('exists for every device of the target set, and for none before it is frozen', async () => {
+    await givenRunningJob(db, { devices: 250, chunkSize: 100 })
+    await givenJob(db, { devices: deviceNames(3), startTime: on('18:00:00') })
+
+    const { items } = await queryDeviceJobs(db, null, everything)
+
+    expect(items.map((row) => row.deviceId)).toEqual(deviceNames(250))
+  })
+})
+
+describe('a query over device jobs', () => {
+  it('selects by every member that a row shows, as the reference evaluator does', async () => {
+    await givenMixedJobs()
+    const { items } = await queryDeviceJobs(db, null, everything)
+    const conditions = new Set([...items, twoMembers].flatMap(conditionsAbout))
+
+    for (const condition of conditions) {
+      const where = whereOf('devices.jobs', condition)
+      const selected = await queryDeviceJobs(db, where, everything)
+      expect(selected.items, condition).toEqual(items.filter((row) => evaluate(where, row)))
+    }
+  })
+
+  it.each([
+    ["jobType = 'ScheduledDeviceMethod' AND jobType = 'scheduleDirectRequest'", 5],
+    ["status = 'cancelled' OR status = 'Failed'", 2],
+    ["status IN ['Cancelled', 'finished']", 6],
+    ["status = 'Enqueued' AND jobId = 'mixed-3'", 1],
+    ["status = 'scheduled'", 0],
+    ["devices.jobs.createdTimeUtc > '2016-09-01' AND devices.jobs.status = 'completed'", 5],
+    ["jobId = 'mixed-1' AND deviceId IN ['device-0001', 'device-0002']", 2],
+    ["jobId = 'nobody' OR jobId = 'mixed-1'", 4],
+    ["jobId = 'mixed-1' AND jobId = 'mixed-2'", 0],
+    ['jobId = 7', 0],
+    ["'mixed-1' = jobId AND outcome.deviceMethodResponse.status = 200", 2],
+  ])('takes every spelling and narrows the chunks by what is required: %s', async (condition, count) => {
+    await givenMixedJobs()
+
+    const { items } = await queryDeviceJobs(db, whereOf('devices.jobs', condition), everything)
+
+    expect(items).toHaveLength(count)
+  })
+
+  it('walks page by page along jobs and chunks, and meets each row once', async () => {
+    await givenRunningJob(db, { devices: 130, chunkSize: 3 })
+    await givenRunningJob(db, { devices: 70, chunkSize: 50 })
+    const whole = await queryDeviceJobs(db, null, everything)
+
+    expect(await allPages(null, 7)).toEqual(whole.items)
+    expect(whole.items).toHaveLength(200)
+  })
+
+  it('finds rows that lie far apart', async () => {
+    const job = await givenRunningJob(db, { devices: 400, chunkSize: 2 })
+    await rows(
+      db,
+      sql`
+      insert into device_jobs (week, job_key, device_id, chunk_no, status, attempt, updated_at, error_code, error_text)
+      select c.week, c.job_key, c.device_ids[1], c.chunk_no, 'failed', 1, now(), 'ServerError', 'x'
+        from chunks c
+       where job_key = ${job.key} and chunk_no in (0, 90, 199)`,
+    )
+
+    expect(await allPages("error.code = 'ServerError'", 1)).toMatchObject(
+      ['device-0000', 'device-0180', 'device-0398'].map((deviceId) => ({ deviceId })),
+    )
+  })
+
+  it('searches answers that hold what the database has no text for', async () => {
+    const job = await givenRunningJob(db, { devices: 2 })
+    const payload = { odd: 'a \u0000 and a half \ud800 pair', plain: 'found' }
+    const answer = { deviceId: 'device-0001', status: 'completed', response: { status: 200, payload } } as const
+    await recordFirstAttempts(db, await claimed(db, job.key), [answer], noon)
+
+    const where = whereOf('devices.jobs', "outcome.deviceMethodResponse.payload.plain = 'found'")
+
+    expect((await queryDeviceJobs(db, where, everything)).items).toMatchObject([{ deviceId: 'device-0001' }])
+  })
+
+  it('refuses a position that no page gave', async () => {
+    await expect(queryDeviceJobs(db, null, { limit: 10, after: 'elsewhere' })).rejects.toMatchObject({
+      code: 'ArgumentInvalid',
+    })
+  })
+})
+
+const twoMembers = { error: { code: 'ArgumentInvalid' }, outcome: { deviceMethodResponse: { status: 500 } } }
+
+/** Device jobs of every status: completed, failed, completed, running; completed, completed, completed, canceled; pending. */
+async function givenMixedJobs(): Promise<void> {
+  const methods = await givenJob(db, { jobId: 'mixed-1', devices: deviceNames(4) })
+  await start(db, methods.key, { chunkSize: 2 })
+  const first = await claimed(db, methods.key)
+  await recordFirstAttempts(
+    db,
+    first,
+    [
+      { deviceId: 'device-0000', status: 'completed', response: { status: 200, payload: { text: 'plain' } } },
+      { deviceId: 'device-0001', status: 'failed', error: { code: 'GatewayTimeout', description: 'no answer' } },
+    ],
+    on('12:00:09'),
+  )
+  await recordFirstAttempts(
+    db,
+    await claimed(db, methods.key),
+    [{ deviceId: 'device-0002', status: 'completed', response: { status: 200, payload: null } }],
+    on('12:00:10'),
+  )
+  const twins = await givenJob(db, { jobId: 'mixed-2', devices: deviceNames(4), type: 'scheduleUpdateTwin' })
+  await start(db, twins.key, { chunkSize: 3 })
+  await db.transaction(async (tx) => {
+    const running = await lockRunningJob(tx, twins.key, noon)
+    const chunk = running === null ? null : await lockChunk(tx, running)
+    if (chunk !== null) await finishLockedChunk(tx, chunk, [], on('12:00:11'))
+  })
+  await cancelJob(db, twins.jobId, on('12:00:12'))
+
+  const waiting = await givenJob(db, { jobId: 'mixed-3', devices: deviceNames(1), startTime: on('12:30:00') })
+  await start(db, waiting.key, { now: on('12:30:00') })
+}
+
+async function waitFor(key: Parameters<typeof claimed>[1]): Promise<void> {
+  const claim = await claimed(db, key)
+  await recordFirstAttempts(
+    db,
+    claim,
+    claim.deviceIds.map((deviceId) => ({ deviceId, status: 'pending', dueAt: null })),
+    noon,
+  )
+}
+
+async function shownRows(condition?: string) {
+  const where = condition === undefined ? null : whereOf('devices.jobs', condition)
+  const { items } = await queryDeviceJobs(db, where, everything)
+  return items.map((row) => [row.status, String(row.lastUpdatedDateTimeUtc).slice(11, 19), row.outcome, row.error])
+}
+
+async function allPages(condition: string | null, limit: number): Promise<JsonObject[]> {
+  const where = condition === null ? null : whereOf('devices.jobs', condition)
+  const items: JsonObject[] = []
+  let after: string | null = null
+  do {
+    const page = await queryDeviceJobs(db, where, { limit, after })
+    items.push(...page.items)
+    after = page.continuation
+  } while (after !== null)
+  return items
+}

@@ -1,0 +1,177 @@
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { deleteDevices, readDevice, updateDevice } from '../src/devices.ts'
+import { closeSessionsOfDeadGateways, heartbeat, removeGateway } from '../src/gateways.ts'
+import { closeSession, findRoutes, openSession, recordActivity, storeSubscriptions } from '../src/sessions.ts'
+import { type Db, rows } from '../src/sql.ts'
+import { noon, on, openStore } from './engine.ts'
+import { deviceId, draft, givenDevice, givenGateway } from './fleet.ts'
+
+let store: Awaited<ReturnType<typeof openStore>>
+let db: Db
+
+beforeAll(async () => {
+  store = await openStore()
+  db = store.db
+})
+afterAll(() => store[Symbol.asyncDispose]())
+
+const methods = { topic: '$iothub/methods/POST/#', qos: 0 } as const
+
+describe('a session', () => {
+  it('shows in the connection state when it opens and when it closes', async () => {
+    const [id, gatewayId] = [await givenDevice(db, 'd1'), await givenGateway(db, 'g1')]
+
+    const { connectionNo } = await openSession(db, { deviceId: id, gatewayId, clean: false }, on('13:00:00'))
+    expect(await readDevice(db, id)).toMatchObject({
+      connectionState: 'Connected',
+      connectionStateUpdatedTime: on('13:00:00'),
+      lastActivityTime: on('13:00:00'),
+    })
+
+    expect(await closeSession(db, { deviceId: id, gatewayId, connectionNo }, on('14:00:00'))).toBe(true)
+    expect(await readDevice(db, id)).toMatchObject({
+      connectionState: 'Disconnected',
+      connectionStateUpdatedTime: on('14:00:00'),
+      lastActivityTime: on('13:00:00'),
+    })
+  })
+
+  it('names the gateway it is taken from, unless that is the same', async () => {
+    const id = await givenDevice(db, 'd2')
+    const [g1, g2] = [await givenGateway(db, 'g1'), await givenGateway(db, 'g2')]
+
+    const first = await openSession(db, { deviceId: id, gatewayId: g1, clean: false }, noon)
+    const second = await openSession(db, { deviceId: id, gatewayId: g1, clean: false }, noon)
+    const third = await openSession(db, { deviceId: id, gatewayId: g2, clean: false }, noon)
+
+    expect([first, second, third].map((session) => session.takenOver)).toEqual([null, null, 'g1'])
+    expect([first, second, third].map((session) => session.connectionNo)).toEqual([1, 2, 3])
+  })
+
+  it('is told the one before it, however many gateways open it at once for the first time', async () => {
+    const id = await givenDevice(db, 'd3')
+    const gateways = await Promise.all(['r1', 'r2', 'r3', 'r4', 'r5'].map((name) => givenGateway(db, name)))
+
+    const opened = await Promise.all(
+      gateways.map((gatewayId) => openSession(db, { deviceId: id, gatewayId, clean: false }, noon)),
+    )
+
+    expect(opened.map((session) => session.connectionNo).sort()).toEqual([1, 2, 3, 4, 5])
+    const routes = await rows<{ gateway_id: string }>(db, sql`select gateway_id from sessions where device_id = 'd3'`)
+    const owners = [...opened.map((session) => session.takenOver), routes[0]?.gateway_id]
+    expect(new Set(owners)).toEqual(new Set([null, ...gateways]))
+  })
+
+  it('ignores what an older connection still has to say', async () => {
+    const [id, gatewayId] = [await givenDevice(db, 'd4'), await givenGateway(db, 'g1')]
+    const old = await openSession(db, { deviceId: id, gatewayId, clean: false }, noon)
+    await openSession(db, { deviceId: id, gatewayId, clean: false }, noon)
+
+    const stale = { deviceId: id, gatewayId, connectionNo: old.connectionNo }
+
+    expect(await closeSession(db, stale, noon)).toBe(false)
+    expect(await storeSubscriptions(db, stale, [methods], true)).toBe(false)
+    expect(await readDevice(db, id)).toMatchObject({ connectionState: 'Connected' })
+  })
+
+  it('restores subscriptions and methods, and forgets them for a clean connection', async () => {
+    const [id, gatewayId] = [await givenDevice(db, 'd5'), await givenGateway(db, 'g1')]
+    const first = await openSession(db, { deviceId: id, gatewayId, clean: false }, noon)
+    await storeSubscriptions(db, { deviceId: id, connectionNo: first.connectionNo }, [methods], true)
+    await closeSession(db, { deviceId: id, gatewayId, connectionNo: first.connectionNo }, noon)
+
+    const restored = await openSession(db, { deviceId: id, gatewayId, clean: false }, noon)
+    expect(restored.subscriptions).toEqual([methods])
+    expect(await findRoutes(db, ['d5'])).toEqual([{ deviceId: 'd5', status: 'enabled', gatewayId: 'g1' }])
+
+    const clean = await openSession(db, { deviceId: id, gatewayId, clean: true }, noon)
+    expect(clean.subscriptions).toEqual([])
+    expect(await findRoutes(db, ['d5'])).toEqual([{ deviceId: 'd5', status: 'enabled', gatewayId: null }])
+  })
+
+  it('is refused to a device that was deleted', async () => {
+    const [id, gatewayId] = [await givenDevice(db, 'd6'), await givenGateway(db, 'g1')]
+    await deleteDevices(db, [id])
+
+    await expect(openSession(db, { deviceId: id, gatewayId, clean: false }, noon)).rejects.toMatchObject({
+      code: 'DeviceNotFound',
+    })
+  })
+})
+
+describe('activity', () => {
+  it('moves the time of the gateway’s own devices, and never back', async () => {
+    const [id, other] = [await givenDevice(db, 'active'), await givenDevice(db, 'elsewhere')]
+    const [gatewayId, otherGateway] = [await givenGateway(db, 'g1'), await givenGateway(db, 'g2')]
+    await openSession(db, { deviceId: id, gatewayId, clean: false }, noon)
+    await openSession(db, { deviceId: other, gatewayId: otherGateway, clean: false }, noon)
+
+    expect(await recordActivity(db, gatewayId, ['active', 'elsewhere', 'nobody'], on('13:00:00'))).toBe(1)
+    expect(await recordActivity(db, gatewayId, ['active'], on('12:30:00'))).toBe(0)
+
+    expect(await readDevice(db, id)).toMatchObject({ lastActivityTime: on('13:00:00') })
+    expect(await readDevice(db, other)).toMatchObject({ lastActivityTime: noon })
+  })
+})
+
+describe('routes', () => {
+  it('name the gateway of a device that takes methods, and say who is disabled, offline, not subscribed or unknown', async () => {
+    const gatewayId = await givenGateway(db, 'g1')
+    for (const id of ['r-ready', 'r-disabled', 'r-offline', 'r-deaf']) await givenDevice(db, id)
+    for (const id of ['r-ready', 'r-disabled', 'r-deaf'].map(deviceId)) {
+      const { connectionNo } = await openSession(db, { deviceId: id, gatewayId, clean: false }, noon)
+      await storeSubscriptions(db, { deviceId: id, connectionNo }, [methods], id !== 'r-deaf')
+    }
+    await updateDevice(db, draft('r-disabled', { status: 'disabled' }), { etag: null }, noon)
+
+    const routes = await findRoutes(db, ['r-ready', 'r-disabled', 'r-offline', 'r-deaf', 'nobody'])
+
+    expect(Object.fromEntries(routes.map((route) => [route.deviceId, [route.status, route.gatewayId]]))).toEqual({
+      'r-ready': ['enabled', 'g1'],
+      'r-disabled': ['disabled', 'g1'],
+      'r-offline': ['enabled', null],
+      'r-deaf': ['enabled', null],
+    })
+  })
+})
+
+describe('a gateway', () => {
+  it('disconnects its devices when it stops, and no others', async () => {
+    const [leaving, staying] = [await givenGateway(db, 'leaving'), await givenGateway(db, 'staying')]
+    const [gone, kept] = [await givenDevice(db, 'gone'), await givenDevice(db, 'kept')]
+    await openSession(db, { deviceId: gone, gatewayId: leaving, clean: false }, noon)
+    await openSession(db, { deviceId: kept, gatewayId: staying, clean: false }, noon)
+
+    expect(await removeGateway(db, leaving, on('13:00:00'))).toBe(1)
+
+    expect(await readDevice(db, gone)).toMatchObject({
+      connectionState: 'Disconnected',
+      connectionStateUpdatedTime: on('13:00:00'),
+    })
+    expect(await readDevice(db, kept)).toMatchObject({ connectionState: 'Connected' })
+  })
+
+  it('that gives no sign of life, or is unknown, loses its devices to a sweep, so many at a time', async () => {
+    await rows(db, sql`update sessions set gateway_id = null`)
+    const [dead, alive] = [await givenGateway(db, 'dead'), await givenGateway(db, 'alive')]
+    const unknown = await givenGateway(db, 'unknown')
+    for (const [name, gatewayId] of [
+      ['s1', dead],
+      ['s2', dead],
+      ['s3', unknown],
+      ['s4', alive],
+    ] as const) {
+      await openSession(db, { deviceId: await givenDevice(db, name), gatewayId, clean: false }, noon)
+    }
+    await rows(db, sql`delete from gateways where gateway_id = 'unknown'`)
+    await heartbeat(db, alive, on('12:05:00'))
+    const sweep = () => closeSessionsOfDeadGateways(db, { deadBefore: on('12:04:30'), limit: 2 }, on('12:05:00'))
+
+    expect([await sweep(), await sweep(), await sweep()]).toEqual([2, 1, 0])
+
+    const connected = await rows(db, sql`select device_id from sessions where gateway_id is not null`)
+    expect(connected).toEqual([{ device_id: 's4' }])
+    expect(await rows(db, sql`select gateway_id from gateways where gateway_id = 'dead'`)).toEqual([])
+  })
+})

@@ -1,0 +1,192 @@
+import { isJsonObject, type Json, type JsonObject } from '@muster/contract'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { deleteDevices, insertDevices } from '../src/devices.ts'
+import type { Db } from '../src/sql.ts'
+import { checkPatchFits } from '../src/twin-patch.ts'
+import { patchReported, patchTwin, patchTwins, readTwin } from '../src/twins.ts'
+import { on, openStore } from './engine.ts'
+import { deviceId, draft, givenDevice } from './fleet.ts'
+import { mergePatch, mergeStamps } from './reference-merge.ts'
+
+let store: Awaited<ReturnType<typeof openStore>>
+let db: Db
+
+beforeAll(async () => {
+  store = await openStore()
+  db = store.db
+})
+afterAll(() => store[Symbol.asyncDispose]())
+
+// Few keys, so that patches meet members; among them whatever Postgres' operators could take for something else.
+const key = fc.constantFrom(
+  'a',
+  'b',
+  'ab',
+  '0',
+  '1',
+  '-1',
+  '+0',
+  '"',
+  "'",
+  '\\',
+  '{}',
+  ',',
+  'ключ',
+  '😀',
+  '__proto__',
+  'null',
+)
+const scalar = fc.oneof(
+  fc.string({ unit: 'grapheme', maxLength: 6 }).filter((text) => !text.includes('\u0000')),
+  fc.integer({ min: -4_503_599_627_370_496, max: 4_503_599_627_370_495 }),
+  fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => number + 0),
+  fc.boolean(),
+)
+
+function members(leaf: fc.Arbitrary<Json>): fc.Arbitrary<JsonObject> {
+  const { object } = fc.letrec<{ object: JsonObject; value: Json; element: Json }>((tie) => ({
+    object: fc.array(fc.tuple(key, tie('value')), { maxLength: 4 }).map((entries) => Object.fromEntries(entries)),
+    value: fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      leaf,
+      tie('object'),
+      fc.array(tie('element'), { maxLength: 3 }),
+    ),
+    element: fc.oneof({ depthSize: 'small' }, leaf, tie('object')),
+  }))
+  return object
+}
+
+const section = members(scalar)
+const patch = members(fc.oneof(scalar, fc.constant(null)))
+const wholePatch = fc.oneof({ weight: 9, arbitrary: patch }, { weight: 1, arbitrary: fc.constant(null) })
+
+describe('a compiled patch', () => {
+  it('T3 T9 merges into many different twins at once as the reference does, values and metadata', async () => {
+    const fleet = fc.array(fc.record({ tags: section, desired: section }), { minLength: 1, maxLength: 6 })
+    const patches = fc.array(fc.record({ tags: wholePatch, desired: wholePatch }, { requiredKeys: [] }), {
+      minLength: 1,
+      maxLength: 3,
+    })
+
+    await fc.assert(
+      fc.asyncProperty(fleet, patches, async (twins, steps) => {
+        const ids = twins.map((_, index) => deviceId(`d${index}`))
+        await insertDevices(
+          db,
+          twins.map((twin, index) => draft(`d${index}`, twin)),
+          on('12:00:00'),
+        )
+        const expected = await Promise.all(ids.map((id) => readSections(id)))
+
+        for (const [minute, step] of steps.entries()) {
+          const now = on(`13:0${minute}:00`)
+          await patchTwins(db, ids, step, now)
+          for (const twin of expected) applyByReference(twin, step, now)
+        }
+
+        expect(await Promise.all(ids.map((id) => readSections(id)))).toEqual(expected)
+        await deleteDevices(db, ids)
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  it('T3 T9 does the same to what a device reports, with stamps that have no version', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(wholePatch, { minLength: 1, maxLength: 4 }), async (steps) => {
+        const id = await givenDevice(db, 'reporter')
+        let expected: { value: JsonObject; metadata: JsonObject } = {
+          value: {},
+          metadata: { $lastUpdated: on('12:00:00').toISOString() },
+        }
+
+        for (const [minute, step] of steps.entries()) {
+          const now = on(`13:0${minute}:00`)
+          await patchReported(db, id, step, { version: null }, now)
+          expected = {
+            value: mergePatch(expected.value, step),
+            metadata: mergeStamps(expected.metadata, step, { $lastUpdated: now.toISOString() }),
+          }
+        }
+
+        const { $metadata, $version, ...value } = propertiesOf(await readTwin(db, id), 'reported')
+        expect({ value, metadata: $metadata, version: $version }).toEqual({ ...expected, version: 1 + steps.length })
+        await deleteDevices(db, [id])
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  it('T4 replaces an array under a patched path, and does not step into it', async () => {
+    const id = await givenDevice(db, 'array', { desired: { list: [{ kept: 1 }], deep: { list: [{ kept: 1 }] } } })
+
+    await patchTwin(
+      db,
+      id,
+      { desired: { list: { 0: { x: 1 } }, deep: { list: { 0: { x: 1 } } } } },
+      { etag: null },
+      on('13:00:00'),
+    )
+
+    expect((await readSections(id)).desired).toEqual({ list: { 0: { x: 1 } }, deep: { list: { 0: { x: 1 } } } })
+  })
+
+  it('T5 takes more than 100 nested objects at one level', async () => {
+    const id = await givenDevice(db, 'wide', { desired: { r7: { old: true } } })
+    const registers = Object.fromEntries(Array.from({ length: 1200 }, (_, index) => [`r${index}`, { v: index }]))
+
+    await patchTwin(db, id, { desired: registers }, { etag: null }, on('13:00:00'))
+
+    expect((await readSections(id)).desired).toEqual({ ...registers, r7: { old: true, v: 7 } })
+  })
+
+  it('T5 refuses a patch of more nested objects than one statement takes', () => {
+    const deep = (levels: number, width: number): JsonObject =>
+      levels === 0
+        ? Object.fromEntries(Array.from({ length: width }, (_, index) => [`k${index}`, {}]))
+        : { k: deep(levels - 1, width) }
+
+    expect(() => checkPatchFits({ desired: deep(8, 1500) })).toThrow(
+      expect.objectContaining({ code: 'ArgumentInvalid' }),
+    )
+  })
+})
+
+interface Sections {
+  tags: JsonObject
+  desired: JsonObject
+  metadata: JsonObject
+  desiredVersion: number
+}
+
+function applyByReference(
+  twin: Sections,
+  step: { tags?: JsonObject | null; desired?: JsonObject | null },
+  now: Date,
+): void {
+  if (step.tags !== undefined) twin.tags = mergePatch(twin.tags, step.tags)
+  if (step.desired === undefined) return
+  twin.desired = mergePatch(twin.desired, step.desired)
+  twin.desiredVersion += 1
+  twin.metadata = mergeStamps(twin.metadata, step.desired, {
+    $lastUpdated: now.toISOString(),
+    $lastUpdatedVersion: twin.desiredVersion,
+  })
+}
+
+async function readSections(id: ReturnType<typeof deviceId>): Promise<Sections> {
+  const twin = await readTwin(db, id)
+  const { $metadata, $version, ...desired } = propertiesOf(twin, 'desired')
+  return { tags: objectOf(twin?.tags ?? {}), desired, metadata: objectOf($metadata), desiredVersion: Number($version) }
+}
+
+function propertiesOf(twin: JsonObject | null, name: 'desired' | 'reported'): JsonObject {
+  return objectOf(objectOf(twin?.properties)[name])
+}
+
+function objectOf(value: Json | undefined): JsonObject {
+  if (!isJsonObject(value)) throw new Error(`expected an object, got ${JSON.stringify(value)}`)
+  return value
+}
