@@ -1,0 +1,94 @@
+import type { Permission } from '@muster/auth'
+import { type Environment, parseEnvironment, type Variables } from './environment.ts'
+
+/** Everything that can be set from outside. */
+export interface Config {
+  /** Null: to be found or started by who composes the process. */
+  readonly databaseUrl: string | null
+  readonly redisUrl: string | null
+  readonly redisPrefix: string
+  /** Postgres connections of this process. */
+  readonly poolSize: number
+
+  /** At least one. The first is the name of the hub; tokens for any of them verify. */
+  readonly hostNames: readonly string[]
+  /** Ports: 0 takes any free one. */
+  readonly httpsPort: number
+  readonly httpPort: number
+  readonly httpHost: string
+  readonly mqttsPort: number
+  /** Null: a CA and a certificate of our own, in the data folder. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | null
+  readonly dataDir: string
+  readonly policies: readonly ConfiguredPolicy[]
+
+  readonly logLevel: NonNullable<Variables['MUSTER_LOG_LEVEL']>
+  /** Jobs above it wait in `queued`. */
+  readonly maxRunningJobs: number
+  /** How long a job can be read after it has ended. */
+  readonly historyDays: number
+  /** Wake-ups that one worker process works on at the same time. */
+  readonly workerConcurrency: number
+  /** Device calls that one worker process waits for at the same time. */
+  readonly callsInFlight: number
+  readonly shutdownSeconds: number
+}
+
+/** A policy that is added to the five default ones. Keys that are absent are made when it is first stored. */
+export interface ConfiguredPolicy {
+  readonly name: string
+  readonly permissions: readonly Permission[]
+  readonly primaryKey?: string | undefined
+  readonly secondaryKey?: string | undefined
+}
+
+/** What a program puts in place of variables that are not set. */
+export interface Defaults {
+  readonly dataDir: string
+  readonly logLevel?: Config['logLevel']
+}
+
+/** Reads the environment, the only place in the product that does. Throws StartError, see `parseEnvironment`. */
+export function loadConfig(defaults: Defaults, env: Environment = process.env): Config {
+  const variables = parseEnvironment(env)
+  const { MUSTER_TLS_CERT: certFile, MUSTER_TLS_KEY: keyFile } = variables
+  return {
+    databaseUrl: variables.DATABASE_URL ?? null,
+    redisUrl: variables.REDIS_URL ?? null,
+    redisPrefix: variables.MUSTER_REDIS_PREFIX,
+    poolSize: variables.MUSTER_PG_POOL_SIZE,
+    hostNames: variables.MUSTER_HOSTNAME,
+    httpsPort: variables.MUSTER_HTTPS_PORT,
+    httpPort: variables.MUSTER_HTTP_PORT,
+    httpHost: variables.MUSTER_HTTP_HOST,
+    mqttsPort: variables.MUSTER_MQTTS_PORT,
+    tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : null,
+    dataDir: variables.MUSTER_DATA_DIR ?? defaults.dataDir,
+    policies: variables.MUSTER_POLICIES,
+    logLevel: variables.MUSTER_LOG_LEVEL ?? defaults.logLevel ?? 'info',
+    maxRunningJobs: variables.MUSTER_MAX_RUNNING_JOBS,
+    historyDays: variables.MUSTER_HISTORY_DAYS,
+    workerConcurrency: variables.MUSTER_WORKER_CONCURRENCY,
+    callsInFlight: variables.MUSTER_CALLS_IN_FLIGHT,
+    shutdownSeconds: variables.MUSTER_SHUTDOWN_SECONDS,
+  }
+}
+
+/** The configuration as it may be printed: no password, no key. */
+export function redactConfig(config: Config): Record<keyof Config, unknown> {
+  return {
+    ...config,
+    databaseUrl: redactUrl(config.databaseUrl),
+    redisUrl: redactUrl(config.redisUrl),
+    policies: config.policies.map(({ name, permissions }) => ({ name, permissions })),
+  }
+}
+
+function redactUrl(text: string | null): string | null {
+  if (text === null) return null
+  const url = new URL(text)
+  if (url.password !== '') url.password = '***'
+  // The Postgres driver takes the password from here too.
+  if (url.searchParams.has('password')) url.searchParams.set('password', '***')
+  return url.href
+}

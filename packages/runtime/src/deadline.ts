@@ -1,0 +1,10 @@
+/** Waits for the work, but no longer than until the signal aborts: what is left then goes on by itself or ends with the process. */
+export async function orAborted(work: PromiseLike<void>, signal: AbortSignal): Promise<void> {
+  let giveUp = () => {}
+  const aborted = new Promise<void>((resolve) => {
+    giveUp = resolve
+    signal.addEventListener('abort', giveUp, { once: true })
+    if (signal.aborted) giveUp()
+  })
+  await Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', giveUp))
+}

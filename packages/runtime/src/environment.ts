@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs'
+import { permissions } from '@muster/auth'
+import { clip } from '@muster/contract'
+import { z } from 'zod'
+import { StartError } from './start-error.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Every variable that the product reads, its bounds and its default, in the words of the environment. */
+export type Variables = z.output<typeof variables>
+
+/**
+ * Parses the environment. An empty value counts as absent; a secret may come from a file: `DATABASE_URL_FILE`.
+ * @throws StartError that names every wrong variable, its value unless it is a secret, and what was expected.
+ */
+export function parseEnvironment(env: Environment): Variables {
+  const given = { ...present(env), ...secretsFromFiles(env) }
+  const parsed = variables.safeParse(given)
+  if (parsed.success) return parsed.data
+  throw new StartError(parsed.error.issues.map((issue) => complaintOf(issue, given)).join('; '))
+}
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+
+const secrets = ['DATABASE_URL', 'REDIS_URL', 'MUSTER_POLICIES'] as const
+
+const key = z.base64('expected a key in base64').min(1).optional()
+const policies = z.array(
+  z.strictObject({
+    name: z.string().regex(/^[\w-]{1,64}$/, 'expected 1 to 64 letters, digits, - and _'),
+    permissions: z.array(z.enum(permissions)).min(1),
+    primaryKey: key,
+    secondaryKey: key,
+  }),
+)
+
+const hostName = z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, 'expected host names, comma-separated')
+const hostNames = z
+  .string()
+  .transform((text) => text.split(',').map((name) => name.trim()))
+  .pipe(z.array(hostName))
+
+const variables = z
+  .object({
+    DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://user:password@host:5432/muster').optional(),
+    REDIS_URL: url(/^rediss?$/, 'redis://host:6379').optional(),
+    MUSTER_REDIS_PREFIX: z
+      .string()
+      .regex(/^\{[\w-]+\}$/, 'expected a hash tag such as {muster}')
+      .default('{muster}'),
+
+    MUSTER_HOSTNAME: hostNames.default(['localhost']),
+    MUSTER_HTTPS_PORT: integer(0, 65_535).default(443),
+    MUSTER_HTTP_PORT: integer(0, 65_535).default(8080),
+    MUSTER_HTTP_HOST: z.string().default('127.0.0.1'),
+    MUSTER_MQTTS_PORT: integer(0, 65_535).default(8883),
+    MUSTER_TLS_CERT: z.string().optional(),
+    MUSTER_TLS_KEY: z.string().optional(),
+    MUSTER_DATA_DIR: z.string().optional(),
+    MUSTER_POLICIES: z.string().transform(parseJson).pipe(policies).default([]),
+
+    MUSTER_LOG_LEVEL: z.enum(logLevels).optional(),
+    MUSTER_PG_POOL_SIZE: integer(2, 1000).default(20),
+    MUSTER_MAX_RUNNING_JOBS: integer(1, 100_000).default(100),
+    MUSTER_HISTORY_DAYS: integer(1, 3650).default(30),
+    MUSTER_WORKER_CONCURRENCY: integer(1, 256).default(8),
+    MUSTER_CALLS_IN_FLIGHT: integer(1, 100_000).default(5000),
+    MUSTER_SHUTDOWN_SECONDS: integer(1, 3600).default(25),
+  })
+  .superRefine(({ MUSTER_TLS_CERT, MUSTER_TLS_KEY }, context) => {
+    if ((MUSTER_TLS_CERT === undefined) === (MUSTER_TLS_KEY === undefined)) return
+    const missing = MUSTER_TLS_CERT === undefined ? 'MUSTER_TLS_CERT' : 'MUSTER_TLS_KEY'
+    context.addIssue({ code: 'custom', path: [missing], message: 'expected too, since its counterpart is set' })
+  })
+
+function integer(min: number, max: number) {
+  const error = `expected a whole number from ${min} to ${max}`
+  return z.coerce.number(error).int(error).min(min, error).max(max, error)
+}
+
+function url(protocol: RegExp, example: string) {
+  return z.url({ protocol, error: `expected a URL such as ${example}` })
+}
+
+function parseJson(text: string, context: z.RefinementCtx): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    context.addIssue({
+      code: 'custom',
+      message: 'expected JSON such as [{"name":"ops","permissions":["ServiceConnect"]}]',
+    })
+    return z.NEVER
+  }
+}
+
+function present(env: Environment): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (value ? [[name, value] as const] : [])))
+}
+
+function secretsFromFiles(env: Environment): Record<string, string> {
+  return Object.fromEntries(
+    secrets.flatMap((name) => {
+      const file = env[`${name}_FILE`]
+      if (!file) return []
+      if (env[name]) throw new StartError(`${name} and ${name}_FILE are both set; expected one of them`)
+      return [[name, readSecret(`${name}_FILE`, file)] as const]
+    }),
+  )
+}
+
+function readSecret(name: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (cause) {
+    throw new StartError(`${name}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  }
+}
+
+function complaintOf(issue: z.core.$ZodIssue, given: Environment): string {
+  const [name = '', ...members] = issue.path.map(String)
+  const value = given[name]
+  const isSecret = secrets.some((secret) => secret === name)
+  const got = value === undefined || isSecret ? '' : `, got "${clip(value)}"`
+  return `${[name, ...members].join('.')}: ${issue.message}${got}`
+}

@@ -1,0 +1,63 @@
+import { afterEach, expect, it, vi } from 'vitest'
+import { operatorPages } from './health.ts'
+import { openMetrics } from './metrics.ts'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+function pagesWith(checks: Parameters<typeof operatorPages>[0]['checks']) {
+  const failures: string[] = []
+  const page = operatorPages({ metrics: openMetrics(), checks, onFailure: (check) => failures.push(check) })
+  return { page, failures }
+}
+
+it('is ready when every check passes', async () => {
+  const { page } = pagesWith(() => [{ name: 'postgres', check: async () => {} }])
+
+  const response = await page('/health/ready')
+
+  expect(response?.status).toBe(200)
+  expect(await response?.json()).toEqual({ status: 'ready', checks: { postgres: 'passed' } })
+})
+
+it('is not ready when a check throws, and says which without saying why', async () => {
+  const { page, failures } = pagesWith(() => [
+    { name: 'postgres', check: async () => {} },
+    { name: 'redis', check: () => Promise.reject(new Error('redis://:secret@redis')) },
+  ])
+
+  const response = await page('/health/ready')
+
+  expect(response?.status).toBe(503)
+  expect(await response?.json()).toEqual({ status: 'unready', checks: { postgres: 'passed', redis: 'failed' } })
+  expect(failures).toEqual(['redis'])
+})
+
+it('is not ready when a check does not come back within 2 s', async () => {
+  vi.useFakeTimers()
+  const { page, failures } = pagesWith(() => [{ name: 'redis', check: () => new Promise(() => {}) }])
+
+  const answer = page('/health/ready')
+  await vi.advanceTimersByTimeAsync(2000)
+  const response = await answer
+
+  expect(response?.status).toBe(503)
+  expect(failures).toEqual(['redis'])
+})
+
+it('is live whatever the checks say', async () => {
+  const { page } = pagesWith(() => [{ name: 'redis', check: () => Promise.reject(new Error('away')) }])
+
+  expect((await page('/health/live'))?.status).toBe(200)
+})
+
+it('shows the metrics of the process', async () => {
+  const { page } = pagesWith(() => [])
+
+  expect(await (await page('/metrics'))?.text()).toContain('process_cpu_seconds_total')
+})
+
+it('has no other page', () => {
+  expect(pagesWith(() => []).page('/jobs/v2/query')).toBeNull()
+})

@@ -1,0 +1,64 @@
+import type { Metrics } from './metrics.ts'
+
+/** Something that must work before this process is sent requests. Throws when it does not. */
+export interface Check {
+  readonly name: string
+  readonly check: () => Promise<void>
+}
+
+/** How long a check may take: less than the timeout of a usual probe, so that the answer names what hangs. */
+const checkMs = 2000
+
+/**
+ * The operator's pages. Live: the event loop turns, or there would be no answer; whether work gets done is for the checks to
+ * say, because a restart repairs neither Postgres nor Redis. Ready: every check passes within 2 s.
+ */
+export function operatorPages(options: {
+  metrics: Metrics
+  checks: () => readonly Check[]
+  onFailure: (check: string, error: unknown) => void
+}): (path: string) => Promise<Response> | null {
+  const { metrics, checks, onFailure } = options
+  const pages = new Map<string, () => Promise<Response>>([
+    ['/health/live', async () => Response.json({ status: 'live' })],
+    ['/health/ready', () => readiness(checks(), onFailure)],
+    [
+      '/metrics',
+      async () => new Response(await metrics.metrics(), { headers: { 'content-type': metrics.contentType } }),
+    ],
+  ])
+  return (path) => pages.get(path)?.() ?? null
+}
+
+async function readiness(
+  checks: readonly Check[],
+  onFailure: (check: string, error: unknown) => void,
+): Promise<Response> {
+  const results = await Promise.all(
+    checks.map(async ({ name, check }) => {
+      try {
+        await within(checkMs, check())
+        return { name, isPassed: true }
+      } catch (error) {
+        onFailure(name, error)
+        return { name, isPassed: false }
+      }
+    }),
+  )
+  const isReady = results.every(({ isPassed }) => isPassed)
+  return Response.json(
+    {
+      status: isReady ? 'ready' : 'unready',
+      checks: Object.fromEntries(results.map(({ name, isPassed }) => [name, isPassed ? 'passed' : 'failed'])),
+    },
+    { status: isReady ? 200 : 503 },
+  )
+}
+
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
+  })
+  await Promise.race([work, expired]).finally(() => clearTimeout(timer))
+}
