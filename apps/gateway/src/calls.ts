@@ -1,0 +1,84 @@
+import { randomInt } from 'node:crypto'
+import type { CallResult, DeviceCall } from '@muster/bus'
+import { limits } from '@muster/contract'
+import type { Events } from '@muster/runtime'
+import { type Session, send } from './session.ts'
+import { methodRequestTopic } from './topics.ts'
+
+/** What came of a direct method, on a device that is known from elsewhere. */
+export type CallOutcome = WithoutDevice<CallResult>
+type WithoutDevice<Result> = Result extends unknown ? Omit<Result, 'deviceId'> : never
+
+/** A direct method that was delivered and waits for its answer. */
+export interface PendingCall {
+  settle(outcome: CallOutcome): void
+}
+
+/**
+ * Delivers direct methods to devices that are connected here. Reports exactly one result for each device, in any order: at
+ * the latest when the response timeout, which runs from now, has passed.
+ */
+export function createCalls(options: {
+  events: Pick<Events, 'methodInvoked'>
+  find: (deviceId: string) => Session | undefined
+}): (call: DeviceCall, report: (result: CallResult) => void) => void {
+  const { events, find } = options
+  // Not from zero: an answer that is late, to a process that is gone, must not be taken for one to this process.
+  let lastNo = randomInt(2 ** 40)
+
+  return ({ deviceIds, methodName, payload, responseTimeoutSeconds }, report) => {
+    const startedAtMs = performance.now()
+    const text = JSON.stringify(payload)
+
+    for (const deviceId of new Set(deviceIds)) {
+      const settle = (outcome: CallOutcome) => {
+        events.methodInvoked({ outcome: outcome.kind, seconds: (performance.now() - startedAtMs) / 1000 })
+        report({ deviceId, ...outcome })
+      }
+      const session = find(deviceId)
+      if (session === undefined || !acceptsMethod(session, methodName)) {
+        settle({ kind: 'notOnline' })
+        continue
+      }
+      if (session.calls.size >= limits.methodsInFlight) {
+        settle({ kind: 'busy' })
+        continue
+      }
+      lastNo += 1
+      const rid = lastNo.toString(16)
+      addCall(session, rid, { settle, timeoutMs: responseTimeoutSeconds * 1000 })
+      send(session, methodRequestTopic(methodName, rid), text)
+    }
+  }
+}
+
+/** Ends a pending call, once: an answer that is unknown, late or a repetition changes nothing. */
+export function settleCall(session: Session, rid: string, outcome: CallOutcome): void {
+  const pending = session.calls.get(rid)
+  session.calls.delete(rid)
+  pending?.settle(outcome)
+}
+
+function addCall(
+  session: Session,
+  rid: string,
+  { settle, timeoutMs }: { settle: (outcome: CallOutcome) => void; timeoutMs: number },
+): void {
+  // A timer per call is cheap: those of one duration share a list.
+  const timer = setTimeout(() => settleCall(session, rid, { kind: 'noAnswer' }), timeoutMs)
+  session.calls.set(rid, {
+    settle(outcome) {
+      clearTimeout(timer)
+      settle(outcome)
+    },
+  })
+}
+
+function acceptsMethod(session: Session, methodName: string): boolean {
+  return (
+    session.isReady &&
+    [...session.filters.values()].some(
+      ({ filter }) => filter.kind === 'methods' && (filter.methodName === null || filter.methodName === methodName),
+    )
+  )
+}

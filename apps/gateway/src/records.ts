@@ -1,0 +1,78 @@
+import { type DeviceId, storedDeviceId } from '@muster/contract'
+import { closeSession, confirmSessions, markReachable, recordActivity } from '@muster/store'
+import type { Gateway } from './gateway.ts'
+import { type GroupCommit, groupCommit } from './group-commit.ts'
+
+/** Rows of one statement: enough to make statements few, and few enough to hold their locks for milliseconds. */
+const setSize = 1_000
+/** Devices that talk all the time are noted this often. */
+const activityRestMs = 50
+
+export interface ConnectionRef {
+  readonly deviceId: DeviceId
+  readonly connectionNo: number
+}
+
+/** What Postgres is told of the connections, in sets: a fleet that comes back at once costs few statements. */
+export interface Records<Connection extends ConnectionRef> {
+  /** The device has sent or received something. */
+  readonly active: GroupCommit<DeviceId>
+  /** The device can be sent methods. To be added when that has been committed, or a job may miss it. */
+  readonly reachable: GroupCommit<DeviceId>
+  /** The connection has ended. */
+  readonly closed: GroupCommit<ConnectionRef>
+  /** The connection is to be compared with what Postgres knows. */
+  readonly unconfirmed: GroupCommit<Connection>
+  /** Writes what is left, until the deadline aborts. */
+  stop(deadline: AbortSignal): Promise<void>
+}
+
+export function createRecords<Connection extends ConnectionRef>(
+  gateway: Gateway,
+  { onRefuted, isHeld }: { onRefuted: (connection: Connection) => void; isHeld: (connection: Connection) => boolean },
+): Records<Connection> {
+  const { db, bus, clock, events, gatewayId, statements } = gateway
+  const options = (step: string) => ({ setSize, onError: (error: unknown) => events.gatewayFailed({ step, error }) })
+
+  const active = groupCommit<DeviceId>(
+    async (deviceIds) => {
+      await statements(() => recordActivity(db, gatewayId, deviceIds, clock.now()))
+    },
+    { ...options('recordActivity'), restMs: activityRestMs },
+  )
+
+  const reachable = groupCommit<DeviceId>(async (deviceIds) => {
+    const keys = await statements(() => markReachable(db, deviceIds, clock.now()))
+    // A wake-up that is lost is made good by a sweep.
+    for (const key of keys) void bus.wakeDue(key).then((isTaken) => isTaken || events.wakeUpLost({ kind: 'due' }))
+  }, options('markReachable'))
+
+  const closed = groupCommit<ConnectionRef>(async (connections) => {
+    await Promise.all(
+      connections.map(({ deviceId, connectionNo }) =>
+        statements(() => closeSession(db, { deviceId, connectionNo, gatewayId }, clock.now())),
+      ),
+    )
+  }, options('closeSession'))
+
+  const unconfirmed = groupCommit<Connection>(async (connections) => {
+    const confirmed = await statements(() => confirmSessions(db, gatewayId, connections, clock.now()))
+    const standing = new Set<string>(confirmed.map(({ deviceId }) => deviceId))
+    for (const connection of connections) {
+      if (!standing.has(connection.deviceId)) onRefuted(connection)
+      // It ended while it was being confirmed, and may have been opened again by that.
+      else if (!isHeld(connection)) closed.add(connection)
+    }
+    for (const { deviceId, isRevived } of confirmed) if (isRevived) reachable.add(storedDeviceId(deviceId))
+  }, options('confirmSessions'))
+
+  return {
+    active,
+    reachable,
+    closed,
+    unconfirmed,
+    async stop(deadline) {
+      await Promise.all([active, reachable, closed, unconfirmed].map((record) => record.stop(deadline)))
+    },
+  }
+}

@@ -1,0 +1,24 @@
+/** Why a CONNECT is refused, with the return code of the CONNACK. Devices' SDKs retry after 3 and give up after 2, 4 and 5. */
+const returnCodes = {
+  /** Empty, too long, unusable in a topic, or not the id of the user name. */
+  clientId: 2,
+  stopping: 3,
+  busy: 3,
+  timeout: 3,
+  failed: 3,
+  userName: 4,
+  hostName: 4,
+  module: 5,
+  unknownDevice: 5,
+  disabled: 5,
+  token: 5,
+  expired: 5,
+  /** A newer connection of the same device came while this one was opening. */
+  takeover: 5,
+} as const
+
+export type RefusalReason = keyof typeof returnCodes
+
+export function returnCodeOf(reason: RefusalReason): 2 | 3 | 4 | 5 {
+  return returnCodes[reason]
+}

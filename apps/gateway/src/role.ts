@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type Server } from 'node:tls'
+import type { GatewayDoor } from '@muster/bus'
+import { gatewayId } from '@muster/contract'
+import { type Hub, listen, type Role, type RunningRole } from '@muster/runtime'
+import { removeGateway } from '@muster/store'
+import pLimit from 'p-limit'
+import { type Broker, createBroker } from './broker.ts'
+import { createCalls } from './calls.ts'
+import type { Gateway } from './gateway.ts'
+import { startHeartbeat } from './heartbeat.ts'
+import { createSessions, type Sessions } from './sessions.ts'
+import { pushDesired } from './twin-topics.ts'
+import { until } from './until.ts'
+import { acceptWebSockets, webSocketPath } from './web-sockets.ts'
+
+/** A connection of which the hub missed the end, or the takeover, is found by then. */
+const confirmEveryMs = 30_000
+const handshakeMsMax = 10_000
+/** For what had started, when the port cannot be opened. */
+const failedStopMs = 2_000
+
+/** Holds the connections of devices. Any number of gateways share a fleet; a device is on one of them. */
+export const role: Role = {
+  name: 'gateway',
+  async start(hub) {
+    const gateway = openGateway(hub)
+    const { bus, clock, config, db, gatewayId } = gateway
+    const sessions = createSessions(gateway)
+    const heartbeat = await startHeartbeat(gateway)
+    const door = await bus.serveGateway(gatewayId, openDoor(gateway, sessions))
+    const broker = await createBroker(gateway, sessions)
+    const confirmation = setInterval(() => sessions.confirm(), confirmEveryMs)
+    hub.front.upgrade(webSocketPath, acceptWebSockets(broker.accept))
+    const server = createTlsServer(hub, broker)
+
+    const running: RunningRole = {
+      async stop(deadline) {
+        broker.refuse()
+        server.close()
+        clearInterval(confirmation)
+        await until(deadline, door[Symbol.asyncDispose]())
+        await until(deadline, sessions.shutDown())
+        await broker.close()
+        await sessions.records.stop(deadline)
+        heartbeat.stop()
+        await removeGateway(db, gatewayId, clock.now())
+      },
+      async check() {
+        heartbeat.check()
+        if (!server.listening) throw new Error('the MQTTS port is closed')
+      },
+    }
+    try {
+      await listen(server, { name: 'MUSTER_MQTTS_PORT', port: config.mqttsPort })
+    } catch (error) {
+      await running.stop(AbortSignal.timeout(failedStopMs))
+      throw error
+    }
+    return running
+  },
+}
+
+function openGateway(hub: Hub): Gateway {
+  const { config, db, bus, events, clock } = hub
+  // Half of the pool: the other roles of the process need it too.
+  const statements = pLimit(Math.ceil(config.poolSize / 2))
+  return { config, db, bus, events, clock, gatewayId: gatewayId(randomUUID()), statements }
+}
+
+/** What the rest of the hub may ask of this gateway. */
+function openDoor({ events }: Gateway, sessions: Sessions): GatewayDoor {
+  return {
+    call: createCalls({ events, find: sessions.find }),
+    pushDesired: (push) => void pushDesired({ events, find: sessions.find }, push),
+    closeConnection: sessions.close,
+  }
+}
+
+function createTlsServer({ front }: Hub, broker: Broker): Server {
+  const { key, cert } = front.tls
+  const server = createServer({ key, cert, minVersion: 'TLSv1.2', handshakeTimeout: handshakeMsMax })
+  server.on('secureConnection', (socket) => broker.accept(socket.setNoDelay()))
+  // A handshake that fails, as of a port scanner; the socket is closed already.
+  server.on('tlsClientError', () => {})
+  return server
+}

@@ -1,0 +1,102 @@
+import type { DeviceId } from '@muster/contract'
+import type { Clock } from '@muster/runtime'
+import type { Client } from 'aedes'
+import pLimit, { type LimitFunction } from 'p-limit'
+import type { PendingCall } from './calls.ts'
+import type { Filter } from './topics.ts'
+
+/** Why a connection ended. */
+export type EndReason =
+  | 'disconnect'
+  | 'lost'
+  | 'keepAlive'
+  | 'protocol'
+  | 'takeover'
+  | 'expired'
+  | 'disabled'
+  | 'deleted'
+  | 'slow'
+  | 'stale'
+  | 'shutdown'
+
+/** One live device connection. */
+export interface Session {
+  readonly deviceId: DeviceId
+  /** Rises with each connection of the device, on whichever gateway: what the store hears of an older one is ignored. */
+  readonly connectionNo: number
+  readonly client: Client
+  /** What the device is subscribed to, by the text of the filter. */
+  readonly filters: Map<string, { readonly filter: Filter; readonly qos: 0 | 1 }>
+  /** Twin requests, desired notifications and changes of subscriptions, one after the other. */
+  readonly inOrder: LimitFunction
+  /** Direct methods that wait for their answer, by request id. */
+  readonly calls: Map<string, PendingCall>
+  readonly noteActivity: () => void
+  /** To be called when the CONNACK is written, or never will be. Until then, what is to be done in order waits. */
+  readonly markReady: () => void
+  /** The CONNACK is written: publications may follow. */
+  isReady: boolean
+  /** A change of the subscriptions that is going to be stored. */
+  storing: Promise<void> | null
+  /** Highest version of the desired properties that the device has been sent. */
+  desiredVersion: number
+  endReason: EndReason | null
+}
+
+export function createSession(opened: Pick<Session, 'client' | 'deviceId' | 'connectionNo' | 'noteActivity'>): Session {
+  let markReady = () => {}
+  const ready = new Promise<void>((resolve) => {
+    markReady = resolve
+  })
+  const inOrder = pLimit(1)
+  void inOrder(() => ready)
+  return {
+    ...opened,
+    filters: new Map(),
+    inOrder,
+    calls: new Map(),
+    markReady,
+    isReady: false,
+    storing: null,
+    desiredVersion: 0,
+    endReason: null,
+  }
+}
+
+/** Cuts the connection, without a DISCONNECT. The first reason given stands. */
+export function endSession(session: Session, reason: EndReason): void {
+  session.endReason ??= reason
+  session.client.close()
+}
+
+/** Timers end at 24.8 days; a token may live longer, and some live for thousands of years. */
+const timerMsMax = 2 ** 31 - 1
+
+/** Cuts the connection when its token expires. */
+export function endAtExpiry(session: Session, expiresAtMs: number, clock: Clock): void {
+  const leftMs = expiresAtMs - clock.now().getTime()
+  if (leftMs <= 0) {
+    endSession(session, 'expired')
+    return
+  }
+  const timer = setTimeout(() => endAtExpiry(session, expiresAtMs, clock), Math.min(leftMs, timerMsMax))
+  session.client.conn.once('close', () => clearTimeout(timer))
+}
+
+export function isSubscribed(session: Session, kind: Filter['kind']): boolean {
+  return [...session.filters.values()].some(({ filter }) => filter.kind === kind)
+}
+
+/** Ten direct methods of the largest size, and half as much again. */
+const unsentBytesMax = 2 * 1024 * 1024
+
+/** Publishes to the device, at QoS 0. A device that does not read what it is sent is cut. */
+export function send(session: Session, topic: string, payload: string): void {
+  if (session.client.conn.writableLength > unsentBytesMax) {
+    endSession(session, 'slow')
+    return
+  }
+  session.noteActivity()
+  // A write that fails ends the connection, and is noticed by that.
+  session.client.publish({ cmd: 'publish', topic, payload, qos: 0, dup: false, retain: false }, () => {})
+}

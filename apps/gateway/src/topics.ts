@@ -1,0 +1,82 @@
+import type { DeviceId } from '@muster/contract'
+
+/**
+ * What a device publishes, by its topic. `rid` is opaque and kept as it was received, so that it can be echoed byte for
+ * byte; `status` and `baseVersion` are texts whose meaning is checked where they are used.
+ */
+export type DeviceTopic =
+  | { readonly kind: 'twinGet'; readonly rid: string }
+  | { readonly kind: 'reportedPatch'; readonly rid: string; readonly baseVersion: string | null }
+  | { readonly kind: 'methodAnswer'; readonly rid: string; readonly status: string }
+  | { readonly kind: 'telemetry' }
+
+/** Null for a topic that is not in the contract, or is another device's. */
+export function parseDeviceTopic(topic: string, deviceId: DeviceId): DeviceTopic | null {
+  if (isUnder(topic, `devices/${deviceId}/messages/events`)) return { kind: 'telemetry' }
+
+  const [path, query] = splitQuery(topic)
+  const rid = member(query, '$rid')
+  if (rid === null || rid === '') return null
+  if (path === '$iothub/twin/GET/') return { kind: 'twinGet', rid }
+  if (path === '$iothub/twin/PATCH/properties/reported/') {
+    return { kind: 'reportedPatch', rid, baseVersion: member(query, '$version') }
+  }
+  const status = /^\$iothub\/methods\/res\/([^/]+)\/$/.exec(path)?.[1]
+  return status === undefined ? null : { kind: 'methodAnswer', rid, status }
+}
+
+/** What a device may subscribe to. A method filter without a name stands for every method. */
+export type Filter =
+  | { readonly kind: 'cloudToDevice' }
+  | { readonly kind: 'twinResponses' }
+  | { readonly kind: 'desired' }
+  | { readonly kind: 'methods'; readonly methodName: string | null }
+
+/** Null for a filter that the hub refuses. */
+export function parseFilter(text: string, deviceId: DeviceId): Filter | null {
+  if (text === `devices/${deviceId}/messages/devicebound/#`) return { kind: 'cloudToDevice' }
+  if (text === '$iothub/twin/res/#') return { kind: 'twinResponses' }
+  if (text === '$iothub/twin/PATCH/properties/desired/#') return { kind: 'desired' }
+  if (text === '$iothub/methods/POST/#') return { kind: 'methods', methodName: null }
+
+  const name = /^\$iothub\/methods\/POST\/([^/#+]+)(\/#?)?$/.exec(text)?.[1]
+  const methodName = name === undefined ? null : decode(name)
+  return methodName === null ? null : { kind: 'methods', methodName }
+}
+
+// The slash before "?" is part of the form: SDKs split the topic there.
+
+export function twinResponseTopic(response: { status: number; rid: string; version?: number }): string {
+  const version = response.version === undefined ? '' : `&$version=${response.version}`
+  return `$iothub/twin/res/${response.status}/?$rid=${response.rid}${version}`
+}
+
+export function desiredTopic(version: number): string {
+  return `$iothub/twin/PATCH/properties/desired/?$version=${version}`
+}
+
+export function methodRequestTopic(methodName: string, rid: string): string {
+  return `$iothub/methods/POST/${encodeURIComponent(methodName)}/?$rid=${rid}`
+}
+
+function isUnder(topic: string, path: string): boolean {
+  return topic.startsWith(path) && (topic.length === path.length || topic[path.length] === '/')
+}
+
+function splitQuery(topic: string): [path: string, query: string] {
+  const mark = topic.indexOf('/?')
+  return mark < 0 ? [topic, ''] : [topic.slice(0, mark + 1), topic.slice(mark + 2)]
+}
+
+function member(query: string, name: string): string | null {
+  const found = query.split('&').find((text) => text.startsWith(`${name}=`))
+  return found === undefined ? null : found.slice(name.length + 1)
+}
+
+function decode(text: string): string | null {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto'
+import type { DesiredPush } from '@muster/bus'
+import { errorCodes, HubError, type Json, type JsonObject, parseSection } from '@muster/contract'
+import { patchReported, readProperties } from '@muster/store'
+import { type Gateway, isOverloaded } from './gateway.ts'
+import { endSession, isSubscribed, type Session, send } from './session.ts'
+import { type DeviceTopic, desiredTopic, twinResponseTopic } from './topics.ts'
+
+type TwinGet = Extract<DeviceTopic, { kind: 'twinGet' }>
+type ReportedPatch = Extract<DeviceTopic, { kind: 'reportedPatch' }>
+
+/** Twin requests of one device. Those above are refused as too many. */
+const requestsWaitingMax = 32
+/** Notifications for one device, which cannot be refused: they wait for a read that is under way, for milliseconds. */
+const notificationsWaitingMax = 256
+
+/** Answers with the desired and the reported properties. Notifications that come meanwhile wait behind it. */
+export function readTwin(gateway: Gateway, session: Session, { rid }: TwinGet): void {
+  inTurn(gateway, session, rid, async () => {
+    if (session.endReason !== null) return
+    const properties = await gateway.statements(() => readProperties(gateway.db, session.deviceId))
+    if (properties === null) throw twinMissing(session)
+    const isSent = respond(session, { status: 200, rid }, properties)
+    const version = Number(properties.desired.$version)
+    if (isSent) session.desiredVersion = Math.max(session.desiredVersion, version)
+  })
+}
+
+/** Merges the patch into the reported properties, in the order in which the device sent its patches. */
+export function reportProperties(gateway: Gateway, session: Session, topic: ReportedPatch, payload: Buffer): void {
+  const { rid, baseVersion } = topic
+  inTurn(gateway, session, rid, async () => {
+    const patch = parsePatch(payload)
+    const options = { version: parseVersion(baseVersion) }
+    const { db, clock, statements, events } = gateway
+    const result = await statements(() => patchReported(db, session.deviceId, patch, options, clock.now()))
+    if (result.kind === 'missing') throw twinMissing(session)
+    if (result.kind === 'version') {
+      throw new HubError('PreconditionFailed', { message: `the reported properties are not of version ${baseVersion}` })
+    }
+    events.reportedPatched({ deviceId: session.deviceId })
+    respond(session, { status: 204, rid, version: result.version })
+  })
+}
+
+/**
+ * Tells the connected devices of a change of their desired properties, each in its turn. A version that is not above what
+ * the device has been sent is left out: it is part of a later answer, or has been overtaken on the way.
+ */
+export async function pushDesired(
+  { events, find }: { events: Gateway['events']; find: (deviceId: string) => Session | undefined },
+  { patch, devices }: DesiredPush,
+): Promise<void> {
+  const sent = await Promise.all(
+    devices.map(async ({ deviceId, version }) => {
+      const session = find(deviceId)
+      if (session === undefined) return false
+      if (session.inOrder.pendingCount >= notificationsWaitingMax) {
+        // It reads its twin when it is back; a notification that is left out without a word would be missed for good.
+        endSession(session, 'slow')
+        return false
+      }
+      return session.inOrder(() => notify(session, patch, version))
+    }),
+  )
+  events.desiredPushed({ devices: sent.filter((isSent) => isSent).length })
+}
+
+function notify(session: Session, patch: JsonObject, version: number): boolean {
+  if (session.endReason !== null || version <= session.desiredVersion) return false
+  if (!isSubscribed(session, 'desired')) return false
+  session.desiredVersion = version
+  send(session, desiredTopic(version), JSON.stringify({ ...patch, $version: version }))
+  return true
+}
+
+/** Runs a twin request after those before it, and turns what it throws into an answer. */
+function inTurn(gateway: Gateway, session: Session, rid: string, work: () => Promise<void>): void {
+  const refuse = (error: unknown) => {
+    const known = error instanceof HubError ? error : new HubError('ServerError', { message: 'The hub failed.' })
+    if (error !== known) gateway.events.gatewayFailed({ step: 'twin', error })
+    respond(session, { status: known.httpStatus, rid }, describe(known, gateway.clock.now()))
+  }
+  if (session.inOrder.pendingCount >= requestsWaitingMax || isOverloaded(gateway)) {
+    refuse(new HubError('ThrottlingException', { message: 'Too many twin requests are waiting.' }))
+  } else {
+    session.inOrder(work).catch(refuse)
+  }
+}
+
+/** False: the device is gone, or not subscribed to answers. */
+function respond(session: Session, response: Parameters<typeof twinResponseTopic>[0], body?: JsonObject): boolean {
+  if (session.endReason !== null || !isSubscribed(session, 'twinResponses')) return false
+  send(session, twinResponseTopic(response), body === undefined ? '' : JSON.stringify(body))
+  return true
+}
+
+/** Some SDKs ignore the status in the topic: they take an answer for an error by its `errorCode`. */
+function describe(error: HubError, now: Date): JsonObject {
+  const time = now.toISOString()
+  return {
+    errorCode: errorCodes[error.code],
+    trackingId: `${randomUUID().replaceAll('-', '')}-G:0-TimeStamp:${time}`,
+    message: error.message,
+    timestampUtc: time,
+  }
+}
+
+function parsePatch(payload: Buffer): JsonObject {
+  const value = parseJson(payload)
+  const patch = parseSection('reported', value)
+  if (patch === null) {
+    throw new HubError('IotHubFormatError', { message: 'a reported patch must be an object, got null' })
+  }
+  return patch
+}
+
+function parseJson(payload: Buffer): Json {
+  try {
+    return JSON.parse(payload.toString())
+  } catch (cause) {
+    throw new HubError('IotHubFormatError', { message: 'the payload of a reported patch must be a JSON object', cause })
+  }
+}
+
+function parseVersion(text: string | null): number | null {
+  if (text === null) return null
+  if (!/^\d{1,15}$/.test(text)) {
+    throw new HubError('ArgumentInvalid', { message: `$version must be an integer, got "${text}"` })
+  }
+  return Number(text)
+}
+
+function twinMissing(session: Session): HubError {
+  return new HubError('DeviceNotFound', { message: `the device ${session.deviceId} is not registered any more` })
+}

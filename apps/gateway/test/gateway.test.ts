@@ -1,0 +1,114 @@
+import { createServer } from 'node:net'
+import { type GatewayId, gatewayId, parseDeviceId } from '@muster/contract'
+import { StartError } from '@muster/runtime'
+import { closeSessionsOfDeadGateways, findRoutes, openSession, removeGateway } from '@muster/store'
+import { eventually } from '@muster/testkit'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { role } from '../src/index.ts'
+import { connectDevice, methods, refusalOf } from './device.ts'
+import { openHub, type TestGateway, type TestHub } from './hub.ts'
+
+let hub: TestHub
+let gateway: TestGateway
+beforeAll(async () => {
+  // The gateway's clockwork is stepped by hand.
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  hub = await openHub()
+  gateway = await hub.startGateway()
+})
+afterAll(async () => {
+  vi.useRealTimers()
+  await hub[Symbol.asyncDispose]()
+})
+
+async function connected(deviceId: string, on = gateway) {
+  const device = await connectDevice(on, await hub.addDevice(deviceId))
+  await device.subscribe([methods])
+  const [route] = await findRoutes(gateway.hub.db, [deviceId])
+  if (route?.gatewayId == null) throw new Error(`${deviceId} takes no methods`)
+  return { device, gatewayId: route.gatewayId }
+}
+
+async function stateOf(deviceId: string) {
+  return (await hub.readDevice(deviceId)).connectionState
+}
+
+describe('a gateway', () => {
+  it('G40 shows a sign of life every five seconds', async () => {
+    const { device, gatewayId } = await connected('beats')
+    const canary = { deviceId: parseDeviceId('beats'), gatewayId, clean: false }
+    await forget(gatewayId)
+
+    vi.advanceTimersByTime(5_000)
+
+    await eventually(async () => {
+      await openSession(gateway.hub.db, canary, new Date())
+      expect(await closeDeadSessions()).toBe(0)
+    })
+    await device.end()
+  })
+
+  it('G41 takes back a session that was closed because the gateway seemed dead', async () => {
+    const { device, gatewayId } = await connected('revived')
+    await forget(gatewayId)
+    expect(await stateOf('revived')).toBe('Disconnected')
+
+    vi.advanceTimersByTime(30_000)
+
+    await eventually(async () => expect(await stateOf('revived')).toBe('Connected'))
+    expect(device.client.connected).toBe(true)
+    await device.end()
+    await eventually(async () => expect(await stateOf('revived')).toBe('Disconnected'))
+  })
+
+  it('G41 ends a connection whose takeover, disabling or deletion it has not heard of', async () => {
+    const { db } = gateway.hub
+    const moved = await connected('moved')
+    const disabled = await connected('turned-off')
+    const kept = await connected('kept')
+    const elsewhere = { deviceId: parseDeviceId('moved'), gatewayId: gatewayId('deaf'), clean: false }
+    await openSession(db, elsewhere, new Date())
+    await hub.setStatus('turned-off', 'disabled')
+
+    vi.advanceTimersByTime(30_000)
+    await Promise.all([moved.device.closed, disabled.device.closed])
+
+    expect(kept.device.client.connected).toBe(true)
+    expect((await findRoutes(db, ['moved']))[0]?.gatewayId).toBe('deaf')
+    await kept.device.end()
+  })
+
+  it('G43 ends its connections when it stops, and leaves no device connected', async () => {
+    const other = await hub.startGateway()
+    const { device } = await connected('stopped', other)
+
+    await other.stop()
+    await device.closed
+
+    expect(await stateOf('stopped')).toBe('Disconnected')
+    expect(await refusalOf(other, await hub.addDevice('too-late'))).toBe('ECONNREFUSED')
+  })
+
+  it('G43 says which variable to set when its port is taken', async () => {
+    const holder = createServer().listen(0)
+    const address = holder.address()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    const { hub: shared } = gateway
+
+    const starting = role.start({ ...shared, config: { ...shared.config, mqttsPort: port } })
+
+    await expect(starting).rejects.toThrow(StartError)
+    await expect(starting).rejects.toThrow('MUSTER_MQTTS_PORT')
+    holder.close()
+  })
+})
+
+/** What the reconciler does to a gateway that has shown no sign of life for long. */
+async function forget(id: GatewayId) {
+  await removeGateway(gateway.hub.db, id, new Date())
+}
+
+function closeDeadSessions() {
+  const deadBefore = new Date(Date.now() - 10_000)
+  return closeSessionsOfDeadGateways(gateway.hub.db, { deadBefore, limit: 100 }, new Date())
+}

@@ -1,0 +1,226 @@
+import type { CallResult } from '@muster/bus'
+import { type GatewayId, type JobKey, type Json, parseJobId } from '@muster/contract'
+import { claimChunk, findRoutes, insertJob, lockRunningJob, recordFirstAttempts, startJob } from '@muster/store'
+import { eventually } from '@muster/testkit'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connectDevice, methods, type TestDevice } from './device.ts'
+import { openHub, type TestGateway, type TestHub } from './hub.ts'
+
+let hub: TestHub
+let gateway: TestGateway
+beforeAll(async () => {
+  hub = await openHub()
+  gateway = await hub.startGateway()
+})
+afterAll(() => hub[Symbol.asyncDispose]())
+
+async function connected(deviceId: string, filters = [methods]) {
+  const device = await connectDevice(gateway, await hub.addDevice(deviceId))
+  await device.subscribe(filters)
+  return device
+}
+
+async function gatewayOf(deviceId: string): Promise<GatewayId> {
+  const [route] = await findRoutes(gateway.hub.db, [deviceId])
+  if (route?.gatewayId == null) throw new Error(`${deviceId} takes no methods`)
+  return route.gatewayId
+}
+
+/** Calls the devices through the gateway of the first one, as a worker does. */
+async function call(deviceIds: readonly string[], options: { payload?: Json; seconds?: number; name?: string } = {}) {
+  const { payload = null, seconds = 30, name = 'reboot' } = options
+  const gatewayId = await gatewayOf(deviceIds[0] ?? '')
+  const deviceCall = { gatewayId, deviceIds, methodName: name, payload, responseTimeoutSeconds: seconds }
+  const results: CallResult[] = []
+  for await (const some of gateway.hub.bus.callDevices(deviceCall, new AbortController().signal)) results.push(...some)
+  return results
+}
+
+/** Takes the next method and returns its request id. */
+async function taken(device: TestDevice, name = 'reboot') {
+  const { topic, payload } = await device.take(`$iothub/methods/POST/${name}/?$rid=`)
+  return { rid: topic.split('$rid=')[1] ?? '', payload }
+}
+
+const answer = (status: number | string, rid: string) => `$iothub/methods/res/${status}/?$rid=${rid}`
+
+describe('a direct method', () => {
+  it('G30 is delivered with its payload, and the answer comes back', async () => {
+    const device = await connected('called')
+
+    const calling = call(['called'], { payload: { delay: 5 } })
+    const { rid, payload } = await taken(device)
+    await device.publish(answer(200, rid), '{"ok":true}')
+
+    expect(payload).toBe('{"delay":5}')
+    expect(rid).toMatch(/^[0-9a-f]+$/)
+    expect(await calling).toEqual([{ deviceId: 'called', kind: 'answered', status: 200, payload: { ok: true } }])
+    await device.end()
+  })
+
+  it('G30 without a payload carries the word null, and an empty answer means null', async () => {
+    const device = await connected('empty')
+
+    const calling = call(['empty'], { name: 'a*b' })
+    const { rid, payload } = await taken(device, 'a*b')
+    await device.publish(answer(-1, rid), '', 1)
+
+    expect(payload).toBe('null')
+    expect(await calling).toEqual([{ deviceId: 'empty', kind: 'answered', status: -1, payload: null }])
+    await device.end()
+  })
+
+  it('G31 yields one result for each device: one that answers, one without the subscription, one that is not there', async () => {
+    const here = await connected('here')
+    const unsubscribed = await connected('unsubscribed', ['$iothub/methods/POST/other/#'])
+
+    const calling = call(['here', 'unsubscribed', 'nowhere'])
+    const { rid } = await taken(here)
+    await here.publish(answer(200, rid), '1')
+    await here.publish(answer(500, rid), '2')
+    await here.publish(answer(200, 'ffff'), '3')
+
+    const results = await calling
+    expect(results.toSorted((a, b) => a.deviceId.localeCompare(b.deviceId))).toEqual([
+      { deviceId: 'here', kind: 'answered', status: 200, payload: 1 },
+      { deviceId: 'nowhere', kind: 'notOnline' },
+      { deviceId: 'unsubscribed', kind: 'notOnline' },
+    ])
+    await Promise.all([here.end(), unsubscribed.end()])
+  })
+
+  it('G32 ends at once when the answer is no JSON, too large, or without an integer status', async () => {
+    const device = await connected('babbles')
+
+    for (const [status, payload] of [
+      [200, '{'],
+      [200, JSON.stringify('x'.repeat(128 * 1024))],
+      ['ok', '{}'],
+    ] as const) {
+      const calling = call(['babbles'])
+      const { rid } = await taken(device)
+      await device.publish(answer(status, rid), payload, 1)
+
+      expect(await calling).toEqual([{ deviceId: 'babbles', kind: 'badAnswer', reason: expect.any(String) }])
+    }
+    await device.end()
+  })
+
+  it('G33 ends at once when the connection does', async () => {
+    const device = await connected('leaves')
+
+    const calling = call(['leaves'])
+    await taken(device)
+    await device.end('drop')
+
+    expect(await calling).toEqual([{ deviceId: 'leaves', kind: 'connectionLost' }])
+  })
+
+  it('G34 is refused by a device that has ten of them', async () => {
+    const device = await connected('busy')
+
+    const calling = Array.from({ length: 10 }, () => call(['busy']))
+    const rids = await Promise.all(calling.map(() => taken(device)))
+    const eleventh = await call(['busy'])
+    await Promise.all(rids.map(({ rid }) => device.publish(answer(200, rid))))
+
+    expect(eleventh).toEqual([{ deviceId: 'busy', kind: 'busy' }])
+    expect((await Promise.all(calling)).flat()).toHaveLength(10)
+    await device.end()
+  })
+
+  it('G35 ends when the response timeout has passed, and a late answer changes nothing', async () => {
+    const device = await connected('slow')
+
+    const calling = call(['slow'], { seconds: 0.2 })
+    const { rid } = await taken(device)
+    const results = await calling
+    await device.publish(answer(200, rid), '1', 1)
+
+    expect(results).toEqual([{ deviceId: 'slow', kind: 'noAnswer' }])
+    await device.end()
+  })
+
+  it('G31 is not mixed up among hundreds in flight', async () => {
+    const deviceIds = Array.from({ length: 20 }, (_, n) => `many-${n}`)
+    const devices = await Promise.all(deviceIds.map((deviceId) => connected(deviceId)))
+    for (const { client } of devices) {
+      client.on('message', (topic, payload) => client.publish(answer(200, topic.split('$rid=')[1] ?? ''), payload))
+    }
+
+    const rounds = Array.from({ length: 10 }, (_, n) => n)
+    const results = await Promise.all(rounds.map((payload) => call(deviceIds, { payload })))
+
+    for (const [round, ofRound] of results.entries()) {
+      expect(ofRound.map(({ deviceId }) => deviceId).toSorted()).toEqual(deviceIds.toSorted())
+      expect(ofRound.every((result) => result.kind === 'answered' && result.payload === round)).toBe(true)
+    }
+    await Promise.all(devices.map((device) => device.end()))
+  })
+})
+
+describe('the subscription to methods', () => {
+  it('G36 makes the device reachable once it is acknowledged, and no longer when it is given up', async () => {
+    const device = await connectDevice(gateway, await hub.addDevice('routed'))
+    const routeOf = async () => (await findRoutes(gateway.hub.db, ['routed']))[0]?.gatewayId
+
+    const before = await routeOf()
+    await device.subscribe([methods])
+    const subscribed = await routeOf()
+    await device.client.unsubscribeAsync(methods)
+    const after = await routeOf()
+
+    expect(before).toBeNull()
+    expect(subscribed).toEqual(expect.any(String))
+    expect(after).toBeNull()
+    await device.end()
+  })
+
+  it('G36 makes the device jobs due that wait for it, also when it is restored', async () => {
+    const identity = await hub.addDevice('awaited')
+    const woken: string[] = []
+    const consumer = gateway.hub.bus.consumeWork(
+      async ({ kind, key }) => {
+        woken.push(`${kind} ${key}`)
+        return 'done'
+      },
+      { concurrency: 1 },
+    )
+
+    const first = await givenWaitingJob('awaited')
+    const device = await connectDevice(gateway, identity)
+    await device.subscribe([methods])
+    await eventually(() => expect(woken).toEqual([`due ${first}`]))
+    await device.end()
+    const second = await givenWaitingJob('awaited')
+    await connectDevice(gateway, identity)
+
+    await eventually(() => expect(woken).toEqual([`due ${first}`, `due ${second}`]))
+    await consumer.stop(AbortSignal.timeout(5_000))
+  })
+})
+
+/** A running method job whose one device job waits until the device is reachable. */
+async function givenWaitingJob(deviceId: string): Promise<JobKey> {
+  const { db } = gateway.hub
+  const now = new Date()
+  const request = {
+    jobId: parseJobId(`job-${now.getTime()}`),
+    type: 'scheduleDeviceMethod' as const,
+    target: { kind: 'devices' as const, deviceIds: [deviceId] },
+    body: { methodName: 'reboot', payload: null, responseTimeoutInSeconds: 30, connectTimeoutInSeconds: 0 },
+    startTime: null,
+    maxExecutionTimeInSeconds: 3600,
+    queryCondition: '',
+  }
+  const job = await insertJob(db, request, now)
+  if (job === null) throw new Error('the job exists already')
+  await startJob(db, job.key, { maxRunningJobs: 10, chunkSize: () => 10 }, now)
+  const claim = await db.transaction(async (tx) => {
+    const running = await lockRunningJob(tx, job.key, now)
+    return running && claimChunk(tx, running, { workerId: 'w', leaseMs: 60_000 }, now)
+  })
+  if (claim === null) throw new Error('there is nothing to claim')
+  await recordFirstAttempts(db, claim, [{ deviceId, status: 'pending', dueAt: null }], now)
+  return job.key
+}

@@ -1,0 +1,208 @@
+import { parseDeviceId, type TwinPatch } from '@muster/contract'
+import { patchTwin, readProperties } from '@muster/store'
+import { eventually } from '@muster/testkit'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connectDevice, desired, methods, responses } from './device.ts'
+import { openHub, type TestGateway, type TestHub } from './hub.ts'
+
+let hub: TestHub
+let gateway: TestGateway
+beforeAll(async () => {
+  hub = await openHub()
+  gateway = await hub.startGateway()
+})
+afterAll(() => hub[Symbol.asyncDispose]())
+
+const get = '$iothub/twin/GET/?$rid='
+const patch = '$iothub/twin/PATCH/properties/reported/?$rid='
+const notification = '$iothub/twin/PATCH/properties/desired/?$version='
+
+async function connected(deviceId: string, filters = [responses, desired]) {
+  const device = await connectDevice(gateway, await hub.addDevice(deviceId))
+  await device.subscribe(filters)
+  return device
+}
+
+/** A change by the back end, as the API makes it: committed first, then pushed. */
+async function change(deviceId: string, patch: TwinPatch) {
+  const changed = await commit(deviceId, patch)
+  if (changed.gatewayId !== null) await push(deviceId, changed)
+  return changed
+}
+
+async function commit(deviceId: string, patch: TwinPatch) {
+  const changed = await patchTwin(gateway.hub.db, parseDeviceId(deviceId), patch, { etag: null }, new Date())
+  if (changed.kind !== 'patched') throw new Error(`no twin ${deviceId}`)
+  return { gatewayId: changed.gatewayId, version: changed.desiredVersion, patch: patch.desired ?? {} }
+}
+
+async function push(deviceId: string, { gatewayId, version, patch }: Awaited<ReturnType<typeof commit>>) {
+  if (gatewayId === null) throw new Error(`${deviceId} is not connected`)
+  await gateway.hub.bus.pushDesired(gatewayId, { patch, devices: [{ deviceId, version }] })
+}
+
+describe('reading the twin', () => {
+  it('G21 answers with desired and reported, each with its version, and echoes the request id', async () => {
+    const device = await connected('reads')
+    await change('reads', { tags: { floor: 3 }, desired: { interval: 60 } })
+
+    await device.publish(`${get}4%2Fa%20b`, ' ')
+
+    const answer = await device.take('$iothub/twin/res/')
+    expect(answer.topic).toBe('$iothub/twin/res/200/?$rid=4%2Fa%20b')
+    expect(JSON.parse(answer.payload)).toEqual({
+      desired: { interval: 60, $version: 2 },
+      reported: { $version: 1 },
+    })
+    await device.end()
+  })
+
+  it('G21 gives no answer to a device that is not subscribed to answers', async () => {
+    const device = await connected('deaf', [desired])
+
+    await device.publish(`${get}1`)
+    await device.publish(`${patch}2`, '{"a":1}', 1)
+    await eventually(async () => {
+      const properties = await readProperties(gateway.hub.db, parseDeviceId('deaf'))
+      expect(properties?.reported).toEqual({ a: 1, $version: 2 })
+    })
+
+    expect(device.messages).toEqual([])
+    await device.end()
+  })
+})
+
+describe('reporting properties', () => {
+  it('G22 merges patches in the order in which they were sent, and says the new version', async () => {
+    const device = await connected('reports')
+
+    for (let n = 1; n <= 20; n++) void device.publish(`${patch}${n}`, JSON.stringify({ last: n, [`p${n}`]: n }), 1)
+    const answers = []
+    for (let n = 1; n <= 20; n++) answers.push((await device.take('$iothub/twin/res/')).topic)
+
+    expect(answers).toEqual(answers.map((_, n) => `$iothub/twin/res/204/?$rid=${n + 1}&$version=${n + 2}`))
+    const properties = await readProperties(gateway.hub.db, parseDeviceId('reports'))
+    expect(properties?.reported).toMatchObject({ last: 20, p1: 1, p20: 20, $version: 21 })
+    await device.end()
+  })
+
+  it('G22 removes what is null', async () => {
+    const device = await connected('removes')
+
+    await device.publish(`${patch}1`, '{"a":{"b":1,"c":2}}')
+    await device.publish(`${patch}2`, '{"a":{"b":null}}')
+    await device.take('$iothub/twin/res/204/?$rid=2')
+
+    const properties = await readProperties(gateway.hub.db, parseDeviceId('removes'))
+    expect(properties?.reported).toEqual({ a: { c: 2 }, $version: 3 })
+    await device.end()
+  })
+
+  it.each([
+    ['no JSON', '{', 400006],
+    ['no object', '[1]', 400006],
+    ['null', 'null', 400006],
+    ['a forbidden key', '{"a.b":1}', 400004],
+    [
+      'over 32 KB',
+      JSON.stringify(Object.fromEntries(Array.from({ length: 9 }, (_, n) => [n, 'x'.repeat(4000)]))),
+      400004,
+    ],
+  ])('G23 refuses %s with a body that has an errorCode', async (name, payload, errorCode) => {
+    const device = await connected(`bad-${name.replaceAll(' ', '-')}`)
+
+    await device.publish(`${patch}7`, payload)
+
+    const answer = await device.take('$iothub/twin/res/400/?$rid=7')
+    expect(JSON.parse(answer.payload)).toEqual({
+      errorCode,
+      trackingId: expect.stringMatching(/^[0-9a-f]{32}-G:0-TimeStamp:/),
+      message: expect.any(String),
+      timestampUtc: expect.stringMatching(/Z$/),
+    })
+    await device.end()
+  })
+
+  it('G23 refuses a patch whose base version is another, or none', async () => {
+    const device = await connected('based')
+
+    await device.publish(`${patch}1&$version=1`, '{"a":1}')
+    await device.publish(`${patch}2&$version=1`, '{"a":2}')
+    await device.publish(`${patch}3&$version=x`, '{"a":3}')
+
+    await device.take('$iothub/twin/res/204/?$rid=1&$version=2')
+    expect(JSON.parse((await device.take('$iothub/twin/res/412/?$rid=2')).payload)).toMatchObject({ errorCode: 412001 })
+    expect(JSON.parse((await device.take('$iothub/twin/res/400/?$rid=3')).payload)).toMatchObject({ errorCode: 400004 })
+    await device.end()
+  })
+
+  it('G25 refuses the requests of a device that sends more than it waits for', async () => {
+    const device = await connected('floods')
+
+    const sent = Array.from({ length: 200 }, (_, n) => device.publish(`${get}${n}`))
+    await Promise.all(sent)
+    await eventually(() => expect(device.messages).toHaveLength(200))
+
+    const statuses = new Set(device.messages.map(({ topic }) => topic.split('/')[3]))
+    expect(statuses).toEqual(new Set(['200', '429']))
+    await device.end()
+  })
+})
+
+describe('a change of desired properties', () => {
+  it('G24 is told to the device, with what was removed and the new version', async () => {
+    const device = await connected('told')
+
+    await change('told', { desired: { x: 1, y: null } })
+
+    const told = await device.take(notification)
+    expect(told.topic).toBe(`${notification}2`)
+    expect(JSON.parse(told.payload)).toEqual({ x: 1, y: null, $version: 2 })
+    await device.end()
+  })
+
+  it('G24 is told to nobody who is not subscribed', async () => {
+    const device = await connected('untold', [responses, methods])
+
+    await change('untold', { desired: { x: 1 } })
+    await device.publish(`${get}1`)
+    await device.take('$iothub/twin/res/200')
+
+    expect(device.messages).toEqual([])
+    await device.end()
+  })
+
+  it('G24 comes in the order of the versions, and not when the device has read it already', async () => {
+    const device = await connected('ordered')
+    const second = await commit('ordered', { desired: { x: 1 } })
+    const third = await commit('ordered', { desired: { x: 2 } })
+    const fourth = await commit('ordered', { desired: { x: 3 } })
+
+    await push('ordered', third)
+    await push('ordered', second)
+    await device.take(`${notification}3`)
+    await device.publish(`${get}1`)
+    await device.take('$iothub/twin/res/200')
+    await push('ordered', fourth)
+    const fifth = await change('ordered', { desired: { x: 4 } })
+
+    expect((await device.take(notification)).topic).toBe(`${notification}${fifth.version}`)
+    expect(device.messages).toEqual([])
+    await device.end()
+  })
+
+  it('G26 ends the connection of a device that does not read what it is told', async () => {
+    const device = await connected('clogged')
+    const ended = new Promise((resolve) => {
+      gateway.hub.events.on('deviceDisconnected', ({ deviceId, reason }) => deviceId === 'clogged' && resolve(reason))
+    })
+    const changed = await commit('clogged', { desired: { x: 1 } })
+
+    device.client.stream.pause()
+    const large = { x: 'x'.repeat(250_000) }
+    for (let version = 2; version <= 100; version++) await push('clogged', { ...changed, version, patch: large })
+
+    expect(await ended).toBe('slow')
+    await device.end('drop')
+  })
+})
