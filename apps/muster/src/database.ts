@@ -1,0 +1,38 @@
+import { defaultPolicies, generateKey } from '@muster/auth'
+import { answering, type Config, type ConfiguredPolicy, requiredUrl, StartError } from '@muster/runtime'
+import { connect, type Db, ensurePolicies, migrate, readPolicies, type StoredPolicy } from '@muster/store'
+
+type DatabaseConfig = Pick<Config, 'databaseUrl' | 'policies'>
+
+/**
+ * Brings the schema up to date and stores the policies that are missing: the five that every hub has, and the configured
+ * ones. A policy that is stored already keeps its keys. Throws StartError.
+ */
+export async function prepareDatabase(config: DatabaseConfig): Promise<void> {
+  const url = requiredUrl('DATABASE_URL', config.databaseUrl)
+  await answering('Postgres', url, migrate(url))
+  await withDatabase(config, (db) => ensurePolicies(db, [...defaultPolicies, ...config.policies].map(withKeys)))
+}
+
+/** Throws StartError when Postgres does not answer or there is no such policy. */
+export async function findPolicy(config: DatabaseConfig, name: string): Promise<StoredPolicy> {
+  const policies = await withDatabase(config, readPolicies)
+  const policy = policies.find((candidate) => candidate.name === name)
+  if (policy !== undefined) return policy
+  throw new StartError(`there is no policy "${name}"; expected one of ${policies.map(({ name }) => name).join(', ')}`)
+}
+
+function withKeys({ name, permissions, primaryKey, secondaryKey }: ConfiguredPolicy): StoredPolicy {
+  return {
+    name,
+    permissions,
+    primaryKey: primaryKey ?? generateKey(),
+    secondaryKey: secondaryKey ?? generateKey(),
+  }
+}
+
+async function withDatabase<Result>(config: DatabaseConfig, use: (db: Db) => Promise<Result>): Promise<Result> {
+  const url = requiredUrl('DATABASE_URL', config.databaseUrl)
+  const { db, close } = connect({ url, poolSize: 1 })
+  return answering('Postgres', url, use(db)).finally(close)
+}

@@ -1,0 +1,55 @@
+import closeWithGrace from 'close-with-grace'
+import { complain } from './complain.ts'
+
+/** What a command has of the process it runs in. */
+export interface Lifetime {
+  /** Aborts when the process is to end. */
+  readonly signal: AbortSignal
+  /** Has something closed at the end, the last first. Each bounds its own time. */
+  defer(close: () => PromiseLike<void>): void
+}
+
+/** How a command ends: it has done its work, with or without success, or it serves until the process is told to end. */
+export type Outcome = 'done' | 'failed' | 'serving'
+
+/**
+ * Runs a command to the end of the process, which comes when the command is through, at a signal, or when the parent process
+ * that we have a channel to is gone. Exits with 1 when the command failed, or was interrupted and `mustFinish`; else with 0. A
+ * second signal ends the process at once.
+ */
+export async function live(
+  command: (lifetime: Lifetime) => Promise<Outcome>,
+  { mustFinish = false } = {},
+): Promise<void> {
+  const stopping = new AbortController()
+  const closers: (() => PromiseLike<void>)[] = []
+
+  const closeAll = async () => {
+    stopping.abort()
+    for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close()
+  }
+  const grace = closeWithGrace({ delay: false, logger: false }, async ({ err }) => {
+    if (err !== undefined) complain(err)
+    await closeAll()
+    if (mustFinish) throw new Error('interrupted')
+  })
+  process.once('disconnect', () => {
+    if (!stopping.signal.aborted) grace.close()
+  })
+
+  try {
+    const outcome = await command({ signal: stopping.signal, defer: (close) => closers.push(close) })
+    if (outcome !== 'serving') await end(outcome === 'done' ? 0 : 1)
+  } catch (error) {
+    // After a signal everything may fail: that is no news, and the process is already on its way out.
+    if (stopping.signal.aborted) return
+    complain(error)
+    await end(1)
+  }
+
+  async function end(exitCode: number): Promise<void> {
+    grace.uninstall()
+    await closeAll()
+    process.exit(exitCode)
+  }
+}

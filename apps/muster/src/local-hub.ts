@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { formatConnectionString } from '@muster/auth'
+import { startLocalServices } from '@muster/local-services'
+import { type Config, type RunningHub, runRoles } from '@muster/runtime'
+import type { StoredPolicy } from '@muster/store'
+import { findPolicy, prepareDatabase } from './database.ts'
+import { removeHubFile, writeHubFile } from './hub-file.ts'
+import type { Lifetime } from './lifetime.ts'
+import { roles } from './roles.ts'
+
+/** A whole hub in this process, and how to reach it. */
+export interface LocalHub {
+  readonly hostName: string
+  readonly httpsPort: number
+  readonly httpPort: number
+  readonly mqttsPort: number
+  /** What to trust: a file, and its text. */
+  readonly caFile: string
+  readonly ca: string
+  /** The policy that may do everything. */
+  readonly owner: StoredPolicy
+  readonly connectionString: string
+  /** Where its data is, a line for each store. */
+  readonly stores: readonly string[]
+}
+
+/**
+ * Starts every role on the given stores, or on stores of its own in the data folder, and leaves `hub.json` there while it
+ * runs. Throws StartError and LocalServicesError.
+ */
+export async function startLocalHub(lifetime: Lifetime, config: Config): Promise<LocalHub> {
+  const services = await startLocalServices({
+    databaseUrl: config.databaseUrl ?? undefined,
+    redisUrl: config.redisUrl ?? undefined,
+    dataDir: config.dataDir,
+    durable: true,
+  })
+  lifetime.defer(() => services[Symbol.asyncDispose]())
+  const settled = { ...config, databaseUrl: services.databaseUrl, redisUrl: services.redisUrl }
+
+  await prepareDatabase(settled)
+  const owner = await findPolicy(settled, 'iothubowner')
+  const running = await runRoles(roles, settled)
+  lifetime.defer(() => running.stop('asked to'))
+
+  const hub = describe(running, owner, services.description)
+  const { hostName: hostname, connectionString, httpsPort, httpPort, mqttsPort, caFile } = hub
+  lifetime.defer(() => removeHubFile(config.dataDir))
+  await writeHubFile(config.dataDir, {
+    pid: process.pid,
+    hostname,
+    httpsPort,
+    httpPort,
+    mqttsPort,
+    connectionString,
+    caFile,
+  })
+  return hub
+}
+
+function describe({ hub, ports, caFile }: RunningHub, owner: StoredPolicy, stores: readonly string[]): LocalHub {
+  assert(ports.https !== null && caFile !== null, 'a process with every role has TLS')
+  const hostName = hub.config.hostNames[0] ?? 'localhost'
+  return {
+    hostName,
+    httpsPort: ports.https,
+    httpPort: ports.http,
+    mqttsPort: hub.config.mqttsPort,
+    caFile,
+    ca: hub.front.tls.ca,
+    owner,
+    connectionString: formatConnectionString({
+      hostName,
+      sharedAccessKeyName: owner.name,
+      sharedAccessKey: owner.primaryKey,
+    }),
+    stores,
+  }
+}

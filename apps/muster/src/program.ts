@@ -1,0 +1,83 @@
+import { defaultDataDir } from '@muster/local-services'
+import { type Config, loadConfig, redactConfig, roleNames, runRoles } from '@muster/runtime'
+import { simulateCommand } from '@muster/simulator'
+import { Argument, Command, InvalidArgumentError, Option } from 'commander'
+import { makeConnectionString, makeToken } from './credentials.ts'
+import { prepareDatabase } from './database.ts'
+import { hubFilePath } from './hub-file.ts'
+import { live } from './lifetime.ts'
+import { startLocalHub } from './local-hub.ts'
+import { quickstart } from './quickstart/quickstart.ts'
+import { roles } from './roles.ts'
+
+const policyOption = new Option('--policy <name>', 'the policy whose key is used').default('iothubowner')
+
+/** The command line of `muster`. Throws StartError when the environment is wrong. */
+export function createProgram(): Command {
+  const dataDir = defaultDataDir()
+  const config = loadConfig({ dataDir })
+  const program = new Command('muster')
+    .description('Fleet jobs for IoT devices that anyone can host')
+    .addArgument(new Argument('<roles...>', 'roles to run in this process').choices(roleNames))
+    .action((names: readonly string[]) => serveRoles(names, config))
+
+  program
+    .command('all')
+    .description('run a whole hub in this process; its own stores unless DATABASE_URL and REDIS_URL are set')
+    .action(() => serveAll(config))
+  program
+    .command('quickstart')
+    .description('run a whole hub and show it at work on 200 simulated devices')
+    .option('--once', 'end after the demo, with 0 if its results are what they must be')
+    .option('--no-demo', 'only run the hub')
+    // It speaks to a person, who did not ask for a log.
+    .action((options) => quickstart(loadConfig({ dataDir, logLevel: 'error' }), options))
+  program
+    .command('migrate')
+    .description('bring the database up to date and store the access policies that are missing')
+    .action(() => prepareDatabase(config))
+  program
+    .command('token')
+    .description('print a token for the service API')
+    .addOption(policyOption)
+    .option('--ttl <seconds>', 'how long it is good', parseSeconds, 3600)
+    .action(async ({ policy, ttl }) => print(await makeToken(config, policy, ttl)))
+  program
+    .command('connection-string')
+    .description('print what the service SDKs connect with')
+    .addOption(policyOption)
+    .action(async ({ policy }) => print(await makeConnectionString(config, policy)))
+  program
+    .command('config')
+    .description('print the configuration, without secrets')
+    .action(() => print(JSON.stringify(redactConfig(config), null, 2)))
+  return program.addCommand(simulateCommand({ hubFile: hubFilePath(config.dataDir) }))
+}
+
+function serveRoles(names: readonly string[], config: Config): Promise<void> {
+  return live(async (lifetime) => {
+    const running = await runRoles(
+      roles.filter(({ name }) => names.includes(name)),
+      config,
+    )
+    lifetime.defer(() => running.stop('asked to'))
+    return 'serving'
+  })
+}
+
+function serveAll(config: Config): Promise<void> {
+  return live(async (lifetime) => {
+    await startLocalHub(lifetime, config)
+    return 'serving'
+  })
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text)
+  if (Number.isInteger(seconds) && seconds > 0) return seconds
+  throw new InvalidArgumentError('expected a whole number of seconds, at least 1')
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}

@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest'
+import { nextSteps } from './next-steps.ts'
+
+const hub = {
+  hostName: 'localhost',
+  httpsPort: 443,
+  httpPort: 8080,
+  mqttsPort: 8883,
+  caFile: '/data/tls/ca.pem',
+  ca: '',
+  owner: { name: 'iothubowner', permissions: [], primaryKey: 'a2V5', secondaryKey: 'a2V5' },
+  connectionString: 'HostName=localhost;SharedAccessKeyName=iothubowner;SharedAccessKey=a2V5',
+  stores: ['Postgres 16', 'Redis 7'],
+}
+
+it('shows what a client needs to know', () => {
+  const text = nextSteps(hub, new Date(0))
+
+  for (const fact of [
+    hub.connectionString,
+    hub.caFile,
+    'localhost:8883',
+    'https://localhost/',
+    'Postgres 16',
+    'Redis 7',
+  ]) {
+    expect(text).toContain(fact)
+  }
+  expect(text).toContain('Ctrl-C stops')
+  expect(text).not.toContain('ip_unprivileged_port_start')
+})
+
+it('says what to do for the SDKs, which know port 443 only, when HTTPS is elsewhere', () => {
+  const text = nextSteps({ ...hub, httpsPort: 8443 }, new Date(0))
+
+  expect(text).toContain('https://localhost:8443/')
+  expect(text).toContain('ip_unprivileged_port_start=443')
+})

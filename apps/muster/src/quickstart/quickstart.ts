@@ -1,0 +1,44 @@
+import type { Config } from '@muster/runtime'
+import { type Lifetime, live, type Outcome } from '../lifetime.ts'
+import { type LocalHub, startLocalHub } from '../local-hub.ts'
+import { runDemo } from './demo.ts'
+import { nextSteps } from './next-steps.ts'
+
+export interface QuickstartOptions {
+  /** Ends after the demo, and fails when its results are not what they must be. */
+  readonly once?: boolean
+  readonly demo: boolean
+}
+
+/** A terminal user's first minutes: a hub on stores of its own, its main job before their eyes, and lines to paste. */
+export function quickstart(config: Config, { once = false, demo }: QuickstartOptions): Promise<void> {
+  const output = process.stdout
+  const run = async (lifetime: Lifetime): Promise<Outcome> => {
+    const hub = await startHub(lifetime, config, output)
+    const differences = demo || once ? await runDemo(lifetime, hub, output) : []
+    for (const difference of differences) output.write(`Not as it must be: ${difference}\n`)
+    if (once) return differences.length === 0 ? 'done' : 'failed'
+
+    output.write(nextSteps(hub, new Date()))
+    return 'serving'
+  }
+  return live(run, { mustFinish: once })
+}
+
+/** A person is waiting for the prompt: two seconds for the hub, which leaves some for the stores. */
+const shutdownSeconds = 2
+
+async function startHub(lifetime: Lifetime, config: Config, output: NodeJS.WriteStream): Promise<LocalHub> {
+  output.write('Starting the hub ...\n')
+  const startedAtMs = performance.now()
+  const hub = await startLocalHub(lifetime, { ...config, shutdownSeconds })
+  const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1)
+  const { hostName, httpsPort, httpPort, mqttsPort } = hub
+  output.write(`The hub runs after ${seconds} s: HTTPS ${httpsPort}, HTTP ${httpPort}, MQTT over TLS ${mqttsPort}.\n`)
+  if (config.httpsPort === 443 && httpsPort !== 443) {
+    output.write(
+      `Port 443 needs privileges that this process lacks, so ${hostName} serves HTTPS on ${httpsPort} instead.\n`,
+    )
+  }
+  return hub
+}

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest'
+import { filesBelow, importedPackages, productSources } from './sources.ts'
+
+/** Each infrastructure library has one home; everything else reaches it through that package. */
+const homes: Record<string, readonly string[]> = {
+  'packages/store': ['drizzle-orm', 'postgres'],
+  'packages/bus': ['bullmq', 'ioredis'],
+  'packages/runtime': ['pino', 'prom-client', '@peculiar/x509', '@hono/node-server'],
+  'packages/local-services': ['testcontainers', '@testcontainers/postgresql', '@testcontainers/redis'],
+  'apps/api': ['hono', '@hono/zod-openapi'],
+  'apps/gateway': ['aedes', 'ws'],
+  'apps/simulator': ['mqtt'],
+}
+
+const namesThatSayNothing =
+  /(^|\/)(utils?|helpers?|common|misc|shared|types|core|manager|service|handler|data|info)(\.|\/)/
+
+describe('the sources', () => {
+  const sources = productSources()
+
+  it('reach each infrastructure library through its one home', () => {
+    const strays = sources.flatMap((file) =>
+      importedPackages(file)
+        .filter((name) => Object.entries(homes).some(([home, names]) => names.includes(name) && !isIn(file.path, home)))
+        .filter((name) => !(name === 'postgres' && isIn(file.path, 'packages/testkit')))
+        .map((name) => `${file.path} imports ${name}`),
+    )
+
+    expect(strays).toEqual([])
+  })
+
+  it('read the environment in one place', () => {
+    const readers = sources.filter(({ text }) => /process\.env\b/.test(text)).map(({ path }) => path)
+
+    expect(readers.filter((path) => !mayReadEnvironment(path))).toEqual([])
+  })
+
+  it('stay under 400 lines a file', () => {
+    const long = sources.filter(({ text }) => text.split('\n').length > 400).map(({ path }) => path)
+
+    expect(long).toEqual([])
+  })
+
+  it('have names that say something', () => {
+    const empty = sources.map(({ path }) => path).filter((path) => namesThatSayNothing.test(path))
+
+    expect(empty).toEqual([])
+  })
+
+  it('do not silence the type checker', () => {
+    const silenced = sources.filter(({ text }) => /@ts-(ignore|nocheck|expect-error)/.test(text))
+
+    expect(silenced.map(({ path }) => path)).toEqual([])
+  })
+
+  it('leave the test kit to the tests, and local services to the program and the test kit', () => {
+    const strays = sources.flatMap((file) =>
+      importedPackages(file)
+        .filter((name) => name === '@muster/testkit' || (name === '@muster/local-services' && !startsStores(file.path)))
+        .map((name) => `${file.path} imports ${name}`),
+    )
+
+    expect(strays).toEqual([])
+  })
+})
+
+describe('the tests', () => {
+  it('run all: none is skipped or focused', () => {
+    const tests = [...filesBelow('packages', '.test.ts'), ...filesBelow('apps', '.test.ts')]
+
+    const partial = tests.filter(({ text }) => /\b(it|test|describe)\.(only|skip|todo)\(/.test(text))
+
+    expect(partial.map(({ path }) => path)).toEqual([])
+  })
+})
+
+function isIn(path: string, folder: string): boolean {
+  return path.startsWith(`${folder}/`)
+}
+
+/** The config; and what looks for programs and servers on the machine it finds itself on. */
+function mayReadEnvironment(path: string): boolean {
+  return (
+    ['packages/runtime/src/config.ts', 'packages/testkit/src/services.ts'].includes(path) ||
+    isIn(path, 'packages/local-services')
+  )
+}
+
+function startsStores(path: string): boolean {
+  return isIn(path, 'apps/muster') || isIn(path, 'packages/testkit') || isIn(path, 'packages/local-services')
+}

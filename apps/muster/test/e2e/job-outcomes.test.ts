@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startHub, type TestHub } from '../hub.ts'
+import { deviceRows, ending, putJob, reaching } from '../jobs.ts'
+import { givenFleet } from '../simulated.ts'
+
+let hub: TestHub
+
+beforeAll(async () => {
+  hub = await startHub()
+})
+afterAll(() => hub[Symbol.asyncDispose]())
+
+const reboot = { methodName: 'reboot', payload: null, responseTimeoutInSeconds: 5 }
+
+describe('a job over devices that are not as they should be', () => {
+  it('J17 fails for a listed device that is not registered, and does not match it in a condition', async () => {
+    await using _ = await givenFleet(hub, { count: 1, prefix: 'known', tags: {} })
+
+    for (const type of ['scheduleUpdateTwin', 'scheduleDeviceMethod']) {
+      await putJob(hub, `listed-${type}`, {
+        type,
+        deviceIds: ['nobody', 'known-0000'],
+        updateTwin: { etag: '*', tags: { seen: true } },
+        cloudToDeviceMethod: reboot,
+        maxExecutionTimeInSeconds: 2,
+      })
+    }
+    await putJob(hub, 'condition', {
+      type: 'scheduleUpdateTwin',
+      queryCondition: "deviceId IN ['nobody', 'known-0000']",
+      updateTwin: { etag: '*', tags: { seen: true } },
+    })
+
+    expect(await ending(hub, 'listed-scheduleUpdateTwin')).toMatchObject({
+      deviceJobStatistics: { deviceCount: 2, succeededCount: 1, failedCount: 1 },
+    })
+    expect(await ending(hub, 'condition')).toMatchObject({ deviceJobStatistics: { deviceCount: 1, succeededCount: 1 } })
+    await ending(hub, 'listed-scheduleDeviceMethod')
+    expect(await deviceRows(hub, "jobId = 'listed-scheduleDeviceMethod' AND deviceId = 'nobody'")).toMatchObject([
+      { status: 'failed', error: { code: 'DeviceNotFound' }, outcome: {} },
+    ])
+  })
+
+  it('J7 fails at the end of the window for a device that never came', async () => {
+    await using _ = await givenFleet(hub, { count: 1, prefix: 'absent', tags: {} })
+
+    await putJob(hub, 'absent', {
+      type: 'scheduleDeviceMethod',
+      queryCondition: "deviceId = 'absent-0000'",
+      cloudToDeviceMethod: reboot,
+      maxExecutionTimeInSeconds: 1,
+    })
+
+    expect(await ending(hub, 'absent')).toMatchObject({ status: 'completed', deviceJobStatistics: { failedCount: 1 } })
+    expect(await deviceRows(hub, "jobId = 'absent'")).toMatchObject([
+      { status: 'failed', error: { code: 'JobRunPreconditionFailed' } },
+    ])
+  })
+
+  it('fails with a time-out for a device that takes the call and never answers', async () => {
+    await using fleet = await givenFleet(hub, { count: 1, prefix: 'silent', tags: {}, behaviour: { silent: true } })
+    await fleet.connect()
+
+    await putJob(hub, 'silent', {
+      type: 'scheduleDeviceMethod',
+      queryCondition: "deviceId = 'silent-0000'",
+      cloudToDeviceMethod: reboot,
+    })
+
+    expect(await ending(hub, 'silent')).toMatchObject({ deviceJobStatistics: { failedCount: 1 } })
+    expect(await deviceRows(hub, "jobId = 'silent'")).toMatchObject([
+      { status: 'failed', error: { code: 'GatewayTimeout' } },
+    ])
+    expect(fleet.methodCallCount).toBe(1)
+  })
+
+  it('J9 calls a device again whose connection was lost before it answered', async () => {
+    await using fleet = await givenFleet(hub, {
+      count: 1,
+      prefix: 'drops',
+      tags: {},
+      behaviour: { latencyMs: [60_000, 60_000] },
+    })
+    await fleet.connect()
+
+    await putJob(hub, 'drops', {
+      type: 'scheduleDeviceMethod',
+      queryCondition: "deviceId = 'drops-0000'",
+      cloudToDeviceMethod: { ...reboot, responseTimeoutInSeconds: 60 },
+      maxExecutionTimeInSeconds: 60,
+    })
+    await reaching(hub, 'drops', 'runningCount', 1)
+    await fleet.disconnect()
+    await reaching(hub, 'drops', 'pendingCount', 1)
+    await fleet.connect()
+    await reaching(hub, 'drops', 'runningCount', 1)
+    await hub.request('POST', '/jobs/v2/drops/cancel')
+
+    expect(fleet.methodCallCount).toBe(2)
+  })
+
+  it('J6 stops in the middle: what is in flight is counted when it ends', async () => {
+    await using fleet = await givenFleet(hub, {
+      count: 150,
+      prefix: 'stop',
+      tags: { stop: true },
+      behaviour: { latencyMs: [1_000, 1_500] },
+    })
+    const ids = Array.from({ length: 100 }, (_, index) => `stop-${String(index).padStart(4, '0')}`)
+    await fleet.connect(ids)
+
+    await putJob(hub, 'stopped', {
+      type: 'scheduleDeviceMethod',
+      queryCondition: 'tags.stop = true',
+      cloudToDeviceMethod: reboot,
+    })
+    await reaching(hub, 'stopped', 'runningCount', 100)
+    await reaching(hub, 'stopped', 'pendingCount', 50)
+    const cancelled = await hub.request('POST', '/jobs/v2/stopped/cancel')
+    const ended = await reaching(hub, 'stopped', 'succeededCount', 100)
+
+    expect(cancelled.status).toBe(200)
+    expect(ended).toMatchObject({
+      status: 'cancelled',
+      deviceJobStatistics: {
+        deviceCount: 150,
+        succeededCount: 100,
+        runningCount: 0,
+        pendingCount: 0,
+        canceledCount: 50,
+      },
+    })
+  })
+})

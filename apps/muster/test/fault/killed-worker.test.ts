@@ -1,0 +1,65 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { roles } from '../../src/roles.ts'
+import { startHub, type TestHub } from '../hub.ts'
+import { ending, putJob, reaching } from '../jobs.ts'
+import { givenFleet } from '../simulated.ts'
+
+const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+
+let hub: TestHub
+const workers: ChildProcess[] = []
+
+beforeAll(async () => {
+  hub = await startHub({ roles: roles.filter(({ name }) => name !== 'worker') })
+})
+afterAll(async () => {
+  for (const worker of workers) await killed(worker, 'SIGKILL')
+  await hub[Symbol.asyncDispose]()
+})
+
+it('J11 a method job of 500 devices ends with exact statistics though a worker process is killed in the middle of it', async () => {
+  await using fleet = await givenFleet(hub, {
+    count: 500,
+    prefix: 'kill',
+    tags: { site: 'kill' },
+    behaviour: { latencyMs: [100, 2_000] },
+  })
+  await fleet.connect()
+  const first = startWorker()
+
+  await putJob(hub, 'survives', {
+    type: 'scheduleDeviceMethod',
+    queryCondition: "tags.site = 'kill'",
+    cloudToDeviceMethod: { methodName: 'reboot', payload: null, responseTimeoutInSeconds: 10 },
+  })
+  await reaching(hub, 'survives', 'succeededCount', 20)
+  await killed(first, 'SIGKILL')
+  startWorker()
+  const ended = await ending(hub, 'survives')
+
+  expect(ended).toMatchObject({
+    status: 'completed',
+    deviceJobStatistics: { deviceCount: 500, succeededCount: 500, failedCount: 0, runningCount: 0, pendingCount: 0 },
+  })
+  // At least once: what the first worker had in flight was called again.
+  expect(fleet.methodCallCount).toBeGreaterThanOrEqual(500)
+})
+
+function startWorker(): ChildProcess {
+  const { PATH = '' } = process.env
+  const worker = spawn(process.execPath, [program, 'worker'], {
+    env: { PATH, ...hub.environment },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  workers.push(worker)
+  return worker
+}
+
+async function killed(worker: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (worker.exitCode !== null || worker.signalCode !== null) return
+  worker.kill(signal)
+  await once(worker, 'exit')
+}

@@ -1,0 +1,90 @@
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { formatConnectionString, signSasToken } from '@muster/auth'
+import { loadConfig, type Role, type RunningHub, runRoles } from '@muster/runtime'
+import { createDatabase, templateDatabase, uniquePrefix } from '@muster/testkit'
+import { inject } from 'vitest'
+import { findPolicy, prepareDatabase } from '../src/database.ts'
+import { roles as allRoles } from '../src/roles.ts'
+
+/** A hub of its own for a test file: a database, a Redis prefix, free ports. */
+export interface TestHub extends AsyncDisposable {
+  readonly running: RunningHub
+  readonly connectionString: string
+  readonly ca: string
+  readonly httpsPort: number
+  readonly httpPort: number
+  readonly mqttsPort: number
+  /** What other processes need to run more roles of this hub. */
+  readonly environment: Readonly<Record<string, string>>
+  /** A request to the service API in clear, as the owner. */
+  request(method: string, path: string, body?: unknown): Promise<Response>
+}
+
+export async function startHub({ roles = allRoles }: { roles?: readonly Role[] } = {}): Promise<TestHub> {
+  const template = await templateDatabase(inject('databaseUrl'), 'hub', async (url) => {
+    await prepareDatabase({ databaseUrl: url, policies: [] })
+  })
+  const database = await createDatabase(inject('databaseUrl'), { template })
+  const dataDir = await mkdtemp(join(tmpdir(), 'muster-hub-'))
+  const mqttsPort = await freePort()
+  const environment = {
+    DATABASE_URL: database.url,
+    REDIS_URL: inject('redisUrl'),
+    MUSTER_REDIS_PREFIX: uniquePrefix(),
+    MUSTER_DATA_DIR: dataDir,
+    MUSTER_HTTPS_PORT: '0',
+    MUSTER_HTTP_PORT: '0',
+    MUSTER_MQTTS_PORT: String(mqttsPort),
+    MUSTER_LOG_LEVEL: 'error',
+    MUSTER_SHUTDOWN_SECONDS: '10',
+  }
+  const config = loadConfig({ dataDir }, environment)
+  const running = await runRoles(roles, config)
+  const policy = await findPolicy(config, 'iothubowner')
+  const token = signSasToken({
+    resource: 'localhost',
+    key: policy.primaryKey,
+    policyName: policy.name,
+    expiresAt: new Date(Date.now() + 3_600_000),
+  })
+  const { http, https } = running.ports
+
+  return {
+    running,
+    environment,
+    connectionString: formatConnectionString({
+      hostName: 'localhost',
+      sharedAccessKeyName: policy.name,
+      sharedAccessKey: policy.primaryKey,
+    }),
+    ca: running.hub.front.tls.ca,
+    httpsPort: https ?? 0,
+    httpPort: http,
+    mqttsPort,
+    request: (method, path, body) =>
+      fetch(`http://127.0.0.1:${http}${path}${path.includes('?') ? '&' : '?'}api-version=2021-04-12`, {
+        method,
+        headers: { authorization: token, 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }),
+    async [Symbol.asyncDispose]() {
+      await running.stop('the test is over')
+      await database[Symbol.asyncDispose]()
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address: AddressInfo | string | null = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port')
+  return address.port
+}
