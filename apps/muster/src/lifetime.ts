@@ -26,12 +26,18 @@ export async function live(
 
   const closeAll = async () => {
     stopping.abort()
-    for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close()
+    const failures: unknown[] = []
+    for (let close = closers.pop(); close !== undefined; close = closers.pop()) {
+      // One that fails must not keep the others open.
+      await close().then(undefined, (error) => failures.push(error))
+    }
+    for (const failure of failures) complain(failure)
+    return failures.length === 0
   }
   const grace = closeWithGrace({ delay: false, logger: false }, async ({ err }) => {
     if (err !== undefined) complain(err)
-    await closeAll()
-    if (mustFinish) throw new Error('interrupted')
+    const isClean = await closeAll()
+    if (!isClean || mustFinish) throw new Error('ended without success')
   })
   process.once('disconnect', () => {
     if (!stopping.signal.aborted) grace.close()
@@ -49,7 +55,7 @@ export async function live(
 
   async function end(exitCode: number): Promise<void> {
     grace.uninstall()
-    await closeAll()
-    process.exit(exitCode)
+    const isClean = await closeAll()
+    process.exit(isClean ? exitCode : 1)
   }
 }

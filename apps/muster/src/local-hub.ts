@@ -11,6 +11,8 @@ import { roles } from './roles.ts'
 /** A whole hub in this process, and how to reach it. */
 export interface LocalHub {
   readonly hostName: string
+  /** The name under which this process reaches it: our own certificate holds `localhost`, a given one may not. */
+  readonly gatewayHost: string
   readonly httpsPort: number
   readonly httpPort: number
   readonly mqttsPort: number
@@ -63,6 +65,7 @@ function describe({ hub, ports, caFile }: RunningHub, owner: StoredPolicy, store
   const hostName = hub.config.hostNames[0] ?? 'localhost'
   return {
     hostName,
+    gatewayHost: hub.config.tls === null ? 'localhost' : hostName,
     httpsPort: ports.https,
     httpPort: ports.http,
     mqttsPort: hub.config.mqttsPort,

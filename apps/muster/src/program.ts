@@ -10,14 +10,14 @@ import { startLocalHub } from './local-hub.ts'
 import { quickstart } from './quickstart/quickstart.ts'
 import { roles } from './roles.ts'
 
-const policyOption = new Option('--policy <name>', 'the policy whose key is used').default('iothubowner')
-
 /** The command line of `muster`. Throws StartError when the environment is wrong. */
 export function createProgram(): Command {
   const dataDir = defaultDataDir()
   const config = loadConfig({ dataDir })
+  const policyOption = new Option('--policy <name>', 'the policy whose key is used').default('iothubowner')
   const program = new Command('muster')
     .description('Fleet jobs for IoT devices that anyone can host')
+    .showHelpAfterError('"muster --help" tells more')
     .addArgument(new Argument('<roles...>', 'roles to run in this process').choices(roleNames))
     .action((names: readonly string[]) => serveRoles(names, config))
 

@@ -6,7 +6,10 @@ import { messageOf } from './failure.ts'
 
 /** A hub's service API, and a policy that may use it. */
 export interface HubApi {
+  /** The hub's name, as tokens say it. */
   readonly hostName: string
+  /** Where to connect, when that is not `hostName`. */
+  readonly gatewayHost?: string
   readonly httpsPort: number
   /** Certificates to trust, PEM. */
   readonly ca: string
@@ -37,7 +40,7 @@ export function createHubClient(hub: HubApi, signal: AbortSignal): HubClient {
         {
           agent,
           method,
-          host: hub.hostName,
+          host: hub.gatewayHost ?? hub.hostName,
           port: hub.httpsPort,
           path: `${path}?api-version=2021-04-12`,
           headers: { authorization: authorize(hub), 'content-type': 'application/json; charset=utf-8' },

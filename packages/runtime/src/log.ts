@@ -30,6 +30,7 @@ export function describeError(error: unknown, depth = 0): Record<string, unknown
     ...(isStatement ? { statement } : {}),
     ...('code' in error ? { code: error.code } : {}),
     stack: (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at ')),
+    ...(error instanceof AggregateError ? { errors: error.errors.map((each) => describeError(each, depth + 1)) } : {}),
     ...(error.cause !== undefined && depth < 3 ? { cause: describeError(error.cause, depth + 1) } : {}),
   }
 }

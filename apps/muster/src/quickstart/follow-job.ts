@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isTerminal, jobStatuses } from '@muster/contract'
 import type { HubClient } from '@muster/simulator'
-import { type JobReply, type JobRequest, readJob, scheduleJob } from './hub-session.ts'
+import { type JobReply, type JobRequest, readJob, scheduleJob } from './api-calls.ts'
 import type { Progress } from './progress.ts'
 
 const pollMs = 150
@@ -17,14 +17,15 @@ export async function followJob(
   const { jobId } = job
   await scheduleJob(client, job)
   const giveUpAtMs = performance.now() + job.maxExecutionTimeInSeconds * 1000 + patienceMs
-  while (performance.now() < giveUpAtMs) {
-    const reply = await readJob(client, jobId)
-    progress.show(reply)
-    if (hasEnded(reply)) {
-      progress.end()
-      return reply
+  try {
+    while (performance.now() < giveUpAtMs) {
+      const reply = await readJob(client, jobId)
+      progress.show(reply)
+      if (hasEnded(reply)) return reply
+      await sleep(pollMs, undefined, { signal })
     }
-    await sleep(pollMs, undefined, { signal })
+  } finally {
+    progress.end()
   }
   throw new Error(`the job ${jobId} has not ended ${patienceMs / 1000} s after its window`)
 }

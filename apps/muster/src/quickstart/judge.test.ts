@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
+import type { DeviceJobRow, JobReply, TwinReply } from './api-calls.ts'
 import { type DemoDevice, demoFleet, targetOf } from './demo-fleet.ts'
-import type { DeviceJobRow, JobReply, TwinReply } from './hub-session.ts'
 import { judgeMethodJob, judgeTwinJob, notCaughtUp } from './judge.ts'
 
 const target = targetOf(demoFleet())

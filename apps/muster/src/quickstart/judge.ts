@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { DeviceJobRow, JobReply, TwinReply } from './api-calls.ts'
 import type { DemoDevice } from './demo-fleet.ts'
-import type { DeviceJobRow, JobReply, TwinReply } from './hub-session.ts'
 
 /** What differs from what the twin job must have done to its target. Empty: nothing. */
 export function judgeTwinJob(

@@ -3,6 +3,7 @@ import { nextSteps } from './next-steps.ts'
 
 const hub = {
   hostName: 'localhost',
+  gatewayHost: 'localhost',
   httpsPort: 443,
   httpPort: 8080,
   mqttsPort: 8883,

@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress'
-import type { JobReply } from './hub-session.ts'
+import type { JobReply } from './api-calls.ts'
 
 /** Shows how far one job is. */
 export interface Progress {

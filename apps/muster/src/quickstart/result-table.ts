@@ -1,4 +1,4 @@
-import type { DeviceJobRow } from './hub-session.ts'
+import type { DeviceJobRow } from './api-calls.ts'
 
 /** What came of a job: a line for all devices that answered 200, and one for every other device. */
 export function resultTable(rows: readonly DeviceJobRow[]): string {
