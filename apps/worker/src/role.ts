@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import type { Hub, Role } from '@muster/runtime'
+import type { Role } from '@muster/runtime'
 import { dropLeases, renewLeases } from '@muster/store'
 import { createAttempts } from './attempts.ts'
-import { leaseMs } from './lease.ts'
 import { runChunk } from './run-chunk.ts'
 import { runDue } from './run-due.ts'
+import { leaseMs, type WorkerHub } from './worker-hub.ts'
 
 /** Three renewals fit into a lease: one that fails or comes late does not lose it. */
 const renewEveryMs = leaseMs / 4
@@ -16,7 +16,7 @@ export const role: Role = {
     const { bus, clock, config, db, events } = hub
     const workerId = randomUUID()
     const attempts = createAttempts(hub, { callsInFlight: config.callsInFlight })
-    const worker = { ...hub, workerId, attempts }
+    const worker: WorkerHub = { db, bus, clock, events, workerId, attempts }
 
     const consumer = bus.consumeWork(
       async (wakeUp) => {
@@ -46,10 +46,4 @@ export const role: Role = {
       check: async () => consumer.check(),
     }
   },
-}
-
-/** What the functions of this role share. */
-export type WorkerHub = Pick<Hub, 'db' | 'bus' | 'clock' | 'events'> & {
-  readonly workerId: string
-  readonly attempts: ReturnType<typeof createAttempts>
 }

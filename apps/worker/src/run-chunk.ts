@@ -8,9 +8,9 @@ import {
   readRunningType,
   recordFirstAttempts,
 } from '@muster/store'
-import { leaseMs } from './lease.ts'
-import type { WorkerHub } from './role.ts'
+
 import { settleJob } from './settle-job.ts'
+import { leaseMs, type WorkerHub } from './worker-hub.ts'
 
 /** Takes one ready chunk of the job and carries it out. `done`: there was none to take. */
 export async function runChunk(worker: WorkerHub, key: JobKey): Promise<'more' | 'done'> {

@@ -1,8 +1,7 @@
 import type { JobKey } from '@muster/contract'
 import { operationOf } from '@muster/operations'
 import { claimDueDeviceJobs, readRunningType, recordLaterAttempts } from '@muster/store'
-import { leaseMs } from './lease.ts'
-import type { WorkerHub } from './role.ts'
+import { leaseMs, type WorkerHub } from './worker-hub.ts'
 
 /** Takes device jobs that are due again and starts their next attempts. `done`: there was none to take. */
 export async function runDue(worker: WorkerHub, key: JobKey): Promise<'more' | 'done'> {

@@ -12,7 +12,7 @@ export type Expression =
   | Arithmetic
   | Call
 
-export interface Constant {
+interface Constant {
   readonly kind: 'constant'
   readonly value: Scalar | undefined
   readonly at: number

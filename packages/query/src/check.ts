@@ -96,8 +96,7 @@ function checkCall(node: Call, scope: Scope): Call {
   const odd = node.operands.find((operand, index) => parameters[index] === 'member' && operand.kind !== 'path')
   if (odd !== undefined || node.operands.length !== parameters.length) {
     const at = odd?.at ?? node.at
-    const found =
-      odd === undefined ? `${node.name} with ${node.operands.length} operands` : quote(scope.input.text.slice(at))
+    const found = odd === undefined ? `${node.operands.length} operands` : quote(scope.input.text.slice(at))
     throw faultAt(scope.input, at, { found, expected: `${node.name}(${parameters.join(', ')})` })
   }
   return { ...node, operands: node.operands.map((operand) => checkNode(operand, scope)) }

@@ -19,7 +19,10 @@ export type Column =
   | (PlainColumn & { readonly kind: 'instant' })
   | JsonColumn
 
-/** A jsonb column; paths step into it. NULL is undefined, and so is `{}` itself when the wire leaves an empty one out. */
+/**
+ * A jsonb column; paths step into it. Its numbers are written as `JSON.stringify` writes doubles. NULL is undefined, and so
+ * is `{}` itself when the wire leaves an empty one out.
+ */
 export interface JsonColumn {
   readonly kind: 'json'
   readonly sql: string

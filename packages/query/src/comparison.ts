@@ -26,6 +26,8 @@ export function compareOperands(operator: ComparisonOperator, left: Operand, rig
 
   const [leftInstant, rightInstant] = [instantOf(left), instantOf(right)]
   if (leftInstant === undefined || rightInstant === undefined) return asValues
+  const isOrderOfTwoInstants = right.kind === 'constant' && operator !== '=' && operator !== '!='
+  if (isOrderOfTwoInstants) return truth(sql`(${leftInstant} ${symbols[operator]} ${rightInstant})`)
   return truth(sql`coalesce(${leftInstant} ${symbols[operator]} ${rightInstant}, ${truthSql(asValues)})`)
 }
 

@@ -14,7 +14,7 @@ export interface Cursor {
   /** The next token, when it is one of these; words match in any letter case. */
   readonly acceptWord: (...words: readonly string[]) => Token | undefined
   readonly acceptSymbol: (...symbols: readonly string[]) => Token | undefined
-  readonly expectWord: (word: string, hint?: string) => Token
+  readonly expectWord: (word: string) => Token
   readonly expectSymbol: (symbol: string, hint?: string) => Token
   /** The error for the next token, or for the one that is given. */
   readonly fault: (expected: Expected, token?: Token) => Error
@@ -22,7 +22,7 @@ export interface Cursor {
   readonly nested: <Node>(parse: () => Node) => Node
 }
 
-/** @throws QueryError when the text is too long or holds a malformed literal. */
+/** @throws QueryError for a literal or a comment that is not well formed. */
 export function openCursor(input: QueryText): Cursor {
   const tokens = tokenize(input)
   let index = 0
@@ -42,7 +42,7 @@ export function openCursor(input: QueryText): Cursor {
     faultAt(input, token.at, {
       found: token.kind === 'end' ? 'the end of the text' : quote(token.text),
       expected,
-      hint: hint ?? hintFor(token),
+      hint: hint ?? hintFor(token, tokens[tokens.indexOf(token) - 1]),
     })
   const orFault = (token: Token | undefined, expected: Expected): Token => {
     if (token === undefined) throw fault(expected)
@@ -55,7 +55,7 @@ export function openCursor(input: QueryText): Cursor {
     fault,
     acceptWord: (...words) => accept('word', words),
     acceptSymbol: (...symbols) => accept('symbol', symbols),
-    expectWord: (word, hint) => orFault(accept('word', [word]), { expected: word, hint }),
+    expectWord: (word) => orFault(accept('word', [word]), { expected: word }),
     expectSymbol: (symbol, hint) => orFault(accept('symbol', [symbol]), { expected: symbol, hint }),
     nested: (parse) => {
       if (nesting === maxNesting) throw fault({ expected: `at most ${maxNesting} levels of nesting` })

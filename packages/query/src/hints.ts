@@ -1,8 +1,11 @@
 import type { Token } from './lexer.ts'
 
-/** What to write instead of a word or a symbol that other dialects of SQL have and this language lacks. */
-export function hintFor({ kind, text }: Token): string | undefined {
-  return kind === 'word' || kind === 'symbol' ? hints.get(text.toUpperCase()) : undefined
+/** What to write instead of something that other dialects of SQL have and this language lacks. */
+export function hintFor(token: Token, before: Token | undefined): string | undefined {
+  if (token.kind === 'word' || token.kind === 'symbol') return hints.get(token.text.toUpperCase())
+  const isDoubledQuote =
+    before?.kind === 'string' && token.kind === 'string' && before.at + before.text.length === token.at
+  return isDoubledQuote ? "A quote inside a string is written \\'." : undefined
 }
 
 const hints: ReadonlyMap<string, string> = new Map([

@@ -76,14 +76,14 @@ function jsonEquality(column: JsonColumn, steps: readonly Step[], constants: rea
       : sql`(${value} = ${bind(jsonText(constant), 'jsonb')})`
   }
   const equals = sql`${value} = any(${bindList(constants.map(jsonText), 'jsonb')})`
-  if (!isContainment) return sql`(${equals})`
-  // The containments are for the index; where it is not used, the equality is hashed and rejects rows faster.
-  const containments = bindList(
-    constants.map((one) => nest(steps, one)),
-    'jsonb',
-  )
-  return sql`(${columnSql(column)} @> any(${containments}) and ${equals})`
+  if (!isContainment || constants.length > indexedListMax) return sql`(${equals})`
+  const containments = constants.map((one) => nest(steps, one))
+  return sql`(${columnSql(column)} @> any(${bindList(containments, 'jsonb')}) and ${equals})`
 }
+
+// The index finds rows that it then has to check against every item, where the equality is hashed. Of 300,000 twins 120,000
+// in a list of 400 took 3.8 s by the index and 0.14 s without.
+const indexedListMax = 50
 
 function nest(steps: readonly Step[], constant: Scalar): string {
   return JSON.stringify(steps.reduceRight<unknown>((inner, step) => ({ [step]: inner }), constant))

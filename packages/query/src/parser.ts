@@ -32,10 +32,10 @@ function expectEnd(cursor: Cursor, expected: string): void {
 }
 
 function parseSource(cursor: Cursor): Source {
-  const hint = 'The sources are devices and devices.jobs.'
-  cursor.expectWord('DEVICES', hint)
+  const known = { expected: 'devices or devices.jobs', hint: 'Other sources are not supported.' }
+  if (cursor.acceptWord('DEVICES') === undefined) throw cursor.fault(known)
   if (cursor.acceptSymbol('.') === undefined) return 'devices'
-  cursor.expectWord('JOBS', hint)
+  if (cursor.acceptWord('JOBS') === undefined) throw cursor.fault(known)
   return 'devices.jobs'
 }
 
@@ -193,21 +193,19 @@ function constantOf(token: Token): Scalar | undefined {
   }
 }
 
-function parseCall(cursor: Cursor, { text, at }: Token): Expression {
-  const called = functionNamed(text)
-  if (called === undefined) {
-    throw cursor.fault(
-      { expected: 'a function of the language', hint: hintForFunction(text) },
-      { kind: 'word', text, at },
-    )
+function parseCall(cursor: Cursor, token: Token): Expression {
+  const { text, at } = token
+  const name = functionNamed(text)
+  if (name === undefined) {
+    throw cursor.fault({ expected: 'a function of the language', hint: hintForFunction(text) }, token)
   }
   const operands: Expression[] = []
-  if (cursor.acceptSymbol(')') !== undefined) return { kind: 'call', name: called, operands, at }
+  if (cursor.acceptSymbol(')') !== undefined) return { kind: 'call', name, operands, at }
   do {
     operands.push(cursor.nested(() => parseExpression(cursor)))
   } while (cursor.acceptSymbol(',') !== undefined)
   cursor.expectSymbol(')')
-  return { kind: 'call', name: called, operands, at }
+  return { kind: 'call', name, operands, at }
 }
 
 function parsePath(cursor: Cursor, { text: root, at }: Token): Expression {
@@ -229,8 +227,8 @@ function parseStep(cursor: Cursor): Step | undefined {
   }
   if (cursor.acceptSymbol('[') === undefined) return undefined
   const token = cursor.next()
+  const isIndex = token.kind === 'number' && /^[0-9]+$/.test(token.text)
+  if (token.kind !== 'string' && !isIndex) throw cursor.fault({ expected: 'a name in quotes or an index' }, token)
   cursor.expectSymbol(']')
-  if (token.kind === 'string') return token.value
-  if (token.kind === 'number' && /^[0-9]+$/.test(token.text)) return token.value
-  throw cursor.fault({ expected: 'a name in quotes or an index' }, token)
+  return token.value
 }

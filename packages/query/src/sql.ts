@@ -18,6 +18,8 @@ export interface CompiledCondition {
  * SQL that selects the rows that `evaluate` accepts. It raises no error, whatever the rows hold: casts and divisions are
  * guarded. Where only true matters, which is everywhere but below a NOT or inside an operand, equality with constants
  * takes a form that a primary key, or a GIN index (`jsonb_path_ops`) on a json column, answers.
+ *
+ * To be run as an unnamed statement, which is planned for its values: a generic plan casts each list again for every row.
  */
 export function compileCondition(where: Expression | null, columns: Columns): CompiledCondition {
   const scope = { columns, roots: new Set<string>() }

@@ -34,8 +34,8 @@ const plainMembers = [
 const section = fc.constantFrom('tags', 'TAGS', 'properties.desired', 'properties.reported')
 
 const path = fc.oneof(
-  { weight: 3, arbitrary: fc.constantFrom(...plainMembers) },
-  { weight: 8, arbitrary: fc.tuple(section, step).map((parts) => parts.join('')) },
+  { weight: 2, arbitrary: fc.constantFrom(...plainMembers) },
+  { weight: 12, arbitrary: fc.tuple(section, step).map((parts) => parts.join('')) },
   { weight: 4, arbitrary: fc.tuple(section, step, step).map((parts) => parts.join('')) },
   {
     weight: 1,
@@ -100,7 +100,7 @@ export const conditions: fc.Arbitrary<string> = fc.letrec<{ expression: string; 
       { weight: 6, arbitrary: comparison },
       { weight: 1, arbitrary: membership },
       { weight: 3, arbitrary: call },
-      { weight: 3, arbitrary: fc.tuple(expression, fc.constantFrom('AND', 'or', 'OR'), expression).map(grouped) },
+      { weight: 3, arbitrary: fc.tuple(expression, fc.constantFrom('AND', 'OR'), expression).map(grouped) },
       { weight: 2, arbitrary: expression.map((inner) => `NOT (${inner})`) },
     ),
   }

@@ -1,10 +1,11 @@
-import { compileCondition, evaluate, functions, parseCondition, type SqlFragment, type SqlValue } from '@muster/query'
+import { compileCondition, evaluate, functions, parseCondition, type SqlValue } from '@muster/query'
 import fc from 'fast-check'
 import postgres from 'postgres'
-import { afterAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, describe, expect, inject, it } from 'vitest'
 import { conditions } from './arbitrary-condition.ts'
 import { columns, documentOf, recordType, type TwinRow, twins } from './arbitrary-twin.ts'
 import { givenTwins } from './given-twins.ts'
+import { numbered } from './statement.ts'
 
 const cases = Number(process.env.MUSTER_DIFFERENTIAL_CASES ?? 2000)
 const conditionsPerStatement = 40
@@ -12,8 +13,8 @@ const conditionsPerStatement = 40
 const database = postgres(inject('databaseUrl'), { max: 1, onnotice: () => {} })
 afterAll(() => database.end())
 
-describe('the SQL of a condition selects exactly the twins that the evaluator accepts', () => {
-  test('for random conditions over random twins', async () => {
+describe('Q16 the SQL of a condition selects exactly the twins that the evaluator accepts', () => {
+  it('for random conditions over random twins', async () => {
     let [telling, all] = [0, 0]
     const batch = fc.array(conditions, { minLength: 1, maxLength: conditionsPerStatement, size: 'max' })
     const property = fc.asyncProperty(twins, batch, async (rows, texts) => {
@@ -29,7 +30,7 @@ describe('the SQL of a condition selects exactly the twins that the evaluator ac
     expect(share).toBeGreaterThan(10)
   })
 
-  test('for every operator between any two kinds of operand, and its negation', async () => {
+  it('for every operator between any two kinds of operand, and its negation', async () => {
     const pairs = operands.flatMap((left) => operands.map((right) => [left, right]))
     const texts = pairs.flatMap(([left, right]) => [
       ...['=', '!=', '<', '>='].flatMap((operator) => negatable(`${left} ${operator} ${right}`)),
@@ -39,7 +40,7 @@ describe('the SQL of a condition selects exactly the twins that the evaluator ac
     await expectAgreement(texts)
   })
 
-  test('for every function of any kinds of operands, and its negation', async () => {
+  it('for every function of any kinds of operands, and its negation', async () => {
     const texts = Object.entries(functions).flatMap(([name, { parameters }]) => {
       const firsts = parameters[0] === 'member' ? members : operands
       const seconds = parameters.length === 1 ? [''] : operands.map((operand) => `, ${operand}`)
@@ -48,7 +49,7 @@ describe('the SQL of a condition selects exactly the twins that the evaluator ac
     await expectAgreement(texts)
   })
 
-  test('for every kind of list and of operand, and for the operand alone, and their negations', async () => {
+  it('for every kind of list and of operand, and for the operand alone, and their negations', async () => {
     const texts = operands.flatMap((operand) => [
       ...lists.flatMap((list) => [...negatable(`${operand} IN ${list}`), ...negatable(`${operand} NIN ${list}`)]),
       ...negatable(operand),
@@ -137,13 +138,5 @@ async function selected(texts: readonly string[], rows: readonly TwinRow[]): Pro
   return texts.map((condition, index) => {
     const ids = found.filter((row) => row.index === index).map((row) => row.device_id)
     return { condition, ids: ids.sort() }
-  })
-}
-
-/** The text of a fragment with numbered parameters, its values added to those of the statement. */
-function numbered(fragment: SqlFragment, values: SqlValue[]): string {
-  return fragment.strings.reduce((text, part, index) => {
-    values.push(fragment.values[index - 1] ?? null)
-    return `${text}$${values.length}${part}`
   })
 }
