@@ -4,14 +4,14 @@ import { type SQL, sql } from 'drizzle-orm'
 import { instant } from './sql.ts'
 
 /**
- * A row for every device of the chunks that `isWanted` picks, whether or not the device has one in `device_jobs`. Tables for
- * `isWanted`: c chunks. What a device's state is, is said by the first of these that says anything: its own row where an
- * attempt has begun; the lease under which its chunk is being attempted; `rest`, for all devices that have no more to
- * say; else it is pending.
+ * A row for every device of the chunks for which `isWanted`, a predicate on `chunks c`, is true, whether or not it has one in
+ * `device_jobs`. What a device's state is, is said by the first of these that says anything: its own row where an attempt
+ * has begun; the lease under which its chunk is being attempted; `rest`, for all devices that have no more to say; else it
+ * is pending. Run it with `planByChunk`.
  */
 export function deviceJobRows(isWanted: SQL): SQL {
   return sql`
-    select c.week, c.job_key, c.chunk_no, target.position, target.device_id,
+    select c.week, c.job_key, c.chunk_no, r.device_id,
            j.job_id, j.type as job_type, j.start_at, j.deadline_at, j.frozen_at as created_at,
            case said.by
              when 'row' then r.status
@@ -33,13 +33,16 @@ export function deviceJobRows(isWanted: SQL): SQL {
            end as error_text
       from chunks c
       join jobs j on j.job_key = c.job_key
-     cross join lateral unnest(c.device_ids) with ordinality as target (device_id, position)
-      left join lateral (
-        select *
-          from device_jobs
-         where week = c.week and job_key = c.job_key
-           and device_id >= c.device_ids[1] and device_id <= c.device_ids[c.device_count]
-        offset 0) as r on r.device_id = target.device_id
+     cross join lateral (
+        select target.device_id, own.*
+          from (select id collate "C" as device_id from unnest(c.device_ids) as id) as target
+          left join (
+            select device_id as key, status, updated_at, response, error_code, error_text
+              from device_jobs
+             where week = c.week and job_key = c.job_key
+               and device_id between c.device_ids[1] and c.device_ids[c.device_count]) as own
+            on own.key = target.device_id
+        offset 0) as r
      cross join lateral (
         select case
                  when r.status in ('completed', 'failed', 'running') then 'row'
@@ -49,12 +52,20 @@ export function deviceJobRows(isWanted: SQL): SQL {
      where ${isWanted}`
 }
 
+/**
+ * Settings for the rest of the transaction under which a chunk's devices and rows are hashed together, 500 with 500. With
+ * the statistics of a table that has just grown, the planner may think the rows few and compare each with each. Starting
+ * parallel workers takes longer than a batch of chunks.
+ */
+export const planByChunk: SQL = sql`
+  select set_config('enable_nestloop', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)`
+
 const windowOver =
   'The window of the job was over before it could start on this device: the device was not online, or the window was too short.'
 
 /** Which chunks can have a device of this status: the counters move in the statement that changes a state. */
 export const chunksByStatus: Record<DeviceJobStatus, SQL> = {
-  pending: sql`c.rest is null`,
+  pending: sql`(c.rest is null and c.succeeded + c.failed + c.canceled + c.running < c.device_count)`,
   running: sql`(c.running > 0 or c.status = 'leased')`,
   completed: sql`c.succeeded > 0`,
   failed: sql`c.failed > 0`,
@@ -88,7 +99,7 @@ function searchable(column: string): string {
 }
 
 export const shownColumns: SQL = sql.raw(
-  `week::text, job_key::text, chunk_no, position::int, device_id, job_id, job_type, status, start_at::text, deadline_at::text,
+  `week::text, job_key::text, chunk_no, device_id, job_id, job_type, status, start_at::text, deadline_at::text,
    created_at::text, last_updated_at::text, response, error_code, error_text`,
 )
 
@@ -96,7 +107,6 @@ export interface DeviceJobRow extends Record<string, unknown> {
   readonly week: string
   readonly job_key: string
   readonly chunk_no: number
-  readonly position: number
   readonly device_id: string
   readonly job_id: string
   readonly job_type: string

@@ -56,7 +56,7 @@ export async function listJobs(
     select ${jobColumns}, ${statistics}
       from jobs
      where ${sql.join(conditions, sql` and `)}
-     order by created_at desc, job_id
+     order by jobs.created_at desc, job_id
      limit ${filter.limit + 1}`,
   )
   const page = found.slice(0, filter.limit)

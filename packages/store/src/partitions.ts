@@ -9,20 +9,21 @@ export function weekOf(time: Date): string {
   return new Date(time.getTime() - sinceMonday * dayMs).toISOString().slice(0, 10)
 }
 
+/** Any number that no other advisory lock of the database uses: `if not exists` alone fails in the second of two at once. */
+const partitionLock = 7_301_966
+
 /**
  * Makes the partitions of chunks and device jobs for the week of `now` and the next one. Idempotent. Weeks, not days: a
  * device job may wait 30 days and be kept for 30 more, and every partition costs each lookup by device a probe.
  */
 export async function ensurePartitions(db: Db, now: Date): Promise<void> {
   for (const week of [weekOf(now), weekOf(new Date(now.getTime() + 7 * dayMs))]) {
-    const next = weekOf(new Date(Date.parse(week) + 7 * dayMs))
     for (const table of ['chunks', 'device_jobs']) {
-      // Names and bounds are made of dates of ours; DDL takes no parameters.
-      await db.execute(
-        sql.raw(
-          `create table if not exists ${partitionName(table, week)} partition of ${table} for values from ('${week}') to ('${next}')`,
-        ),
+      const [found] = await rows<{ is_missing: boolean }>(
+        db,
+        sql`select to_regclass(${partitionName(table, week)}) is null as is_missing`,
       )
+      if (found?.is_missing) await createPartition(db, table, week)
     }
   }
 }
@@ -53,6 +54,20 @@ export async function purgeHistory(
     }
   }
   return deleted.length
+}
+
+/** A transaction each, so that the lock of one table is never held while another is waited for. */
+async function createPartition(db: Db, table: string, week: string): Promise<void> {
+  const next = weekOf(new Date(Date.parse(week) + 7 * dayMs))
+  await db.transaction(async (tx) => {
+    await rows(tx, sql`select pg_advisory_xact_lock(${partitionLock})`)
+    // Names and bounds are made of dates of ours; DDL takes no parameters.
+    await tx.execute(
+      sql.raw(
+        `create table if not exists ${partitionName(table, week)} partition of ${table} for values from ('${week}') to ('${next}')`,
+      ),
+    )
+  })
 }
 
 /** Weeks that lie wholly before the limit and have no job left. */

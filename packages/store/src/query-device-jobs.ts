@@ -8,6 +8,7 @@ import {
   deviceJobColumns,
   deviceJobDocument,
   deviceJobRows,
+  planByChunk,
   shownColumns,
 } from './device-job-rows.ts'
 import type { Page, PageRequest } from './query.ts'
@@ -30,8 +31,8 @@ export async function queryDeviceJobs(db: Db, where: Expression | null, { limit,
   }
 }
 
-const firstBatch = 16
-const largestBatch = 1024
+const firstBatch = 8
+const largestBatch = 2048
 
 /**
  * Walks along the chunks, in batches that grow while they yield too little, and ends with the first that fills the page. A
@@ -44,50 +45,58 @@ async function searchDeviceJobs(
   limit: number,
 ): Promise<DeviceJobRow[]> {
   const { sql: condition } = compileCondition(where, deviceJobColumns)
-  const isCandidate = await candidates(tx, where)
+  const isWanted = await candidates(tx, where)
+  await rows(tx, planByChunk)
   const found: DeviceJobRow[] = []
   let from = start
   for (let batch = firstBatch; ; batch = Math.min(batch * 4, largestBatch)) {
-    const chunks = await rows<ChunkPosition>(
-      tx,
-      sql`
-      select week::text, job_key::text, chunk_no
-        from chunks c
-       where ${isCandidate}
-         and ${chunkKey} >= ${chunkKeyOf(from)} and c.week >= ${from.week}::date
-       order by week, job_key, chunk_no
-       limit ${batch}`,
-    )
+    const chunks = await nextChunks(tx, isWanted, from, batch)
     const last = chunks.at(-1)
     if (last === undefined) return found
-    const isInBatch = sql`${isCandidate} and ${chunkKey} between ${chunkKeyOf(from)} and ${chunkKeyOf(last)}
+    const isInBatch = sql`${isWanted} and (${chunkKey}) between ${chunkKeyOf(from)} and ${chunkKeyOf(last)}
       and c.week between ${from.week}::date and ${last.week}::date`
-    found.push(
-      ...(await rows<DeviceJobRow>(
-        tx,
-        sql`
-        select ${shownColumns}
-          from (${deviceJobRows(isInBatch)}) as device_job
-         where ${embed(condition)}
-           and (week, job_key, chunk_no, position) > (${from.week}::date, ${from.job_key}::bigint, ${from.chunk_no}::int, ${from.position}::bigint)
-         order by week, job_key, chunk_no, position
-         limit ${limit - found.length}`,
-      )),
+    const selected = await rows<DeviceJobRow>(
+      tx,
+      sql`
+      select ${shownColumns}
+        from (${deviceJobRows(isInBatch)}) as device_job
+       where ${embed(condition)}
+         and (${position}) > (${from.week}::date, ${from.job_key}::bigint, ${from.chunk_no}::int, ${from.device_id}::text)
+       order by ${position}
+       limit ${limit - found.length}`,
     )
+    found.push(...selected)
     if (found.length === limit || chunks.length < batch) return found
-    from = { ...last, position: endOfChunk }
+    from = { ...last, device_id: endOfChunk }
   }
 }
 
-/** A predicate on chunks c that leaves out those without a device that the condition can select. */
+/** The bounds of the partitions are given apart: a comparison of whole keys does not leave one out. */
+async function nextChunks(tx: Db, isWanted: SQL, from: Position, limit: number): Promise<ChunkPosition[]> {
+  return rows(
+    tx,
+    sql`
+    select week::text, job_key::text, chunk_no
+      from chunks c
+     where ${isWanted}
+       and (${chunkKey}) >= ${chunkKeyOf(from)} and c.week >= ${from.week}::date
+     order by ${chunkKey}
+     limit ${limit}`,
+  )
+}
+
+/** A predicate on `chunks c` that leaves out those without a device that the condition can select. */
 async function candidates(tx: Db, where: Expression | null): Promise<SQL> {
   const predicates = [await ofJobs(tx, requiredTexts(where, 'jobId'), requiredTexts(where, 'jobType'))]
   const deviceIds = requiredTexts(where, 'deviceId')
-  if (deviceIds !== null) predicates.push(sql`c.device_ids && ${texts([...deviceIds])}`)
+  if (deviceIds !== null)
+    predicates.push(sql`exists (
+    select from unnest(${texts([...deviceIds])}) as id
+     where id collate "C" between c.device_ids[1] and c.device_ids[c.device_count])`)
   const statuses = requiredTexts(where, 'status')
   if (statuses !== null) {
     const wanted = deviceJobStatuses.filter((status) => statuses.has(status)).map((status) => chunksByStatus[status])
-    predicates.push(wanted.length === 0 ? sql`false` : sql`(${sql.join(wanted, sql` or `)})`)
+    predicates.push(sql`(${sql.join([sql`false`, ...wanted], sql` or `)})`)
   }
   return sql.join(predicates, sql` and `)
 }
@@ -115,31 +124,33 @@ interface ChunkPosition extends Record<string, unknown> {
   readonly chunk_no: number
 }
 
-/** A device job's place in the order: `position` counts from 1 within its chunk. */
+/** A device job's place in the order. */
 interface Position extends ChunkPosition {
-  readonly position: number
+  readonly device_id: string
 }
 
-const firstPosition: Position = { week: '0001-01-01', job_key: '0', chunk_no: 0, position: 0 }
-/** Beyond every device of a chunk. */
-const endOfChunk = 2 ** 31 - 1
+const firstPosition: Position = { week: '0001-01-01', job_key: '0', chunk_no: 0, device_id: '' }
+/** Behind every device id: none of their characters comes as late. */
+const endOfChunk = '~'
 
-const chunkKey = sql.raw('(c.week, c.job_key, c.chunk_no)')
+// Qualified: in `order by`, a bare name would mean the column of the output, which is text: 10 before 9.
+const chunkKey = sql.raw('c.week, c.job_key, c.chunk_no')
+const position = sql.raw('device_job.week, device_job.job_key, device_job.chunk_no, device_job.device_id')
 
 function chunkKeyOf({ week, job_key, chunk_no }: ChunkPosition): SQL {
   return sql`(${week}::date, ${job_key}::bigint, ${chunk_no}::int)`
 }
 
-function formatPosition({ week, job_key, chunk_no, position }: Position): string {
-  return [week, job_key, chunk_no, position].join('/')
+function formatPosition({ week, job_key, chunk_no, device_id }: Position): string {
+  return [week, job_key, chunk_no, device_id].join('/')
 }
 
-const positionPattern = /^(\d{4}-\d{2}-\d{2})\/(\d{1,18})\/(\d{1,9})\/(\d{1,9})$/
+const positionPattern = /^(\d{4}-\d{2}-\d{2})\/(\d{1,18})\/(\d{1,9})\/([^/]+)$/
 
 function parsePosition(text: string): Position {
-  const [, week, jobKey, chunkNo, position] = positionPattern.exec(text) ?? []
-  if (week === undefined || jobKey === undefined) {
+  const [, week, jobKey, chunkNo, deviceId] = positionPattern.exec(text) ?? []
+  if (week === undefined || jobKey === undefined || deviceId === undefined) {
     throw new HubError('ArgumentInvalid', { message: 'the continuation is not one that a page of this query gave' })
   }
-  return { week, job_key: jobKey, chunk_no: Number(chunkNo), position: Number(position) }
+  return { week, job_key: jobKey, chunk_no: Number(chunkNo), device_id: deviceId }
 }

@@ -14,7 +14,11 @@ export async function withinQueryTime<Result>(db: Db, work: (tx: Db) => Promise<
   try {
     return await db.transaction(
       async (tx) => {
-        await rows(tx, sql.raw(`set local statement_timeout = '${queryTimeSeconds}s'`))
+        // What the just-in-time compiler would take is longer than most pages take.
+        await rows(
+          tx,
+          sql`select set_config('statement_timeout', ${`${queryTimeSeconds}s`}, true), set_config('jit', 'off', true)`,
+        )
         return work(tx)
       },
       { accessMode: 'read only' },

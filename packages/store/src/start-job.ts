@@ -69,7 +69,7 @@ export async function startJob(
   })
 }
 
-/** Queued and scheduled jobs that are due, in start-time order. */
+/** Queued and scheduled jobs that are due, in the order in which `startJob` lets them start: a bare name would sort by text. */
 export async function findDueJobs(db: Db, limit: number, now: Date): Promise<JobKey[]> {
   const found = await rows<{ job_key: string }>(
     db,
@@ -78,7 +78,7 @@ export async function findDueJobs(db: Db, limit: number, now: Date): Promise<Job
       from jobs
      where status in ('queued', 'scheduled')
        and start_at <= ${at(now)}
-     order by start_at, job_key
+     order by jobs.start_at, jobs.job_key
      limit ${limit}`,
   )
   return found.map((row) => jobKey(row.job_key))

@@ -198,7 +198,7 @@ export async function findUnscheduledJobs(
     select job_key::text, start_at::text
       from jobs
      where status = 'queued' and start_at > ${at(now)}
-     order by start_at
+     order by jobs.start_at
      limit ${limit}`,
   )
   return found.map((row) => ({ key: jobKey(row.job_key), startAt: new Date(row.start_at) }))

@@ -56,17 +56,16 @@ function merged(section: SQL, patch: JsonObject | null): SQL {
 /** `base` is the object at `path`, which the patch changes. */
 function mergedAt(path: SQL, base: SQL, patch: JsonObject): SQL {
   const { removed, leaves, children } = sortMembers(patch)
-  const parts = [without(base, removed)]
-  if (leaves.length > 0) parts.push(json(Object.fromEntries(leaves)))
-  parts.push(...objectsOf(path, children, mergedAt))
-  return concatenated(parts)
+  const kept = without(base, removed)
+  const level = leaves.length === 0 ? kept : sql`${kept} || ${json(Object.fromEntries(leaves))}`
+  return withChildren(level, path, children, mergedAt)
 }
 
 function stamped(section: SQL, patch: JsonObject | null, stamps: Stamps): SQL {
   const stampedAt = (path: SQL, base: SQL, members: JsonObject): SQL => {
     const { removed, leaves, children } = sortMembers(members)
-    const level = stamps(leaves.map(([key]) => key))
-    return concatenated([without(base, removed), level, ...objectsOf(path, children, stampedAt)])
+    const level = sql`${without(base, removed)} || ${stamps(leaves.map(([key]) => key))}`
+    return withChildren(level, path, children, stampedAt)
   }
   return patch === null ? stamps([]) : stampedAt(section, section, patch)
 }
@@ -93,29 +92,35 @@ function without(base: SQL, keys: readonly string[]): SQL {
   return keys.length === 0 ? base : sql`(${base} - ${texts(keys)})`
 }
 
-function concatenated(parts: readonly SQL[]): SQL {
-  return sql`(${sql.join([...parts], sql` || `)})`
-}
-
 /** A function takes 100 arguments at most. */
 const membersPerObject = 50
 
-/** The children at `path` after the patch, as jsonb objects that are to be laid over their parent. */
-function objectsOf(
+/** The object at `path`, of which `level` is all but the children that the patch names. */
+function withChildren(
+  level: SQL,
   path: SQL,
   children: SortedMembers['children'],
   changedAt: (path: SQL, base: SQL, patch: JsonObject) => SQL,
-): SQL[] {
+): SQL {
   const members = children.map(([key, patch]) => {
     // `->` with a text steps into objects only; `#>` would take the key "0" of an array for its first element.
     const child = sql`${path} -> ${key}::text`
     const base = sql`case when jsonb_typeof(${child}) = 'object' then ${child} else '{}'::jsonb end`
-    return sql`${key}::text, ${changedAt(child, base, patch)}`
+    return { key, value: changedAt(child, base, patch) }
   })
+  // One call saves the object in between: a tenth of the time of a patch with one path.
+  const [only] = members
+  if (only !== undefined && members.length === 1)
+    return sql`jsonb_set(${level}, array[${only.key}::text], ${only.value})`
+
   const groups = Array.from({ length: Math.ceil(members.length / membersPerObject) }, (_, group) =>
     members.slice(group * membersPerObject, (group + 1) * membersPerObject),
   )
-  return groups.map((group) => sql`jsonb_build_object(${sql.join(group, sql`, `)})`)
+  const objects = groups.map((group) => {
+    const pairs = group.map(({ key, value }) => sql`${key}::text, ${value}`)
+    return sql`jsonb_build_object(${sql.join(pairs, sql`, `)})`
+  })
+  return sql`(${sql.join([level, ...objects], sql` || `)})`
 }
 
 /** The stamp of a level, and of members of it, as one jsonb object. */

@@ -5,6 +5,7 @@ import { recordFirstAttempts } from '../src/device-jobs.ts'
 import { cancelJob, completeJob, failJob, insertJob, listJobs, markScheduled } from '../src/jobs.ts'
 import { purgeHistory } from '../src/partitions.ts'
 import { type Db, rows } from '../src/sql.ts'
+import { findDueJobs } from '../src/start-job.ts'
 import {
   claim,
   claimed,
@@ -86,6 +87,15 @@ describe('a job', () => {
     expect(await counts(db, job)).toEqual([50, 0, 0, 0, 50, 0])
   })
 
+  it('J3 regression: starts at the same time as others in a week that has no partition yet', async () => {
+    await using own = await openStore()
+    const jobs = await Promise.all(Array.from({ length: 8 }, () => givenJob(own.db)))
+
+    const starts = await Promise.all(jobs.map(({ key }) => start(own.db, key)))
+
+    expect(starts.map(({ kind }) => kind)).toEqual(jobs.map(() => 'started'))
+  })
+
   it('J12 waits in queued while as many jobs run as may, and the earlier start goes first', async () => {
     await using own = await openStore()
     const running = await givenJob(own.db, { startTime: on('11:00:00') })
@@ -100,6 +110,16 @@ describe('a job', () => {
 
     expect([whileFull.kind, outOfTurn.kind, inTurn.kind]).toEqual(['full', 'full', 'started'])
     expect((await read(own.db, third)).status).toBe('queued')
+  })
+
+  it('J12 regression: is found due after an earlier one of the same start time where their keys gain a digit', async () => {
+    await using own = await openStore()
+    await rows(own.db, sql`alter table jobs alter column job_key restart with 9`)
+    const ninth = await givenJob(own.db, { startTime: on('11:00:00') })
+    const tenth = await givenJob(own.db, { startTime: on('11:00:00') })
+
+    expect(await findDueJobs(own.db, 10, noon)).toEqual([ninth.key, tenth.key])
+    expect(await findDueJobs(own.db, 1, noon)).toEqual([ninth.key])
   })
 
   it('J13 is completed by one of many last workers', async () => {

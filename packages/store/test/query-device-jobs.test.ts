@@ -164,6 +164,16 @@ describe('a query over device jobs', () => {
     expect(whole.items).toHaveLength(200)
   })
 
+  it('regression: selects every row, in the order of the jobs, where their keys gain a digit', async () => {
+    await rows(db, sql`alter table jobs alter column job_key restart with 9`)
+    const ninth = await givenRunningJob(db, { devices: 2 })
+    const tenth = await givenRunningJob(db, { devices: 2 })
+    const inOrder = [ninth, ninth, tenth, tenth].map(({ jobId }) => expect.objectContaining({ jobId }))
+
+    expect((await queryDeviceJobs(db, null, everything)).items).toEqual(inOrder)
+    expect(await allPages(null, 1)).toEqual(inOrder)
+  })
+
   it('finds rows that lie far apart', async () => {
     const job = await givenRunningJob(db, { devices: 400, chunkSize: 2 })
     await rows(
