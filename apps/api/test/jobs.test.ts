@@ -308,8 +308,8 @@ describe('the bus', () => {
 })
 
 async function startListed(jobId: string) {
-  const [row] = await api.db.execute<{ job_key: string }>(`select job_key::text from jobs where job_id = '${jobId}'`)
-  const key = jobKey(row?.job_key ?? '')
+  const { rows } = await api.db.execute<{ job_key: string }>(`select job_key::text from jobs where job_id = '${jobId}'`)
+  const key = jobKey(rows[0]?.job_key ?? '')
   await markScheduled(api.db, key)
   return startJob(api.db, key, { maxRunningJobs: 100, chunkSize: () => 1000 }, api.clock.now())
 }

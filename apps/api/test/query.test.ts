@@ -13,8 +13,8 @@ beforeAll(async () => {
     cloudToDeviceMethod: { methodName: 'm' },
     queryCondition: 'tags.floor > 1',
   })
-  const [row] = await api.db.execute<{ job_key: string }>('select job_key::text from jobs')
-  await startJob(api.db, jobKey(row?.job_key ?? ''), { maxRunningJobs: 9, chunkSize: () => 2 }, api.clock.now())
+  const { rows } = await api.db.execute<{ job_key: string }>('select job_key::text from jobs')
+  await startJob(api.db, jobKey(rows[0]?.job_key ?? ''), { maxRunningJobs: 9, chunkSize: () => 2 }, api.clock.now())
 })
 afterAll(async () => api[Symbol.asyncDispose]())
 

@@ -157,8 +157,10 @@ describe('with 2016-11-14', () => {
       startTime: null,
       queryCondition: "deviceId IN ['MyDevice1','MyDevice2']",
     })
-    const [row] = await api.db.execute<{ job_key: string }>(`select job_key::text from jobs where job_id = '${jobId}'`)
-    await startJob(api.db, jobKey(row?.job_key ?? ''), { maxRunningJobs: 9, chunkSize: () => 10 }, api.clock.now())
+    const { rows: found } = await api.db.execute<{ job_key: string }>(
+      `select job_key::text from jobs where job_id = '${jobId}'`,
+    )
+    await startJob(api.db, jobKey(found[0]?.job_key ?? ''), { maxRunningJobs: 9, chunkSize: () => 10 }, api.clock.now())
 
     const read = await send('GET', `/jobs/v2/${jobId}`)
     const rows = await queryDeviceJobs(api.db, null, { limit: 10, after: null })

@@ -1,7 +1,7 @@
 import type { JobKey } from '@muster/contract'
 import { operationOf } from '@muster/operations'
 import type { Hub } from '@muster/runtime'
-import { ConditionError, completeJob, failJob, type JobStart, startJob } from '@muster/store'
+import { ConditionError, completeJob, expireOverdueJobs, failJob, type JobStart, startJob } from '@muster/store'
 
 export type DispatchHub = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'config'>
 
@@ -34,6 +34,12 @@ async function afterStart(
   if (deviceCount === 0) return finishJob(hub, key)
   if (!(await bus.wakeChunks(key))) events.wakeUpLost({ kind: 'chunks' })
   if (!(await bus.wakeAt(key, deadlineAt))) events.wakeUpLost({ kind: 'job' })
+}
+
+/** Ends what has not started of the jobs whose window is over, this one among them: a wake-up comes at that time, too. */
+export async function closeWindow(hub: DispatchHub, key: JobKey): Promise<void> {
+  await expireOverdueJobs(hub.db, { limit: 100 }, hub.clock.now())
+  await finishJob(hub, key)
 }
 
 /** Completes a running job that has no open device. */

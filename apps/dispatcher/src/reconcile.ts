@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { JobKey } from '@muster/contract'
 import {
   closeSessionsOfDeadGateways,
   ensurePartitions,
@@ -55,7 +56,8 @@ const sweeps: readonly Sweep[] = [
   { name: 'scheduleQueuedJobs', everyMs: 2 * secondMs, run: scheduleQueuedJobs },
   {
     name: 'markForgottenReachable',
-    everyMs: 5 * secondMs,
+    // It reads every waiting device job; what it repairs is a gateway that died between two statements.
+    everyMs: 60 * secondMs,
     run: ({ db, clock }) => markForgottenReachable(db, { limit }, clock.now()),
   },
   { name: 'closeSessionsOfDeadGateways', everyMs: 5 * secondMs, run: closeDeadSessions },
@@ -109,17 +111,31 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
 async function startDueJobs(hub: DispatchHub): Promise<number> {
   let started = 0
   for (const key of await findDueJobs(hub.db, limit, hub.clock.now())) {
-    const kind = await dispatchJob(hub, key)
+    const kind = await reported(hub, key, () => dispatchJob(hub, key))
     if (kind === 'full') break
     if (kind === 'started') started += 1
   }
   return started
 }
 
+/** A job that cannot be worked on is reported, and must not keep the sweep from those behind it. */
+async function reported<Value>(
+  { events }: DispatchHub,
+  key: JobKey,
+  work: () => Promise<Value>,
+): Promise<Value | null> {
+  try {
+    return await work()
+  } catch (error) {
+    events.wakeUpFailed({ kind: 'job', jobKey: key, error })
+    return null
+  }
+}
+
 async function wakeForgottenWork({ db, bus, clock }: DispatchHub): Promise<number> {
   const work = await findForgottenWork(db, { limit }, clock.now())
   for (const { key, kind } of work) {
-    await (kind === 'chunks' ? bus.wakeChunks(key) : bus.wakeDue(key, { isReminder: true }))
+    await (kind === 'chunks' ? bus.wakeChunks(key) : bus.wakeDue(key))
   }
   // A wake-up that is there already is ignored: these are reminders, not repairs.
   return 0
@@ -127,7 +143,7 @@ async function wakeForgottenWork({ db, bus, clock }: DispatchHub): Promise<numbe
 
 async function finishDrainedJobs(hub: DispatchHub): Promise<number> {
   const keys = await findDrainedJobs(hub.db, { limit })
-  for (const key of keys) await finishJob(hub, key)
+  for (const key of keys) await reported(hub, key, () => finishJob(hub, key))
   return keys.length
 }
 
@@ -146,6 +162,8 @@ function closeDeadSessions({ db, clock }: DispatchHub): Promise<number> {
 
 async function purge({ db, clock, config }: DispatchHub): Promise<number> {
   const now = clock.now()
+  // This week's for a new hub, next week's ahead of time.
   await ensurePartitions(db, now)
+  await ensurePartitions(db, new Date(now.getTime() + 7 * 24 * hourMs))
   return purgeHistory(db, { endedBefore: new Date(now.getTime() - config.historyDays * 24 * hourMs), limit })
 }

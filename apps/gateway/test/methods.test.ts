@@ -218,7 +218,7 @@ async function givenWaitingJob(deviceId: string): Promise<JobKey> {
   await startJob(db, job.key, { maxRunningJobs: 10, chunkSize: () => 10 }, now)
   const claim = await db.transaction(async (tx) => {
     const running = await lockRunningJob(tx, job.key, now)
-    return running && claimChunk(tx, running, { workerId: 'w', leaseMs: 60_000 }, now)
+    return running && claimChunk(tx, running, { leaseId: 'w', leaseMs: 60_000 }, now)
   })
   if (claim === null) throw new Error('there is nothing to claim')
   await recordFirstAttempts(db, claim, [{ deviceId, status: 'pending', dueAt: null }], now)

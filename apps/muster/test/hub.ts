@@ -24,7 +24,14 @@ export interface TestHub extends AsyncDisposable {
   request(method: string, path: string, body?: unknown): Promise<Response>
 }
 
-export async function startHub({ roles = allRoles }: { roles?: readonly Role[] } = {}): Promise<TestHub> {
+export async function startHub({
+  roles = allRoles,
+  settings = {},
+}: {
+  roles?: readonly Role[]
+  /** Environment variables that differ from those of other test hubs. */
+  settings?: Readonly<Record<string, string>>
+} = {}): Promise<TestHub> {
   const template = await templateDatabase(inject('databaseUrl'), 'hub', async (url) => {
     await prepareDatabase({ databaseUrl: url, policies: [] })
   })
@@ -41,6 +48,7 @@ export async function startHub({ roles = allRoles }: { roles?: readonly Role[] }
     MUSTER_MQTTS_PORT: String(mqttsPort),
     MUSTER_LOG_LEVEL: 'error',
     MUSTER_SHUTDOWN_SECONDS: '10',
+    ...settings,
   }
   const config = loadConfig({ dataDir }, environment)
   const running = await runRoles(roles, config)

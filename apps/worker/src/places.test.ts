@@ -1,48 +1,36 @@
 import { expect, it } from 'vitest'
 import { createRoom } from './places.ts'
 
-it('a reservation waits until so many places are free', async () => {
+it('places are reserved while there are enough, and again when they are released', () => {
   const room = createRoom(10)
-  const first = await room.reserve(8)
-  let isReserved = false
+  const first = room.tryReserve(8)
 
-  const second = room.reserve(5).then((places) => {
-    isReserved = true
-    return places
-  })
-  first.release(2)
-  await Promise.resolve()
-  const whileFull = isReserved
-  first.release()
-  await second
+  const whileFull = room.tryReserve(5)
+  first?.release(3)
+  const afterwards = room.tryReserve(5)
 
-  expect(whileFull).toBe(false)
+  expect(first).not.toBeNull()
+  expect(whileFull).toBeNull()
+  expect(afterwards).not.toBeNull()
 })
 
-it('places are given back once, however often they are released', async () => {
+it('places are given back once, however often they are released', () => {
   const room = createRoom(2)
-  const first = await room.reserve(2)
-  first.release()
-  first.release()
-  first.release(2)
+  const first = room.tryReserve(2)
+  first?.keep(0)
+  first?.keep(0)
+  first?.release(2)
 
-  await room.reserve(2)
-  const third = await Promise.race([room.reserve(1).then(() => 'reserved'), Promise.resolve('waits')])
-
-  expect(third).toBe('waits')
+  expect(room.tryReserve(2)).not.toBeNull()
+  expect(room.tryReserve(1)).toBeNull()
 })
 
-it('more places than there are is all of them', async () => {
-  const places = await createRoom(5).reserve(100)
+it('more places than there are is all of them, and keeping some gives back the others only', () => {
+  const room = createRoom(5)
+  const all = room.tryReserve(100)
 
-  expect(places).toBeDefined()
-})
+  all?.keep(4)
 
-it('work that throws gives its places back', async () => {
-  const room = createRoom(1)
-  const places = await room.reserve(1)
-
-  await expect(places.unlessThrown(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
-
-  await expect(room.reserve(1)).resolves.toBeDefined()
+  expect(room.tryReserve(2)).toBeNull()
+  expect(room.tryReserve(1)).not.toBeNull()
 })

@@ -1,35 +1,25 @@
-import { Semaphore } from 'async-mutex'
-
 /** Room for device calls that are in flight at the same time. */
 export interface Places {
-  /** Gives back so many, or all that are left. */
-  release(count?: number): void
-  /** Gives all of them back when the work throws. */
-  unlessThrown<Value>(work: () => Promise<Value>): Promise<Value>
+  /** Gives back all but so many. */
+  keep(count: number): void
+  /** Gives back so many. */
+  release(count: number): void
 }
 
-export function createRoom(capacity: number): { reserve(count: number): Promise<Places> } {
-  const semaphore = new Semaphore(capacity)
+/** Never waits: a wake-up that finds no room comes back later, and holds nothing meanwhile. */
+export function createRoom(capacity: number): { tryReserve(count: number): Places | null } {
+  let free = capacity
   return {
-    async reserve(count) {
+    tryReserve(count) {
       let held = Math.min(count, capacity)
-      await semaphore.acquire(held)
-      const release = (returned = held) => {
-        const given = Math.min(returned, held)
+      if (held > free) return null
+      free -= held
+      const release = (count: number) => {
+        const given = Math.max(0, Math.min(count, held))
         held -= given
-        if (given > 0) semaphore.release(given)
+        free += given
       }
-      return {
-        release,
-        async unlessThrown(work) {
-          try {
-            return await work()
-          } catch (error) {
-            release()
-            throw error
-          }
-        },
-      }
+      return { release, keep: (count) => release(held - count) }
     },
   }
 }

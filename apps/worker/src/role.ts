@@ -1,22 +1,16 @@
-import { randomUUID } from 'node:crypto'
 import type { Role } from '@muster/runtime'
-import { dropLeases, renewLeases } from '@muster/store'
 import { createAttempts } from './attempts.ts'
 import { runChunk } from './run-chunk.ts'
 import { runDue } from './run-due.ts'
-import { leaseMs, type WorkerHub } from './worker-hub.ts'
-
-/** Three renewals fit into a lease: one that fails or comes late does not lose it. */
-const renewEveryMs = leaseMs / 4
+import type { WorkerHub } from './worker-hub.ts'
 
 /** Carries out chunks and due device jobs. Any number of workers share the work; each may die at any moment. */
 export const role: Role = {
   name: 'worker',
   async start(hub) {
     const { bus, clock, config, db, events } = hub
-    const workerId = randomUUID()
     const attempts = createAttempts(hub, { callsInFlight: config.callsInFlight })
-    const worker: WorkerHub = { db, bus, clock, events, workerId, attempts }
+    const worker: WorkerHub = { db, bus, clock, events, attempts }
 
     const consumer = bus.consumeWork(
       async (wakeUp) => {
@@ -30,18 +24,10 @@ export const role: Role = {
       },
       { concurrency: config.workerConcurrency },
     )
-    const renewal = setInterval(() => {
-      renewLeases(db, { workerId, leaseMs }, clock.now()).catch((error: unknown) =>
-        events.sweepFailed({ sweep: 'renewLeases', error }),
-      )
-    }, renewEveryMs)
-
     return {
       async stop(deadline) {
         await consumer.stop(deadline)
-        await attempts.drain(deadline)
-        clearInterval(renewal)
-        await dropLeases(db, workerId, clock.now())
+        await attempts.stop(deadline)
       },
       check: async () => consumer.check(),
     }

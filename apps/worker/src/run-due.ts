@@ -1,28 +1,24 @@
 import type { JobKey } from '@muster/contract'
 import { operationOf } from '@muster/operations'
 import { claimDueDeviceJobs, readRunningType, recordLaterAttempts } from '@muster/store'
-import { leaseMs, type WorkerHub } from './worker-hub.ts'
+import type { WorkerHub } from './worker-hub.ts'
 
-/** Takes device jobs that are due again and starts their next attempts. `done`: there was none to take. */
-export async function runDue(worker: WorkerHub, key: JobKey): Promise<'more' | 'done'> {
-  const { db, clock, attempts, workerId } = worker
+/** Takes device jobs that are due again and starts their next attempts. `done`: there was none. `later`: no room for the calls. */
+export async function runDue(worker: WorkerHub, key: JobKey): Promise<'more' | 'later' | 'done'> {
+  const { db, clock, attempts } = worker
   const type = await readRunningType(db, key)
   if (type === null) return 'done'
 
   const limit = operationOf(type).chunkSize
-  const places = await attempts.reserve(limit)
-  const claim = await places.unlessThrown(() => claimDueDeviceJobs(db, key, { workerId, leaseMs, limit }, clock.now()))
-  if (claim === null) {
-    places.release()
-    return 'done'
-  }
-  const attemptNumbers = new Map<string, number>(claim.attempts.map(({ deviceId, attempt }) => [deviceId, attempt]))
-  attempts.start({
-    job: claim.job,
-    deviceIds: claim.attempts.map(({ deviceId }) => deviceId),
-    places,
-    attemptOf: (deviceId) => attemptNumbers.get(deviceId) ?? 1,
-    record: (outcomes) => recordLaterAttempts(db, claim, outcomes, clock.now()),
+  return attempts.start(limit, async (lease) => {
+    const claim = await claimDueDeviceJobs(db, key, { ...lease, limit }, clock.now())
+    if (claim === null) return null
+    const numbers = new Map<string, number>(claim.attempts.map(({ deviceId, attempt }) => [deviceId, attempt]))
+    return {
+      job: claim.job,
+      deviceIds: claim.attempts.map(({ deviceId }) => deviceId),
+      attemptOf: (deviceId) => numbers.get(deviceId) ?? 1,
+      record: (outcomes) => recordLaterAttempts(db, claim, outcomes, clock.now()),
+    }
   })
-  return 'more'
 }

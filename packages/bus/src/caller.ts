@@ -31,14 +31,16 @@ export async function createCaller(channels: Channels): Promise<Caller> {
       const callId = randomUUID()
       const open = new Set(call.deviceIds)
       let timer: NodeJS.Timeout | undefined
+      let close = () => {}
 
+      const end = () => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', end)
+        if (sinks.delete(callId)) close()
+      }
       return new ReadableStream<readonly CallResult[]>({
         start(stream) {
-          const end = () => {
-            clearTimeout(timer)
-            signal.removeEventListener('abort', end)
-            if (sinks.delete(callId)) stream.close()
-          }
+          close = () => stream.close()
           const giveUp = () => {
             const lost = [...open].map((deviceId) => ({ deviceId, kind: 'gatewayLost' }) as const)
             open.clear()
@@ -64,8 +66,8 @@ export async function createCaller(channels: Channels): Promise<Caller> {
             .then((receivers) => receivers === 0 && giveUp(), giveUp)
         },
         cancel() {
-          clearTimeout(timer)
-          sinks.delete(callId)
+          close = () => {}
+          end()
         },
       })
     },

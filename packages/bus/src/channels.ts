@@ -15,7 +15,14 @@ export function createChannels(
   const subscriber = patient.duplicate()
   subscriber.on('error', onError)
   const receivers = new Map<string, (message: string) => void>()
-  subscriber.on('message', (channel: string, message: string) => receivers.get(channel)?.(message))
+  subscriber.on('message', (channel: string, message: string) => {
+    try {
+      receivers.get(channel)?.(message)
+    } catch (error) {
+      // One message that cannot be taken must not end the process that every other one goes to.
+      onError(error instanceof Error ? error : new Error(String(error)))
+    }
+  })
   const named = (channel: string) => `${prefix}:${channel}`
   return {
     publish: (channel, message) => commands.publish(named(channel), message),

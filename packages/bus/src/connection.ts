@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 const connectTimeoutMs = 10_000
 
 export interface Connections {
-  /** For commands that must answer or fail now: nothing is queued while Redis is away. */
+  /** For commands that must answer or fail now: nothing is queued while Redis is away, nothing waits for a Redis that hangs. */
   readonly commands: Redis
   /** For subscriptions, and for blocking reads of the consumers through duplicates: waits for Redis for as long as it takes. */
   readonly patient: Redis
@@ -15,6 +15,7 @@ export interface Connections {
 export async function openConnections(url: string, onError: (error: Error) => void): Promise<Connections> {
   const retryStrategy = (times: number) => Math.min(times * 100, 2000)
   const commands = new Redis(url, {
+    commandTimeout: 2_000,
     maxRetriesPerRequest: 1,
     enableOfflineQueue: false,
     retryStrategy,

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomInt } from 'node:crypto'
 import { type JobKey, jobKey } from '@muster/contract'
 import { DelayedError, type Job, Queue, Worker } from 'bullmq'
 import type { Connections } from './connection.ts'
@@ -14,14 +14,11 @@ export interface WakeUps {
   wakeAt(key: JobKey, at: Date): Promise<boolean>
   /** Workers look for ready chunks of the job. */
   wakeChunks(key: JobKey): Promise<boolean>
-  /**
-   * Workers look for due device jobs of the job. Each call is a wake-up of its own, because a device that becomes due while
-   * one is being handled needs another; a reminder is there at most once, so that sweeps cannot pile them up.
-   */
-  wakeDue(key: JobKey, options?: { isReminder: boolean }): Promise<boolean>
+  /** Workers look for due device jobs of the job. */
+  wakeDue(key: JobKey): Promise<boolean>
   consumeJobs(handle: (key: JobKey) => Promise<void>): Consumer
-  /** The handler says whether the same wake-up is to be had again: it then goes to the end of the queue, behind other jobs. */
-  consumeWork(handle: (wakeUp: WorkWakeUp) => Promise<'more' | 'done'>, options: { concurrency: number }): Consumer
+  /** `more` and `later` put the same wake-up to the end of the queue, behind those of other jobs; `later` after a pause. */
+  consumeWork(handle: (wakeUp: WorkWakeUp) => Promise<Next>, options: { concurrency: number }): Consumer
   close(): Promise<void>
 }
 
@@ -31,6 +28,10 @@ export interface Consumer {
   /** Throws when the consumer does not listen any more: a consumer can look healthy and take nothing. */
   check(): void
 }
+
+type Next = 'more' | 'later' | 'done'
+
+const laterMs = 250
 
 /** How many wake-ups for chunks of one job circulate: it bounds what one job takes of the workers in one round. */
 const slotsPerJob = 8
@@ -75,10 +76,10 @@ export function createWakeUps(
         ),
       ),
     wakeChunks: (key) => attempt(() => work.addBulk(chunkWakeUps(key))),
-    wakeDue: (key, { isReminder } = { isReminder: false }) =>
-      attempt(() =>
-        work.add('due', { key }, { ...jobOptions, jobId: `due-${key}-${isReminder ? 'reminder' : randomUUID()}` }),
-      ),
+    // A device that becomes due while a wake-up is being handled may need another: one of several, and if that is being
+    // handled too, the next sweep's.
+    wakeDue: (key) =>
+      attempt(() => work.add('due', { key }, { ...jobOptions, jobId: `due-${key}-${randomInt(slotsPerJob)}` })),
     consumeJobs: (handle) =>
       consume('jobs', { patient, prefix, onError, concurrency: 2 }, async (job) => {
         await handle(jobKey(job.data.key))
@@ -88,7 +89,7 @@ export function createWakeUps(
         const next = await handle({ kind: job.name === 'due' ? 'due' : 'chunks', key: jobKey(job.data.key) })
         if (next === 'done') return
         // To the end of the queue: a job that is put back into `wait` would be taken again before every other one.
-        await job.moveToDelayed(Date.now(), token)
+        await job.moveToDelayed(Date.now() + (next === 'later' ? laterMs : 0), token)
         throw new DelayedError()
       }),
     close: async () => {
@@ -107,18 +108,24 @@ function consume(
     prefix: options.prefix,
     concurrency: options.concurrency,
     skipVersionCheck: true,
-    // A wake-up that stalls twice is no poison: the fence in Postgres makes a second run harmless.
+    // A wake-up that stalls twice is no poison: the fence in Postgres makes a second run harmless. Handlers take milliseconds,
+    // and until the wake-ups of a dead worker are released, nobody can give its jobs others under the same ids.
     maxStalledCount: 1_000,
+    lockDuration: 5_000,
+    stalledInterval: 2_500,
     drainDelay: 1,
   })
   worker.on('error', options.onError)
   worker.on('failed', (_, error) => options.onError(error))
   return {
     async stop(deadline) {
-      const forced = new Promise<void>((resolve) => {
-        deadline.addEventListener('abort', () => resolve(worker.close(true)), { once: true })
+      // close() has no deadline of its own, and a forced one after it waits for the first.
+      const aborted = new Promise<void>((resolve) => {
+        if (deadline.aborted) resolve()
+        deadline.addEventListener('abort', () => resolve(), { once: true })
       })
-      await Promise.race([worker.close(), forced])
+      const closed = worker.close().catch(options.onError)
+      await Promise.race([closed, aborted])
     },
     check() {
       if (!worker.isRunning()) throw new Error(`the consumer of ${queue} has stopped`)

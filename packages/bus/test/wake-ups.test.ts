@@ -79,11 +79,11 @@ describe('a wake-up', () => {
       },
       { concurrency: 1 },
     )
-    await own.wakeDue(jobKey(5), { isReminder: true })
+    await own.wakeDue(jobKey(5))
     await eventually(() => expect(handled).toBe(1))
 
     await eventually(async () => {
-      await own.wakeDue(jobKey(5), { isReminder: true })
+      await own.wakeDue(jobKey(5))
       expect(handled).toBeGreaterThan(1)
     })
     await consumer.stop(AbortSignal.timeout(1_000))

@@ -30,8 +30,8 @@ function decide(result: CallResult): Outcome {
       return failed('GatewayTimeout', 'Timed out waiting for the response from device.')
     case 'badAnswer':
       return failed('GenericBadGateway', `The device's answer could not be used: ${result.reason}`)
+    // The session said that it was reachable: looked up again in a moment, the device is waited for, or called elsewhere.
     case 'notOnline':
-      return { kind: 'waiting' }
     case 'connectionLost':
     case 'busy':
     case 'gatewayLost':

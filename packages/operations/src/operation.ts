@@ -45,5 +45,5 @@ export type Outcome =
   | { readonly kind: 'failed'; readonly error: DeviceError }
   /** To be tried again with backoff. */
   | { readonly kind: 'retry' }
-  /** To be tried again when the device connects. */
+  /** To be tried when the device connects. */
   | { readonly kind: 'waiting' }

@@ -86,8 +86,7 @@ describe('a method call', () => {
       error: { code: 'GatewayTimeout' },
     })
     expect(operation.decide({ ...device, kind: 'badAnswer', reason: 'no JSON' }).kind).toBe('failed')
-    expect(operation.decide({ ...device, kind: 'notOnline' }).kind).toBe('waiting')
-    for (const kind of ['connectionLost', 'busy', 'gatewayLost'] as const) {
+    for (const kind of ['notOnline', 'connectionLost', 'busy', 'gatewayLost'] as const) {
       expect(operation.decide({ ...device, kind }).kind).toBe('retry')
     }
   })

@@ -8,7 +8,7 @@ import {
   type TwinPatch,
   type Vocabulary,
 } from '@muster/contract'
-import { type Db, patchTwin, patchTwins } from '@muster/store'
+import { checkPatchFits, type Db, patchTwin, patchTwins } from '@muster/store'
 import type { Execution, StoreOperation } from './operation.ts'
 
 /** `scheduleUpdateTwin`: merges a patch of tags and desired properties into the twin of every device. */
@@ -50,6 +50,7 @@ function parseUpdateTwin(value: unknown, vocabulary: Vocabulary): JsonObject {
       message: `updateTwin must hold tags or properties.desired, got the members ${clip(Object.keys(value).join(', ') || 'none')}`,
     })
   }
+  checkPatchFits(patch)
   return {
     deviceId: null,
     etag: '*',

@@ -6,7 +6,7 @@ import {
   type JsonObject,
   storedDeviceId,
 } from '@muster/contract'
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { at, type Db, rows, texts } from './sql.ts'
 
 /** A running job as its workers need it, locked against a cancel for the rest of the transaction. */
@@ -16,6 +16,12 @@ export interface RunningJob {
   readonly type: JobType
   readonly week: string
   readonly body: JsonObject
+}
+
+/** Names one claim, so that what is no longer under way is not renewed with what is, and how long it holds, in ms. */
+export interface Lease {
+  readonly leaseId: string
+  readonly leaseMs: number
 }
 
 /** A chunk whose devices are ours to attempt until the lease ends. A stale `fence` makes every later write harmless. */
@@ -28,11 +34,12 @@ export interface ClaimedChunk {
 }
 
 /**
- * Reads a job that may start attempts now: running, and inside its window. The share lock makes a cancel wait for the claim
- * and the claim see a cancel: after a cancel has committed, no claim succeeds. Call it first in the claiming transaction;
- * cancel takes its locks in the same order.
+ * Reads a job that may start attempts now: running, and inside its window. The shared lock makes a cancel wait for the claim
+ * and the claim see a cancel: after a cancel has committed, no claim succeeds. An advisory lock and not one of the row, whose
+ * shared holders overtake a waiting cancel for ever. Call it first in the claiming transaction.
  */
 export async function lockRunningJob(tx: Db, key: JobKey, now: Date): Promise<RunningJob | null> {
+  await rows(tx, sql`select pg_advisory_xact_lock_shared(${jobLock(key)})`)
   const [job] = await rows<{ job_id: string; type: JobType; week: string; body: string }>(
     tx,
     sql`
@@ -40,12 +47,21 @@ export async function lockRunningJob(tx: Db, key: JobKey, now: Date): Promise<Ru
       from jobs
      where job_key = ${key}
        and status = 'running'
-       and deadline_at > ${at(now)}
-       for share`,
+       and deadline_at > ${at(now)}`,
   )
   return job === undefined
     ? null
     : { key, jobId: job.job_id, type: job.type, week: job.week, body: JSON.parse(job.body) }
+}
+
+/** Keeps every claim of a job out until the transaction ends: those that are under way commit first, later ones see its end. */
+export async function lockOutClaims(tx: Db, key: JobKey): Promise<void> {
+  await rows(tx, sql`select pg_advisory_xact_lock(${jobLock(key)})`)
+}
+
+/** Two numbers, so that no job's lock meets a lock of one number. Two jobs that share a lock only wait for each other. */
+function jobLock(key: JobKey): SQL {
+  return sql`7301, (${key}::bigint % 2147483647)::int`
 }
 
 /** Of which type a running job is. Null when it does not run: there is nothing to claim. */
@@ -58,19 +74,14 @@ export async function readRunningType(db: Db, key: JobKey): Promise<JobType | nu
 }
 
 /** Claims the next ready chunk of a job that `lockRunningJob` gave in this transaction. Null when none is ready. */
-export async function claimChunk(
-  tx: Db,
-  job: RunningJob,
-  lease: { workerId: string; leaseMs: number },
-  now: Date,
-): Promise<ClaimedChunk | null> {
+export async function claimChunk(tx: Db, job: RunningJob, lease: Lease, now: Date): Promise<ClaimedChunk | null> {
   const [chunk] = await rows<{ chunk_no: number; fence: number; device_ids: string[] }>(
     tx,
     sql`
       update chunks c
          set status = 'leased',
              fence = fence + 1,
-             leased_by = ${lease.workerId},
+             leased_by = ${lease.leaseId},
              lease_until = ${at(new Date(now.getTime() + lease.leaseMs))},
              running = running + device_count - attempted
        where week = ${job.week}

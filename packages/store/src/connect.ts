@@ -1,9 +1,11 @@
 import { readdirSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'drizzle-orm'
-import { drizzle } from 'drizzle-orm/postgres-js'
-import { migrate as applyMigrations } from 'drizzle-orm/postgres-js/migrator'
-import postgres from 'postgres'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { migrate as applyMigrations } from 'drizzle-orm/node-postgres/migrator'
+import { Client, type ClientConfig, Pool, type PoolClient } from 'pg'
+import { isDatabaseLost } from './database-error.ts'
 import { type Db, rows } from './sql.ts'
 
 export interface Connection {
@@ -14,14 +16,72 @@ export interface Connection {
 
 /** Opens a pool lazily: the first statement connects. A lost connection is opened again by the next statement. */
 export function connect({ url, poolSize }: { url: string; poolSize: number }): Connection {
-  const client = postgres(url, {
+  const pool = new Pool({
+    ...settings(url),
     max: poolSize,
-    connect_timeout: 10,
-    idle_timeout: 60,
-    onnotice: () => {},
-    connection: { application_name: 'muster', TimeZone: 'UTC', statement_timeout: 60_000 },
+    idleTimeoutMillis: 60_000,
+    statement_timeout: 60_000,
+    idle_in_transaction_session_timeout: 15_000,
   })
-  return { db: drizzle(client), close: () => client.end({ timeout: 5 }) }
+  const open = new Set<PoolClient>()
+  pool.on('connect', (client) => {
+    open.add(client)
+    client.on('error', leaveToNextStatement)
+  })
+  pool.on('remove', (client) => open.delete(client))
+  pool.on('error', leaveToNextStatement)
+  return { db: databaseOf(pool), close: () => closePool(pool, open) }
+}
+
+/**
+ * Says `error` for a connection that is lost between two statements. Unheard, the event would end the process; nothing is
+ * lost by not listening, because the next statement of the same transaction fails, and any other gets another connection.
+ */
+function leaveToNextStatement(): void {}
+
+/** drizzle's own transaction over a pool never gives the connection back when `begin` fails: the pool would run dry. */
+function databaseOf(pool: Pool): Db {
+  const db = drizzle(pool)
+  db.transaction = async (work, config) => {
+    const client = await pool.connect()
+    let isLost = false
+    try {
+      return await drizzle(client).transaction(work, config)
+    } catch (error) {
+      isLost = isDatabaseLost(error)
+      throw error
+    } finally {
+      client.release(isLost)
+    }
+  }
+  return db
+}
+
+const closeMs = 5000
+
+async function closePool(pool: Pool, open: ReadonlySet<PoolClient>): Promise<void> {
+  const ended = pool.end().then(() => true)
+  const hasEnded = await Promise.race([ended, delay(closeMs, false, { ref: false })])
+  if (!hasEnded) for (const client of open) client.connection.stream.destroy()
+}
+
+/** Sessions run in UTC, which `instant` relies on. Both sides see within 25 s that the other one is gone without a word. */
+const sessionOptions =
+  '-c TimeZone=UTC -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3'
+
+/** What the address says about the session is kept, and ours come last: the driver would take only one of them. */
+function settings(url: string): ClientConfig {
+  const address = new URL(url)
+  const options = [address.searchParams.get('options') ?? '', sessionOptions].join(' ').trim()
+  address.searchParams.delete('options')
+  return {
+    connectionString: address.href,
+    options,
+    application_name: 'muster',
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+  }
 }
 
 /** The database was migrated by a newer version than this one. */
@@ -45,14 +105,16 @@ const migrationLock = 7_301_964
  * @throws SchemaTooNewError when the database knows migrations that this version does not.
  */
 export async function migrate(url: string): Promise<void> {
-  const client = postgres(url, { max: 1, connect_timeout: 10, onnotice: () => {} })
+  const client = new Client(settings(url))
+  client.on('error', leaveToNextStatement)
+  await client.connect()
   const db = drizzle(client)
   try {
     await rows(db, sql`select pg_advisory_lock(${migrationLock})`)
     await refuseNewerSchema(db)
     await applyMigrations(db, { migrationsFolder })
   } finally {
-    await client.end({ timeout: 5 })
+    await client.end()
   }
 }
 

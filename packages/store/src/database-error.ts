@@ -1,15 +1,27 @@
-/** The code and message of an error of Postgres or its driver, below drizzle's wrapper. Empty when it is neither. */
+/** The code and message of an error of Postgres or its driver, below drizzle's wrapper. Codes are empty where there is none. */
 export function databaseError(error: unknown): { readonly code: string; readonly message: string } {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  if (!(cause instanceof Error) || !('code' in cause)) return { code: '', message: '' }
-  return { code: String(cause.code), message: cause.message }
+  if (!(cause instanceof Error)) return { code: '', message: '' }
+  return { code: 'code' in cause ? String(cause.code) : '', message: cause.message }
 }
 
 /** Postgres cannot be reached, or ended the connection: worth trying again, and nobody's fault who asked. */
 export function isDatabaseLost(error: unknown): boolean {
-  return /^(08|57P0|53300|CONNECT|ECONN|ENOTFOUND|EAI_AGAIN|EPIPE)/.test(databaseError(error).code)
+  const { code, message } = databaseError(error)
+  return code === '' ? driverLost.test(message) : serverLost.test(code)
 }
+
+const serverLost = /^(08|57P0|25P03|53300|ECONN|ENOTFOUND|EAI_AGAIN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)/
+
+/** The driver's own errors have no code. In order: a connection is cut; cannot be had in time; is used after it was cut or closed. */
+const driverLost =
+  /^(Connection terminated|timeout e(xceeded|xpired)|Client (has encountered a connection error|was closed)|Cannot use a pool after)/
 
 export function isStatementTimeout(error: unknown): boolean {
   return databaseError(error).code === '57014'
+}
+
+/** The same statement may succeed in a moment: Postgres was lost, or the statement was the victim of a deadlock. */
+export function isWorthRepeating(error: unknown): boolean {
+  return isDatabaseLost(error) || ['40001', '40P01', '55P03'].includes(databaseError(error).code)
 }

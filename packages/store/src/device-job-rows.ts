@@ -1,15 +1,15 @@
 import { type DeviceJobStatus, formatInstant, type Json, type JsonObject } from '@muster/contract'
 import type { Column, Columns } from '@muster/query'
 import { type SQL, sql } from 'drizzle-orm'
-import { instant } from './sql.ts'
+import { instant, texts } from './sql.ts'
 
 /**
  * A row for every device of the chunks for which `isWanted`, a predicate on `chunks c`, is true, whether or not it has one in
- * `device_jobs`. What a device's state is, is said by the first of these that says anything: its own row where an attempt
- * has begun; the lease under which its chunk is being attempted; `rest`, for all devices that have no more to say; else it
- * is pending. Run it with `planByChunk`.
+ * `device_jobs`; with `statuses`, at least for those that have one of these. What a device's state is, is said by the first
+ * of these that says anything: its own row where an attempt has begun; the lease under which its chunk is being attempted;
+ * `rest`, for all devices that have no more to say; else it is pending. Run it with `planByChunk`.
  */
-export function deviceJobRows(isWanted: SQL): SQL {
+export function deviceJobRows(isWanted: SQL, statuses: readonly DeviceJobStatus[] | null = null): SQL {
   return sql`
     select c.week, c.job_key, c.chunk_no, r.device_id,
            j.job_id, j.type as job_type, j.start_at, j.deadline_at, j.frozen_at as created_at,
@@ -33,15 +33,7 @@ export function deviceJobRows(isWanted: SQL): SQL {
            end as error_text
       from chunks c
       join jobs j on j.job_key = c.job_key
-     cross join lateral (
-        select target.device_id, own.*
-          from (select id collate "C" as device_id from unnest(c.device_ids) as id) as target
-          left join (
-            select device_id as key, status, updated_at, response, error_code, error_text
-              from device_jobs
-             where week = c.week and job_key = c.job_key
-               and device_id between c.device_ids[1] and c.device_ids[c.device_count]) as own
-            on own.key = target.device_id
+     cross join lateral (${statuses === null ? everyDevice : devicesWith(statuses)}
         offset 0) as r
      cross join lateral (
         select case
@@ -50,6 +42,37 @@ export function deviceJobRows(isWanted: SQL): SQL {
                  when c.rest is not null then 'rest'
                end as by) as said
      where ${isWanted}`
+}
+
+const ownRows = sql`
+            select device_id as key, status, updated_at, response, error_code, error_text
+              from device_jobs
+             where week = c.week and job_key = c.job_key
+               and device_id between c.device_ids[1] and c.device_ids[c.device_count]`
+
+const everyDevice = sql`
+        select target.device_id, own.*
+          from (select id collate "C" as device_id from unnest(c.device_ids) as id) as target
+          left join (${ownRows}) as own on own.key = target.device_id`
+
+/** Few devices of a chunk fail: where only rows can tell of these statuses, the others are not looked at. */
+function devicesWith(statuses: readonly DeviceJobStatus[]): SQL {
+  const isToldByChunk = sql`(${sql.join([sql`false`, ...statuses.map((status) => toldByChunk[status])], sql` or `)})`
+  return sql`${everyDevice}
+         where ${isToldByChunk}
+         union all
+        select own.key, own.*
+          from (${ownRows}) as own
+         where status = any(${texts(statuses)}) and not ${isToldByChunk}`
+}
+
+/** Of a chunk c: whether a device without a row that says so may have this status. */
+const toldByChunk: Record<DeviceJobStatus, SQL> = {
+  pending: sql`true`,
+  running: sql`c.status = 'leased'`,
+  completed: sql`c.rest is not distinct from 'completed'`,
+  failed: sql`c.rest is not distinct from 'expired'`,
+  canceled: sql`true`,
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type DeviceError, type DeviceId, type JobKey, type Json, jobKey, storedDeviceId } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
-import { type ClaimedChunk, lockRunningJob, type RunningJob } from './chunks.ts'
+import { type ClaimedChunk, type Lease, lockRunningJob, type RunningJob } from './chunks.ts'
 import { at, type Db, rows, texts } from './sql.ts'
 
 /** What one attempt came to on one device. `pending`: to be tried again at `dueAt`, or, when null, once it is reachable. */
@@ -67,7 +67,7 @@ export interface ClaimedDeviceJobs {
 export async function claimDueDeviceJobs(
   db: Db,
   key: JobKey,
-  lease: { workerId: string; leaseMs: number; limit: number },
+  lease: Lease & { limit: number },
   now: Date,
 ): Promise<ClaimedDeviceJobs | null> {
   return db.transaction(async (tx) => {
@@ -77,18 +77,20 @@ export async function claimDueDeviceJobs(
       tx,
       sql`
       with due as (
-        select device_id
-          from device_jobs
-         where week = ${job.week} and job_key = ${key} and status = 'pending' and due_at <= ${at(now)}
-         order by due_at
+        select r.device_id
+          from device_jobs r
+          join chunks c using (week, job_key, chunk_no)
+         where r.week = ${job.week} and r.job_key = ${key} and r.status = 'pending' and r.due_at <= ${at(now)}
+           and c.rest is null
+         order by r.due_at
          limit ${lease.limit}
-           for update skip locked),
+           for update of r skip locked),
       claimed as (
         update device_jobs r
            set status = 'running',
                attempt = attempt + 1,
                due_at = null,
-               leased_by = ${lease.workerId},
+               leased_by = ${lease.leaseId},
                lease_until = ${at(new Date(now.getTime() + lease.leaseMs))},
                updated_at = ${at(now)}
           from due
@@ -123,7 +125,16 @@ export async function recordLaterAttempts(
   const found = await rows<{ count: number; is_closed: boolean }>(
     db,
     sql`
-    with recorded as (
+    with outcome as (
+      select * from ${outcomeRows(outcomes, (deviceId) => attempts.get(deviceId) ?? 0)}),
+    claim as (
+      select r.device_id
+        from device_jobs r
+        join outcome o using (device_id)
+       where r.week = ${job.week} and r.job_key = ${job.key} and r.status = 'running' and r.attempt = o.attempt
+       order by r.device_id
+         for update of r),
+    recorded as (
       update device_jobs r
          set status = o.status,
              due_at = o.due_at,
@@ -133,7 +144,8 @@ export async function recordLaterAttempts(
              response = o.response::json,
              error_code = o.error_code,
              error_text = o.error_text
-        from ${outcomeRows(outcomes, (deviceId) => attempts.get(deviceId) ?? 0)}
+        from outcome o
+        join claim using (device_id)
        where r.week = ${job.week} and r.job_key = ${job.key}
          and r.device_id = o.device_id and r.status = 'running' and r.attempt = o.attempt
       returning r.chunk_no, r.status),
@@ -153,14 +165,16 @@ export async function markReachable(db: Db, deviceIds: readonly string[], now: D
   const found = await rows<{ job_key: string }>(
     db,
     sql`
-    with reached as (
-      update device_jobs r
-         set due_at = ${at(now)}
-        from jobs j
+    with waiting as (
+      select r.week, r.job_key, r.device_id
+        from device_jobs r
+        join jobs j using (job_key)
        where r.device_id = any(${texts(deviceIds)})
          and r.status = 'pending' and r.due_at = 'infinity'
-         and j.job_key = r.job_key and j.status = 'running' and j.deadline_at > ${at(now)}
-      returning r.job_key)
+         and j.status = 'running' and j.deadline_at > ${at(now)}
+       order by r.week, r.job_key, r.device_id
+         for update of r),
+    ${nowDue(now)}
     select distinct job_key::text from reached`,
   )
   return found.map((row) => jobKey(row.job_key))
@@ -179,16 +193,31 @@ export async function markDueWhereReachable(
   const due = await rows(
     db,
     sql`
-    update device_jobs r
-       set due_at = ${at(now)}
-      from sessions s
-      join devices d using (device_id)
-     where r.week = ${job.week} and r.job_key = ${job.key} and r.device_id = any(${texts(deviceIds)})
-       and r.status = 'pending' and r.due_at = 'infinity'
-       and s.device_id = r.device_id and s.gateway_id is not null and s.accepts_methods and d.status = 'enabled'
-    returning r.device_id`,
+    with waiting as (
+      select r.week, r.job_key, r.device_id
+        from device_jobs r
+        join sessions s using (device_id)
+        join devices d using (device_id)
+       where r.week = ${job.week} and r.job_key = ${job.key} and r.device_id = any(${texts(deviceIds)})
+         and r.status = 'pending' and r.due_at = 'infinity'
+         and s.gateway_id is not null and s.accepts_methods and d.status = 'enabled'
+       order by r.device_id
+         for update of r),
+    ${nowDue(now)}
+    select device_id from reached`,
   )
   return due.length
+}
+
+/** The waiting device jobs are due. Locked in key order, so that two of these statements cannot wait for each other. */
+export function nowDue(now: Date): SQL {
+  return sql`reached as (
+      update device_jobs r
+         set due_at = ${at(now)}
+        from waiting w
+       where r.week = w.week and r.job_key = w.job_key and r.device_id = w.device_id
+         and r.status = 'pending' and r.due_at = 'infinity'
+      returning r.job_key, r.device_id)`
 }
 
 /** As one JSON parameter: of arrays, the driver only knows how to send those of texts. */

@@ -10,6 +10,7 @@ import {
   storedJobId,
 } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
+import { lockOutClaims } from './chunks.ts'
 import { at, type Db, instant, instantOrNull, rows, texts } from './sql.ts'
 
 /** Inserts a job as `queued`. Null when the id exists already. `queryCondition` is what reads of the job show. */
@@ -91,17 +92,10 @@ export type Cancellation =
  */
 export async function cancelJob(db: Db, jobId: string, now: Date): Promise<Cancellation> {
   return db.transaction(async (tx) => {
-    const [changed] = await rows<{ job_key: string; week: string | null }>(
-      tx,
-      sql`
-      update jobs set status = 'cancelled', ended_at = ${at(now)}
-       where job_id = ${jobId}
-         and status in ('queued', 'scheduled', 'running')
-      returning job_key, week`,
-    )
-    if (changed?.week != null) await closeChunks(tx, jobKey(changed.job_key), changed.week, 'canceled', now)
-    const job = await readJob(tx, jobId)
-    if (job === null) return { kind: 'missing' }
+    const found = await readJob(tx, jobId)
+    if (found === null) return { kind: 'missing' }
+    await endJob(tx, found.key, sql`status = 'cancelled', ended_at = ${at(now)}`, now)
+    const job = (await readJob(tx, jobId)) ?? found
     return job.status === 'cancelled' ? { kind: 'cancelled', job } : { kind: 'terminal', status: job.status }
   })
 }
@@ -119,24 +113,33 @@ export async function closeChunks(
 ): Promise<number> {
   const pending = sql`device_count - succeeded - failed - canceled - running`
   const counter = rest === 'canceled' ? sql`canceled = canceled + ${pending}` : sql`failed = failed + ${pending}`
+  // Locked in chunk order, as recorders do: neither can wait for the other.
   const changed = await rows(
     db,
     sql`
-    update chunks
+    with open as (
+      select chunk_no
+        from chunks
+       where week = ${week}
+         and job_key = ${key}
+         and rest is null
+         and succeeded + failed + canceled < device_count
+       order by chunk_no
+         for update)
+    update chunks c
        set ${counter},
            rest = ${rest},
            rest_at = ${at(now)},
            status = case status when 'ready' then 'attempted' else status end
-     where week = ${week}
-       and job_key = ${key}
+      from open
+     where c.week = ${week} and c.job_key = ${key} and c.chunk_no = open.chunk_no
        and rest is null
-       and succeeded + failed + canceled < device_count
-    returning chunk_no`,
+    returning c.chunk_no`,
   )
   return changed.length
 }
 
-/** Completes a running job of which no device is open any more. False when it is not so, or another worker was first. */
+/** Completes a running job of which no device is open any more. Null when it is not so, or another worker was first. */
 export async function completeJob(db: Db, key: JobKey, now: Date): Promise<Job | null> {
   const [row] = await rows<JobRow>(
     db,
@@ -157,18 +160,26 @@ export async function completeJob(db: Db, key: JobKey, now: Date): Promise<Job |
 /** Ends a job that could not do its work. Its devices that have not started are canceled. Null when it had ended before. */
 export async function failJob(db: Db, key: JobKey, reason: string, now: Date): Promise<Job | null> {
   return db.transaction(async (tx) => {
-    const [changed] = await rows<{ job_id: string; week: string | null }>(
-      tx,
-      sql`
-      update jobs set status = 'failed', ended_at = ${at(now)}, failure_reason = ${reason}
-       where job_key = ${key}
-         and status in ('queued', 'scheduled', 'running')
-      returning job_id, week`,
-    )
-    if (changed === undefined) return null
-    if (changed.week !== null) await closeChunks(tx, key, changed.week, 'canceled', now)
-    return readJob(tx, changed.job_id)
+    const end = sql`status = 'failed', ended_at = ${at(now)}, failure_reason = ${reason}`
+    const jobId = await endJob(tx, key, end, now)
+    return jobId === null ? null : readJob(tx, jobId)
   })
+}
+
+/** Ends a job that has not ended, and all of it that has not started. Its id; null when it had ended before. */
+async function endJob(tx: Db, key: JobKey, end: SQL, now: Date): Promise<string | null> {
+  await lockOutClaims(tx, key)
+  const [ended] = await rows<{ job_id: string; week: string | null }>(
+    tx,
+    sql`
+    update jobs set ${end}
+     where job_key = ${key}
+       and status in ('queued', 'scheduled', 'running')
+    returning job_id, week`,
+  )
+  if (ended === undefined) return null
+  if (ended.week !== null) await closeChunks(tx, key, ended.week, 'canceled', now)
+  return ended.job_id
 }
 
 function isAfter(after: string): SQL {

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { type Db, rows } from './sql.ts'
+import { at, type Db, rows } from './sql.ts'
 
 const dayMs = 24 * 3600 * 1000
 
@@ -9,22 +9,26 @@ export function weekOf(time: Date): string {
   return new Date(time.getTime() - sinceMonday * dayMs).toISOString().slice(0, 10)
 }
 
-/** Any number that no other advisory lock of the database uses: `if not exists` alone fails in the second of two at once. */
-const partitionLock = 7_301_966
-
 /**
- * Makes the partitions of chunks and device jobs for the week of `now` and the next one. Idempotent. Weeks, not days: a
- * device job may wait 30 days and be kept for 30 more, and every partition costs each lookup by device a probe.
+ * Makes the partitions of chunks and device jobs for the week of a time, unless they are there. Weeks, not days: a device job
+ * may wait 30 days and be kept for 30 more, and every partition costs each lookup by device a probe.
  */
-export async function ensurePartitions(db: Db, now: Date): Promise<void> {
-  for (const week of [weekOf(now), weekOf(new Date(now.getTime() + 7 * dayMs))]) {
-    for (const table of ['chunks', 'device_jobs']) {
-      const [found] = await rows<{ is_missing: boolean }>(
-        db,
-        sql`select to_regclass(${partitionName(table, week)}) is null as is_missing`,
-      )
-      if (found?.is_missing) await createPartition(db, table, week)
-    }
+export async function ensurePartitions(db: Db, time: Date): Promise<void> {
+  const week = weekOf(time)
+  const next = weekOf(new Date(Date.parse(week) + 7 * dayMs))
+  for (const table of partitionedTables) {
+    const partition = partitionName(table, week)
+    if (await exists(db, partition)) continue
+    // Attaching a table takes a weaker lock than creating a partition: readers go on. Names and bounds are made of dates of
+    // ours; DDL takes no parameters.
+    await alter(db, async (tx) =>
+      (await exists(tx, partition))
+        ? []
+        : [
+            `create table if not exists ${partition} (like ${table} including all)`,
+            `alter table ${table} attach partition ${partition} for values from ('${week}') to ('${next}')`,
+          ],
+    )
   }
 }
 
@@ -42,32 +46,41 @@ export async function purgeHistory(
     delete from jobs
      where job_key in (
        select job_key from jobs
-        where ended_at < ${endedBefore.toISOString()}::timestamptz
+        where ended_at < ${at(endedBefore)}
         order by ended_at
         limit ${limit}
         for update skip locked)
     returning job_key`,
   )
   for (const week of await unusedWeeks(db, endedBefore)) {
-    for (const table of ['chunks', 'device_jobs']) {
-      await db.execute(sql.raw(`drop table if exists ${partitionName(table, week)}`))
+    // The chunks last: they are what shows that a week is still there to be dropped.
+    for (const table of partitionedTables.toReversed()) {
+      await alter(db, async () => [`drop table if exists ${partitionName(table, week)}`])
     }
   }
   return deleted.length
 }
 
-/** A transaction each, so that the lock of one table is never held while another is waited for. */
-async function createPartition(db: Db, table: string, week: string): Promise<void> {
-  const next = weekOf(new Date(Date.parse(week) + 7 * dayMs))
+const partitionedTables = ['chunks', 'device_jobs'] as const
+
+/** Waits 2 s at most for its locks: behind a long reader it gives up, instead of making everyone else wait behind it. */
+async function alter(db: Db, decide: (tx: Db) => Promise<readonly string[]>): Promise<void> {
   await db.transaction(async (tx) => {
-    await rows(tx, sql`select pg_advisory_xact_lock(${partitionLock})`)
-    // Names and bounds are made of dates of ours; DDL takes no parameters.
-    await tx.execute(
-      sql.raw(
-        `create table if not exists ${partitionName(table, week)} partition of ${table} for values from ('${week}') to ('${next}')`,
-      ),
-    )
+    await rows(tx, sql`select set_config('lock_timeout', '2s', true)`)
+    await rows(tx, sql`select pg_advisory_xact_lock(${alterLock})`)
+    for (const statement of await decide(tx)) await tx.execute(sql.raw(statement))
   })
+}
+
+/** Any number that no other advisory lock of the database uses: one alteration at a time. */
+const alterLock = 7_301_966
+
+async function exists(db: Db, table: string): Promise<boolean> {
+  const [found] = await rows<{ is_attached: boolean }>(
+    db,
+    sql`select exists (select from pg_inherits where inhrelid = to_regclass(${table})) as is_attached`,
+  )
+  return found?.is_attached ?? false
 }
 
 /** Weeks that lie wholly before the limit and have no job left. */

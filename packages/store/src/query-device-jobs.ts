@@ -1,4 +1,4 @@
-import { deviceJobStatuses, HubError } from '@muster/contract'
+import { type DeviceJobStatus, deviceJobStatuses, HubError } from '@muster/contract'
 import { compileCondition, type Expression } from '@muster/query'
 import { type SQL, sql } from 'drizzle-orm'
 import { requiredTexts } from './condition-texts.ts'
@@ -45,7 +45,8 @@ async function searchDeviceJobs(
   limit: number,
 ): Promise<DeviceJobRow[]> {
   const { sql: condition } = compileCondition(where, deviceJobColumns)
-  const isWanted = await candidates(tx, where)
+  const statuses = requiredStatuses(where)
+  const isWanted = await candidates(tx, where, statuses)
   await rows(tx, planByChunk)
   const found: DeviceJobRow[] = []
   let from = start
@@ -59,7 +60,7 @@ async function searchDeviceJobs(
       tx,
       sql`
       select ${shownColumns}
-        from (${deviceJobRows(isInBatch)}) as device_job
+        from (${deviceJobRows(isInBatch, statuses)}) as device_job
        where ${embed(condition)}
          and (${position}) > (${from.week}::date, ${from.job_key}::bigint, ${from.chunk_no}::int, ${from.device_id}::text)
        order by ${position}
@@ -86,19 +87,24 @@ async function nextChunks(tx: Db, isWanted: SQL, from: Position, limit: number):
 }
 
 /** A predicate on `chunks c` that leaves out those without a device that the condition can select. */
-async function candidates(tx: Db, where: Expression | null): Promise<SQL> {
+async function candidates(tx: Db, where: Expression | null, statuses: readonly DeviceJobStatus[] | null): Promise<SQL> {
   const predicates = [await ofJobs(tx, requiredTexts(where, 'jobId'), requiredTexts(where, 'jobType'))]
   const deviceIds = requiredTexts(where, 'deviceId')
-  if (deviceIds !== null)
+  if (deviceIds !== null) {
     predicates.push(sql`exists (
-    select from unnest(${texts([...deviceIds])}) as id
-     where id collate "C" between c.device_ids[1] and c.device_ids[c.device_count])`)
-  const statuses = requiredTexts(where, 'status')
+      select from unnest(${texts([...deviceIds])}) as id
+       where id collate "C" between c.device_ids[1] and c.device_ids[c.device_count])`)
+  }
   if (statuses !== null) {
-    const wanted = deviceJobStatuses.filter((status) => statuses.has(status)).map((status) => chunksByStatus[status])
-    predicates.push(sql`(${sql.join([sql`false`, ...wanted], sql` or `)})`)
+    predicates.push(sql`(${sql.join([sql`false`, ...statuses.map((status) => chunksByStatus[status])], sql` or `)})`)
   }
   return sql.join(predicates, sql` and `)
+}
+
+/** Null: the condition may select any. */
+function requiredStatuses(where: Expression | null): readonly DeviceJobStatus[] | null {
+  const wanted = requiredTexts(where, 'status')
+  return wanted === null ? null : deviceJobStatuses.filter((status) => wanted.has(status))
 }
 
 /** Looked up first, so that their keys, and with them the partitions, are known when the chunks are planned. */

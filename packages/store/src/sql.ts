@@ -1,19 +1,20 @@
 import type { SqlFragment } from '@muster/query'
 import { type SQL, sql } from 'drizzle-orm'
+import type { NodePgQueryResultHKT } from 'drizzle-orm/node-postgres'
 import type { PgDatabase } from 'drizzle-orm/pg-core'
-import type { PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js'
-import type postgres from 'postgres'
+import type { QueryResultRow } from 'pg'
 
 /** A connection pool or a transaction: every statement function takes either. */
-export type Db = PgDatabase<PostgresJsQueryResultHKT>
+export type Db = PgDatabase<NodePgQueryResultHKT>
 
 /** Runs one statement. Timestamps, bigints and counts come back as text: see `instant`. */
 export async function rows<Row extends Record<string, unknown>>(db: Db, query: SQL): Promise<Assume<Row>[]> {
-  return [...(await db.execute<Row>(query))]
+  const { rows } = await db.execute<Row>(query)
+  return rows
 }
 
 /** drizzle's own guard around the row type: the driver's rows are any objects. */
-type Assume<Row> = Row extends postgres.Row ? Row : postgres.Row
+type Assume<Row> = Row extends QueryResultRow ? Row : QueryResultRow
 
 /** A point in time as a parameter: the driver takes no Date inside raw SQL. */
 export function at(time: Date): SQL {

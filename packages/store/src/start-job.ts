@@ -4,7 +4,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { databaseError, isStatementTimeout } from './database-error.ts'
 import { ensurePartitions, weekOf } from './partitions.ts'
 import { deviceColumns, devicesFrom } from './query.ts'
-import { at, type Db, embed, rows } from './sql.ts'
+import { at, type Db, embed, instant, rows } from './sql.ts'
 
 export type JobStart =
   /** The target set is frozen and the job runs. */
@@ -28,45 +28,76 @@ export class ConditionError extends Error {
   override readonly name = 'ConditionError'
 }
 
+/** As many jobs run as may: undoes the start. */
+class NoPlaceError extends Error {}
+
+export interface StartOptions {
+  readonly maxRunningJobs: number
+  readonly chunkSize: (type: JobType) => number
+}
+
 /**
  * Starts a due job: moves it to `running` and freezes its target set into chunks, in one transaction and one snapshot. A
  * crash in the middle leaves nothing.
  * @throws ConditionError when the condition's evaluation fails; the job is unchanged then.
  */
-export async function startJob(
-  db: Db,
-  key: JobKey,
-  options: { maxRunningJobs: number; chunkSize: (type: JobType) => number },
-  now: Date,
-): Promise<JobStart> {
+export async function startJob(db: Db, key: JobKey, options: StartOptions, now: Date): Promise<JobStart> {
   await ensurePartitions(db, now)
-  return db.transaction(async (tx) => {
-    await rows(tx, sql`select pg_advisory_xact_lock(${startLock})`)
-    const [due] = await rows<DueRow>(
+  try {
+    return await db.transaction((tx) => start(tx, key, options, now))
+  } catch (error) {
+    if (error instanceof NoPlaceError) return { kind: 'full' }
+    throw error
+  }
+}
+
+async function start(tx: Db, key: JobKey, { maxRunningJobs, chunkSize }: StartOptions, now: Date): Promise<JobStart> {
+  const [due] = await rows<DueRow>(
+    tx,
+    sql`
+    select job_id, type, query_condition, target_ids is not null as is_listed, deadline_at::text
+      from jobs
+     where job_key = ${key}
+       and status in ('queued', 'scheduled')
+       and start_at <= ${at(now)}
+       for update`,
+  )
+  if (due === undefined) return { kind: 'idle' }
+  if (await isFull(tx, key, maxRunningJobs, now)) {
+    await rows(
       tx,
-      sql`
-      select job_id, type, query_condition, target_ids is not null as is_listed, deadline_at::text,
-             (select count(*) from jobs where status = 'running')::int as running_jobs,
-             (select count(*) from jobs ahead
-               where ahead.status in ('queued', 'scheduled') and ahead.start_at <= ${at(now)}
-                 and (ahead.start_at, ahead.job_key) < (jobs.start_at, jobs.job_key))::int as jobs_ahead
-        from jobs
-       where job_key = ${key}
-         and status in ('queued', 'scheduled')
-         and start_at <= ${at(now)}
-         for update`,
+      sql`update jobs set status = 'queued' where job_key = ${key} and status = 'scheduled' returning job_key`,
     )
-    if (due === undefined) return { kind: 'idle' }
-    if (due.running_jobs + due.jobs_ahead >= options.maxRunningJobs) {
-      await rows(
-        tx,
-        sql`update jobs set status = 'queued' where job_key = ${key} and status = 'scheduled' returning job_key`,
-      )
-      return { kind: 'full' }
-    }
-    const deviceCount = await freeze(tx, key, due, options.chunkSize(due.type), now).catch(blameCondition)
-    return { kind: 'started', jobId: due.job_id, type: due.type, deviceCount, deadlineAt: new Date(due.deadline_at) }
-  })
+    return { kind: 'full' }
+  }
+  const deviceCount = await freeze(tx, key, due, chunkSize(due.type), now)
+  // One at a time from here, and not before: freezing may take seconds, and the limit must hold all the same.
+  await rows(tx, sql`select pg_advisory_xact_lock(${startLock})`)
+  if (await isFull(tx, key, maxRunningJobs, now)) throw new NoPlaceError()
+  await rows(
+    tx,
+    sql`
+    update jobs set status = 'running', week = ${weekOf(now)}, frozen_at = ${at(now)}
+     where job_key = ${key}
+       and status in ('queued', 'scheduled')
+    returning job_key`,
+  )
+  return { kind: 'started', jobId: due.job_id, type: due.type, deviceCount, deadlineAt: instant(due.deadline_at) }
+}
+
+/** Whether the places that are free belong to running jobs and to due jobs that come before this one. */
+async function isFull(tx: Db, key: JobKey, maxRunningJobs: number, now: Date): Promise<boolean> {
+  const [counted] = await rows<{ ahead: number }>(
+    tx,
+    sql`
+    select (select count(*) from jobs where status = 'running')::int
+         + (select count(*) from jobs other
+             where other.status in ('queued', 'scheduled') and other.start_at <= ${at(now)}
+               and (other.start_at, other.job_key) < (jobs.start_at, jobs.job_key))::int as ahead
+      from jobs
+     where job_key = ${key}`,
+  )
+  return counted === undefined || counted.ahead >= maxRunningJobs
 }
 
 /** Queued and scheduled jobs that are due, in the order in which `startJob` lets them start: a bare name would sort by text. */
@@ -90,36 +121,25 @@ interface DueRow extends Record<string, unknown> {
   readonly query_condition: string
   readonly is_listed: boolean
   readonly deadline_at: string
-  readonly running_jobs: number
-  /** Due jobs that come before it: a place that is free is theirs. */
-  readonly jobs_ahead: number
 }
 
-async function freeze(db: Db, key: JobKey, due: DueRow, chunkSize: number, now: Date): Promise<number> {
-  const week = weekOf(now)
-  await rows(
-    db,
-    sql`
-    update jobs set status = 'running', week = ${week}, frozen_at = ${at(now)}
-     where job_key = ${key}
-       and status in ('queued', 'scheduled')
-    returning job_key`,
-  )
-  // In device id order: a page of per-device rows is then a walk along the chunks.
-  const [frozen] = await rows<{ device_count: number }>(
-    db,
+/** In device id order: a page of per-device rows is then a walk along the chunks. */
+async function freeze(tx: Db, key: JobKey, due: DueRow, chunkSize: number, now: Date): Promise<number> {
+  const freezing = rows<{ device_count: number }>(
+    tx,
     sql`
     with target as (
       select device_id, (row_number() over (order by device_id) - 1) / ${chunkSize}::int as chunk_no
         from (${due.is_listed ? listedDevices(key) : matchingDevices(due.query_condition)}) as target),
     frozen as (
       insert into chunks (week, job_key, chunk_no, device_ids, device_count)
-      select ${week}::date, ${key}::bigint, chunk_no, array_agg(device_id order by device_id), count(*)
+      select ${weekOf(now)}::date, ${key}::bigint, chunk_no, array_agg(device_id order by device_id), count(*)
         from target
        group by chunk_no
       returning device_count)
     select coalesce(sum(device_count), 0)::int as device_count from frozen`,
   )
+  const [frozen] = due.is_listed ? await freezing : await freezing.catch(blameCondition)
   return frozen?.device_count ?? 0
 }
 
@@ -138,6 +158,14 @@ function listedDevices(key: JobKey): SQL {
 }
 
 function matchingDevices(condition: string): SQL {
-  const { sql: where, roots } = compileCondition(parseCondition(condition), deviceColumns)
+  const { sql: where, roots } = compileCondition(parsed(condition), deviceColumns)
   return sql`select t.device_id ${devicesFrom(roots)} where ${embed(where)}`
+}
+
+function parsed(condition: string): ReturnType<typeof parseCondition> {
+  try {
+    return parseCondition(condition)
+  } catch (error) {
+    return blameCondition(error)
+  }
 }

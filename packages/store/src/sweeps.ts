@@ -1,33 +1,55 @@
 import { type JobKey, jobKey } from '@muster/contract'
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
+import { nowDue } from './device-jobs.ts'
 import { closeChunks } from './jobs.ts'
-import { at, type Db, rows } from './sql.ts'
+import { at, type Db, instant, rows, texts } from './sql.ts'
 
 /** Every sweep is idempotent, bounded by `limit`, and safe beside any number of others. */
 interface Bound {
   readonly limit: number
 }
 
-/** Keeps what a live worker holds: its chunks and device jobs are leased until `leaseMs` from now. */
-export async function renewLeases(db: Db, lease: { workerId: string; leaseMs: number }, now: Date): Promise<void> {
-  const until = at(new Date(now.getTime() + lease.leaseMs))
-  await rows(
-    db,
-    sql`
-    with renewed as (
-      update chunks set lease_until = ${until} where status = 'leased' and leased_by = ${lease.workerId})
-    update device_jobs set lease_until = ${until} where status = 'running' and leased_by = ${lease.workerId}`,
-  )
+/** Extends the leases of claims that are under way. */
+export async function renewLeases(
+  db: Db,
+  { leaseIds, leaseMs }: { leaseIds: readonly string[]; leaseMs: number },
+  now: Date,
+): Promise<void> {
+  await setLeases(db, leaseIds, sql`greatest(lease_until, ${at(new Date(now.getTime() + leaseMs))})`)
 }
 
-/** A worker that stops gives up what it still holds: the next sweep hands it to others. */
-export async function dropLeases(db: Db, workerId: string, now: Date): Promise<void> {
+/** Gives up what these claims still hold: the next sweep hands it to others. */
+export async function dropLeases(db: Db, leaseIds: readonly string[], now: Date): Promise<void> {
+  await setLeases(db, leaseIds, at(now))
+}
+
+/** What is locked is being recorded just now and is left alone: several renewals fit into a lease. */
+async function setLeases(db: Db, leaseIds: readonly string[], until: SQL): Promise<void> {
   await rows(
     db,
     sql`
-    with dropped as (
-      update chunks set lease_until = ${at(now)} where status = 'leased' and leased_by = ${workerId})
-    update device_jobs set lease_until = ${at(now)} where status = 'running' and leased_by = ${workerId}`,
+    with held as (
+      select week, job_key, chunk_no
+        from chunks
+       where status = 'leased' and leased_by = any(${texts(leaseIds)})
+         for update skip locked)
+    update chunks c
+       set lease_until = ${until}
+      from held
+     where c.week = held.week and c.job_key = held.job_key and c.chunk_no = held.chunk_no and c.status = 'leased'`,
+  )
+  await rows(
+    db,
+    sql`
+    with held as (
+      select week, job_key, device_id
+        from device_jobs
+       where status = 'running' and leased_by = any(${texts(leaseIds)})
+         for update skip locked)
+    update device_jobs r
+       set lease_until = ${until}
+      from held
+     where r.week = held.week and r.job_key = held.job_key and r.device_id = held.device_id and r.status = 'running'`,
   )
 }
 
@@ -130,20 +152,19 @@ export async function markForgottenReachable(db: Db, { limit }: Bound, now: Date
   const due = await rows(
     db,
     sql`
-    update device_jobs r
-       set due_at = ${at(now)}
-     where (r.week, r.job_key, r.device_id) in (
-       select w.week, w.job_key, w.device_id
-         from jobs j
-         join device_jobs w on w.week = j.week and w.job_key = j.job_key
-         join sessions s on s.device_id = w.device_id
-         join devices d on d.device_id = w.device_id
-        where j.status = 'running' and j.deadline_at > ${at(now)}
-          and w.status = 'pending' and w.due_at = 'infinity'
-          and s.gateway_id is not null and s.accepts_methods and d.status = 'enabled'
-        limit ${limit})
-       and r.status = 'pending' and r.due_at = 'infinity'
-    returning r.device_id`,
+    with waiting as (
+      select w.week, w.job_key, w.device_id
+        from jobs j
+        join device_jobs w on w.week = j.week and w.job_key = j.job_key
+        join sessions s on s.device_id = w.device_id
+        join devices d on d.device_id = w.device_id
+       where j.status = 'running' and j.deadline_at > ${at(now)}
+         and w.status = 'pending' and w.due_at = 'infinity'
+         and s.gateway_id is not null and s.accepts_methods and d.status = 'enabled'
+       limit ${limit}
+         for update of w skip locked),
+    ${nowDue(now)}
+    select device_id from reached`,
   )
   return due.length
 }
@@ -201,5 +222,5 @@ export async function findUnscheduledJobs(
      order by jobs.start_at
      limit ${limit}`,
   )
-  return found.map((row) => ({ key: jobKey(row.job_key), startAt: new Date(row.start_at) }))
+  return found.map((row) => ({ key: jobKey(row.job_key), startAt: instant(row.start_at) }))
 }

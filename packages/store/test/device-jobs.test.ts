@@ -34,7 +34,7 @@ beforeAll(async () => {
 afterAll(() => store[Symbol.asyncDispose]())
 
 const all = { limit: 100 }
-const other = { workerId: 'worker-2', leaseMs: 60_000 }
+const other = { leaseId: 'lease-2', leaseMs: 60_000 }
 
 describe('a claimed chunk', () => {
   it('J4 cannot be overwritten by a worker that lost its lease', async () => {
@@ -92,7 +92,7 @@ describe('a claimed chunk', () => {
   it('J11 stays with a worker that renews its lease', async () => {
     const job = await givenRunningJob(db, { devices: 3 })
     const chunk = await claimed(db, job.key)
-    await renewLeases(db, worker, on('12:00:50'))
+    await renewLeases(db, { leaseIds: [worker.leaseId], leaseMs: worker.leaseMs }, on('12:00:50'))
 
     await releaseExpiredChunks(db, all, on('12:01:30'))
 
@@ -104,8 +104,8 @@ describe('a claimed chunk', () => {
 
   it('J11 is given up at once by a worker that stops', async () => {
     const job = await givenRunningJob(db, { devices: 3 })
-    await claimed(db, job.key, noon, { workerId: 'stopping', leaseMs: 60_000 })
-    await dropLeases(db, 'stopping', on('12:00:01'))
+    await claimed(db, job.key, noon, { leaseId: 'stopping', leaseMs: 60_000 })
+    await dropLeases(db, ['stopping'], on('12:00:01'))
 
     await releaseExpiredChunks(db, all, on('12:00:02'))
 

@@ -29,7 +29,7 @@ export function on(time: string): Date {
 }
 
 export const noon = on('12:00:00')
-export const worker = { workerId: 'worker-1', leaseMs: 60_000 }
+export const worker = { leaseId: 'lease-1', leaseMs: 60_000 }
 
 export function deviceNames(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `device-${String(index).padStart(4, '0')}`)

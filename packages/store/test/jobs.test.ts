@@ -1,6 +1,7 @@
 import { jobStatuses, jobTransitions } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { lockRunningJob } from '../src/chunks.ts'
 import { recordFirstAttempts } from '../src/device-jobs.ts'
 import { cancelJob, completeJob, failJob, insertJob, listJobs, markScheduled } from '../src/jobs.ts'
 import { purgeHistory } from '../src/partitions.ts'
@@ -192,6 +193,25 @@ describe('cancelling', () => {
     await cancelJob(db, job.jobId, noon)
 
     expect(await claim(db, job.key)).toBeNull()
+  })
+
+  it('J19 is not starved by claims that come and go', async () => {
+    const job = await givenRunningJob(db, { devices: 1 })
+    let isCancelled = false
+    const claiming = Array.from({ length: 6 }, async () => {
+      while (!isCancelled) {
+        await db.transaction(async (tx) => {
+          await lockRunningJob(tx, job.key, noon)
+          await rows(tx, sql`select pg_sleep(0.02)`)
+        })
+      }
+    })
+
+    const cancelled = await cancelJob(db, job.jobId, noon)
+    isCancelled = true
+    await Promise.all(claiming)
+
+    expect(cancelled.kind).toBe('cancelled')
   })
 
   it('J6 counts what would be tried again in a cancelled job as canceled', async () => {

@@ -1,3 +1,4 @@
+import { eventually } from '@muster/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startHub, type TestHub } from '../hub.ts'
 import { deviceRows, ending, putJob, reaching } from '../jobs.ts'
@@ -89,14 +90,13 @@ describe('a job over devices that are not as they should be', () => {
       cloudToDeviceMethod: { ...reboot, responseTimeoutInSeconds: 60 },
       maxExecutionTimeInSeconds: 60,
     })
-    await reaching(hub, 'drops', 'runningCount', 1)
+    await eventually(() => expect(fleet.methodCallCount).toBe(1))
     await fleet.disconnect()
     await reaching(hub, 'drops', 'pendingCount', 1)
     await fleet.connect()
-    await reaching(hub, 'drops', 'runningCount', 1)
-    await hub.request('POST', '/jobs/v2/drops/cancel')
 
-    expect(fleet.methodCallCount).toBe(2)
+    await eventually(() => expect(fleet.methodCallCount).toBe(2))
+    await hub.request('POST', '/jobs/v2/drops/cancel')
   })
 
   it('J6 stops in the middle: what is in flight is counted when it ends', async () => {

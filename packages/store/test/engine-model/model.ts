@@ -1,6 +1,6 @@
 import type { DeviceJobStatus, JobKey, JobStatus, JobType } from '@muster/contract'
-import type { ClaimedChunk } from '../src/chunks.ts'
-import type { ClaimedDeviceJobs } from '../src/device-jobs.ts'
+import type { ClaimedChunk } from '../../src/chunks.ts'
+import type { ClaimedDeviceJobs } from '../../src/device-jobs.ts'
 
 /**
  * What the engine must do, in memory and one step after the other: a device job is always in one stage, and the statistics
@@ -33,7 +33,7 @@ export interface ModelJob {
 export interface ModelChunk {
   readonly stages: Map<string, Stage>
   fence: number
-  lease: { readonly workerId: string; readonly until: number } | null
+  lease: { readonly leaseId: string; readonly until: number } | null
 }
 
 /** Where a device job stands. */
@@ -44,12 +44,12 @@ export type Stage =
   /** To be tried again: at a time, or, when that is infinite, once its device is reachable. */
   | { readonly kind: 'waiting'; readonly attempt: number; readonly dueAt: number }
   /** Under a lease of its own. */
-  | { readonly kind: 'retried'; readonly attempt: number; readonly workerId: string; readonly until: number }
+  | { readonly kind: 'retried'; readonly attempt: number; readonly leaseId: string; readonly until: number }
   | { readonly kind: 'ended'; readonly status: 'completed' | 'failed' | 'canceled'; readonly errorCode: string | null }
 
 export type ModelClaim =
-  | { readonly kind: 'chunk'; readonly jobNo: number; readonly given: ClaimedChunk }
-  | { readonly kind: 'due'; readonly jobNo: number; readonly given: ClaimedDeviceJobs }
+  | { readonly kind: 'chunk'; readonly leaseId: string; readonly given: ClaimedChunk }
+  | { readonly kind: 'due'; readonly leaseId: string; readonly given: ClaimedDeviceJobs }
 
 export const maxRunningJobs = 2
 

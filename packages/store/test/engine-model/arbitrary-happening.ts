@@ -1,0 +1,77 @@
+import { jobTypes } from '@muster/contract'
+import fc from 'fast-check'
+import { claimDue, lookAgain, outcomeKinds, record, takeChunk } from './attempts.ts'
+import { atOnce, crashed, type Happening, late, once, twice } from './happenings.ts'
+import { cancel, complete, create, fail, schedule, startDue } from './jobs.ts'
+import { any, apt, knownIds, type Step, unknownIds } from './step.ts'
+import {
+  advance,
+  announce,
+  connect,
+  disconnect,
+  drop,
+  expire,
+  findReachable,
+  releaseChunks,
+  releaseDeviceJobs,
+  renew,
+} from './sweeps.ts'
+
+const apposite = fc.nat({ max: 3 }).map(apt)
+const choice = fc.oneof({ weight: 3, arbitrary: apposite }, { weight: 1, arbitrary: fc.nat({ max: 5 }).map(any) })
+const workerId = fc.constantFrom('worker-a', 'worker-b')
+const someKnown = fc.subarray(knownIds, { minLength: 1 })
+
+export const jobRequest = fc.record({
+  type: fc.constantFrom(...jobTypes, 'scheduleDeviceMethod'),
+  deviceIds: fc.subarray([...knownIds, ...unknownIds], { minLength: 2, maxLength: 6 }),
+  isListed: fc.boolean(),
+  chunkSize: fc.integer({ min: 1, max: 4 }),
+  startsInSeconds: fc.constantFrom(null, null, null, -30, 20),
+  windowSeconds: fc.constantFrom(20, 60, 400, 400, 3600),
+})
+
+const outcomes = fc.array(fc.constantFrom(...outcomeKinds), { minLength: 1, maxLength: 4 })
+
+const tries = fc.oneof(
+  { weight: 1, arbitrary: jobRequest.map(create) },
+  { weight: 3, arbitrary: choice.map(startDue) },
+  {
+    weight: 12,
+    arbitrary: fc
+      .tuple(choice, workerId, fc.array(fc.boolean(), { maxLength: 4 }))
+      .map(([job, worker, fails]) => takeChunk(job, worker, fails)),
+  },
+  { weight: 20, arbitrary: fc.tuple(choice, outcomes).map(([claim, kinds]) => record(claim, kinds)) },
+  { weight: 4, arbitrary: choice.map(lookAgain) },
+  {
+    weight: 10,
+    arbitrary: fc
+      .tuple(choice, workerId, fc.integer({ min: 1, max: 4 }))
+      .map(([job, worker, limit]) => claimDue(job, worker, limit)),
+  },
+  { weight: 3, arbitrary: someKnown.map(connect) },
+  { weight: 2, arbitrary: someKnown.map(announce) },
+  { weight: 1, arbitrary: someKnown.map(disconnect) },
+  { weight: 1, arbitrary: choice.map(schedule) },
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom(cancel, cancel, fail), choice).map(([end, job]) => end(job)) },
+  { weight: 2, arbitrary: choice.map(complete) },
+  { weight: 1, arbitrary: workerId.map(renew) },
+  { weight: 1, arbitrary: workerId.map(drop) },
+  { weight: 2, arbitrary: fc.constant(expire) },
+  { weight: 1, arbitrary: fc.constant(findReachable) },
+)
+
+/** They pass over what another process has locked at the moment, so at once with another step neither order need explain them. */
+const releases = fc.constantFrom(releaseChunks, releaseDeviceJobs)
+const anyStep: fc.Arbitrary<Step> = fc.oneof({ weight: 9, arbitrary: tries }, { weight: 1, arbitrary: releases })
+
+export const anyHappening: fc.Arbitrary<Happening> = fc.oneof(
+  { weight: 12, arbitrary: anyStep.map(once) },
+  { weight: 2, arbitrary: fc.constantFrom(1, 6, 6, 22, 61, 400).map((seconds) => once(advance(seconds))) },
+  { weight: 1, arbitrary: anyStep.map(twice) },
+  { weight: 1, arbitrary: anyStep.map(crashed) },
+  { weight: 1, arbitrary: fc.tuple(anyStep, fc.integer({ min: 1, max: 5 })).map(([step, s]) => late(step, s)) },
+  { weight: 2, arbitrary: tries.map((step) => atOnce(step, step)) },
+  { weight: 3, arbitrary: fc.tuple(tries, tries).map(([left, right]) => atOnce(left, right)) },
+)

@@ -1,0 +1,65 @@
+import type { JobKey } from '@muster/contract'
+import { expect } from 'vitest'
+import type { Db } from '../../src/sql.ts'
+import { findDueJobs } from '../../src/start-job.ts'
+import { findDrainedJobs, findForgottenWork } from '../../src/sweeps.ts'
+import { claimDue, record, takeChunk } from './attempts.ts'
+import { complete, startDue } from './jobs.ts'
+import { type Model, mayAttempt } from './model.ts'
+import { any, jobOf, knownIds, leaseMs, type Step } from './step.ts'
+import { advance, connect, expire, findReachable, releaseChunks, releaseDeviceJobs } from './sweeps.ts'
+
+const all = 100
+const aDay = 24 * 3600
+
+/**
+ * Brings every job to its end with what the sweeps find, as when no message ever arrives: by work, the devices connected,
+ * or by letting every window end.
+ */
+export async function drain(db: Db, model: Model, how: 'work' | 'wait', take: (step: Step) => Promise<void>) {
+  if (how === 'work') {
+    await take(connect(knownIds))
+    await take(advance(leaseMs / 1000))
+    await settle(db, model, take)
+    expect(model.jobs.filter((job) => mayAttempt(model, job))).toEqual([])
+  }
+  await take(advance(aDay))
+  await settle(db, model, take)
+}
+
+/** Until the sweeps find nothing more. Every chunk holds one device at least, so it cannot take longer. */
+async function settle(db: Db, model: Model, take: (step: Step) => Promise<void>): Promise<void> {
+  for (const sweep of [releaseChunks, releaseDeviceJobs, findReachable, expire]) await take(sweep)
+  for (let round = 0; round < 50; round += 1) {
+    const due = await findDueJobs(db, all, new Date(model.now))
+    for (const key of due) {
+      await take(startDue(any(numberOf(model, key))))
+      // The next one waits behind it.
+      if (jobOf(model, key).status === 'queued') break
+    }
+    if (due.length > 0) await take(expire)
+    const steps = await findSteps(db, model)
+    for (const step of steps) if (step.isPossible(model)) await take(step)
+    if (due.length + steps.length === 0) return
+  }
+  throw new Error('the sweeps find work again and again')
+}
+
+/** Chunks and device jobs to attempt, jobs to complete. */
+async function findSteps(db: Db, model: Model): Promise<Step[]> {
+  const now = new Date(model.now)
+  const forgotten = await findForgottenWork(db, { limit: all }, now)
+  const drained = await findDrainedJobs(db, { limit: all })
+  const job = (key: JobKey) => any(numberOf(model, key))
+  return [
+    ...forgotten.flatMap(({ key, kind }) => [
+      kind === 'chunks' ? takeChunk(job(key), 'worker-a') : claimDue(job(key), 'worker-a', all),
+      record(any(0), ['completed']),
+    ]),
+    ...drained.map((key) => complete(job(key))),
+  ]
+}
+
+function numberOf(model: Model, key: JobKey): number {
+  return model.jobs.indexOf(jobOf(model, key))
+}
