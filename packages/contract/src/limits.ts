@@ -5,6 +5,9 @@ export const limits = {
   /** A service request's body. Larger: 413 MessageTooLarge. */
   requestBodyBytes: 1024 * 1024,
 
+  /** Arrays and objects inside one another, in any JSON that comes in: what recurses over it later must not overflow its stack. */
+  jsonDepth: 64,
+
   /** Query text, and a job's condition with the text it is glued onto. */
   queryLength: 8192,
   /** An explicit `deviceIds` list of a job. */
