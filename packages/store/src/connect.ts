@@ -34,12 +34,15 @@ export function connect({ url, poolSize }: { url: string; poolSize: number }): C
 }
 
 /**
- * Says `error` for a connection that is lost between two statements. Unheard, the event would end the process; nothing is
- * lost by not listening, because the next statement of the same transaction fails, and any other gets another connection.
+ * Hears of a connection that is lost between two statements: unheard, the event would end the process. There is nothing to
+ * do, because the next statement of its transaction fails, and any other statement gets another connection.
  */
 function leaveToNextStatement(): void {}
 
-/** drizzle's own transaction over a pool never gives the connection back when `begin` fails: the pool would run dry. */
+/**
+ * drizzle's own transaction over a pool never gives the connection back when `begin` fails: the pool would run dry. A lost
+ * connection looks like a good one until its socket closes, so it is not given to the next who waits.
+ */
 function databaseOf(pool: Pool): Db {
   const db = drizzle(pool)
   db.transaction = async (work, config) => {

@@ -21,7 +21,7 @@ export function at(time: Date): SQL {
   return sql`${time.toISOString()}::timestamptz`
 }
 
-/** A list of texts as one array parameter: a list of scalars ends at 65,534 parameters. */
+/** A list of texts as one array parameter: a list of scalars ends at 65,535 parameters. */
 export function texts(values: readonly string[]): SQL {
   return sql`${sql.param(values)}::text[]`
 }

@@ -144,7 +144,7 @@ function versionedStamps(now: Date, version: SQL): Stamps {
   }
 }
 
-/** Of the 65,534 parameters that a statement takes; the rest is for everything but the patch. */
+/** Of the 65,535 parameters that a statement takes; the rest is for everything but the patch. */
 const parametersMax = 60_000
 
 function requireFit(...sections: readonly (JsonObject | null | undefined)[]): void {

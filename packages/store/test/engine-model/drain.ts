@@ -53,7 +53,7 @@ async function findSteps(db: Db, model: Model): Promise<Step[]> {
   const job = (key: JobKey) => any(numberOf(model, key))
   return [
     ...forgotten.flatMap(({ key, kind }) => [
-      kind === 'chunks' ? takeChunk(job(key), 'worker-a') : claimDue(job(key), 'worker-a', all),
+      kind === 'chunks' ? takeChunk(job(key)) : claimDue(job(key), all),
       record(any(0), ['completed']),
     ]),
     ...drained.map((key) => complete(job(key))),

@@ -15,19 +15,20 @@ export function once(step: Step): Happening {
   return {
     text: step.text,
     isPossible: step.isPossible,
-    happen: async (db, model) => (await step.act(db, model))(model),
+    happen: async (db, model) => (await step.act(db, model))(model, true),
   }
 }
 
-/** Its message is delivered again. */
+/** The same message is delivered again: the second time it is about what it was about the first time. */
 export function twice(step: Step): Happening {
-  const first = once(step)
   return {
     text: `twice ${step.text}`,
     isPossible: step.isPossible,
     async happen(db, model) {
-      await first.happen(db, model)
-      await first.happen(db, model)
+      const before = structuredClone(model)
+      const deliver = async () => (await step.act(db, before))(model, true)
+      await deliver()
+      await deliver()
     },
   }
 }
@@ -75,7 +76,7 @@ export function atOnce(left: Step, right: Step): Happening {
       ]) {
         const next = structuredClone(model)
         try {
-          for (const follow of follows) follow(next)
+          for (const follow of follows) follow(next, false)
           expectAgreement(next, state)
           Object.assign(model, next)
           return

@@ -6,8 +6,11 @@ import { type Model, type ModelJob, move } from './model.ts'
 export interface Step {
   readonly text: string
   isPossible(model: Model): boolean
-  /** Does it; what it returns expects of the model's next state what the engine answered. */
-  act(db: Db, model: Model): Promise<(model: Model) => void>
+  /**
+   * Does it. What it returns moves the model and expects what the engine has answered; `isAlone`: nothing else happened
+   * meanwhile.
+   */
+  act(db: Db, model: Model): Promise<(model: Model, isAlone: boolean) => void>
 }
 
 export const knownIds = ['d0', 'd1', 'd2', 'd3', 'd4', 'd5', 'd6', 'd7']
@@ -35,7 +38,7 @@ export function apt(no: number): Choice {
 }
 
 /** Follows what was done to a job. */
-export type Follow = (job: ModelJob, model: Model) => void
+export type Follow = (job: ModelJob, model: Model, isAlone: boolean) => void
 
 interface JobStep {
   readonly text: string
@@ -55,7 +58,7 @@ export function ofJob(
       const job = chosen(before)
       if (job === undefined) throw new Error('there is no job')
       const followJob = await act(db, job, before)
-      return (model) => followJob(jobOf(model, job.key), model)
+      return (model, isAlone) => followJob(jobOf(model, job.key), model, isAlone)
     },
   }
 }

@@ -3,15 +3,13 @@ import { expect } from 'vitest'
 import { markReachable } from '../../src/device-jobs.ts'
 import { type Db, rows, texts } from '../../src/sql.ts'
 import {
-  dropLeases,
   expireOverdueJobs,
   markForgottenReachable,
   releaseExpiredChunks,
   releaseExpiredDeviceJobs,
-  renewLeases,
 } from '../../src/sweeps.ts'
-import { closeRest, deviceJobs, idsIn, isOpen, type Model, mayAttempt, move } from './model.ts'
-import { leaseMs, reach, type Step, step, timeOf } from './step.ts'
+import { closeRest, deviceJobs, idsIn, isOpen, mayAttempt, move } from './model.ts'
+import { reach, type Step, step, timeOf } from './step.ts'
 
 const all = { limit: 100 }
 
@@ -91,20 +89,6 @@ export const releaseDeviceJobs = step('releaseDeviceJobs', async (db, before) =>
   }
 })
 
-export function renew(workerId: string): Step {
-  return step(`renew by ${workerId}`, async (db, before) => {
-    await renewLeases(db, { leaseIds: [workerId], leaseMs }, timeOf(before))
-    return (model) => leaseUntil(model, workerId, model.now + leaseMs)
-  })
-}
-
-export function drop(workerId: string): Step {
-  return step(`drop by ${workerId}`, async (db, before) => {
-    await dropLeases(db, [workerId], timeOf(before))
-    return (model) => leaseUntil(model, workerId, model.now)
-  })
-}
-
 export const expire = step('expire', async (db, before) => {
   const expired = await expireOverdueJobs(db, all, timeOf(before))
   return (model) => {
@@ -115,13 +99,6 @@ export const expire = step('expire', async (db, before) => {
     for (const job of overdue) closeRest(job, 'expired')
   }
 })
-
-function leaseUntil(model: Model, workerId: string, until: number): void {
-  for (const [job, chunk, deviceId, stage] of deviceJobs(model)) {
-    if (chunk.lease?.workerId === workerId) chunk.lease = { workerId, until }
-    if (stage.kind === 'retried' && stage.workerId === workerId) move(job, chunk, deviceId, { ...stage, until })
-  }
-}
 
 async function setGateway(db: Db, deviceIds: readonly string[], gatewayId: string | null): Promise<void> {
   await rows(
