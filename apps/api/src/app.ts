@@ -69,5 +69,7 @@ function refuseMethod(
   const message = `${c.req.method} is not allowed at ${clip(c.req.path)}; expected ${allowed}`
   const response = refuse(c, new HubError('MethodNotAllowed', { message }))
   response.headers.set('allow', allowed)
+  // Hono would lay the headers of the 404 that it has found first over ours.
+  c.res = undefined
   return response
 }

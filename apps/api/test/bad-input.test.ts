@@ -239,6 +239,7 @@ describe('an address', () => {
 
     expect(reply.status).toBe(405)
     expect(reply.headers.get('allow')).toBe('PUT, GET, HEAD')
+    expect(reply.headers.get('iothub-errorcode')).toBe('MethodNotAllowed')
     expect(reply.body.Message).toMatch(/^ErrorCode:MethodNotAllowed;DELETE is not allowed/)
   })
 })

@@ -28,7 +28,9 @@ export function createProgram(): Command {
   program
     .command('quickstart')
     .description('run a whole hub and show it at work on 200 simulated devices')
-    .option('--once', 'end after the demo, with 0 if its results are what they must be')
+    .addOption(
+      new Option('--once', 'end after the demo, with 0 if its results are what they must be').conflicts('demo'),
+    )
     .option('--no-demo', 'only run the hub')
     // It speaks to a person, who did not ask for a log.
     .action((options) => quickstart(loadConfig({ dataDir, logLevel: 'error' }), options))

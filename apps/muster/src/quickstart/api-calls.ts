@@ -42,16 +42,16 @@ export async function readJob(client: HubClient, jobId: string): Promise<JobRepl
   return call(client, 'GET', `/jobs/v2/${jobId}`, jobSchema)
 }
 
-/** One page of results: the demo's target fits into the 100 of it. */
+/** The rows of the demo's devices, in one page: its target fits into the 100 of it. */
 export async function queryDeviceJobs(client: HubClient, jobId: string): Promise<DeviceJobRow[]> {
-  const query = `SELECT * FROM devices.jobs WHERE devices.jobs.jobId = '${jobId}'`
+  const query = `SELECT * FROM devices.jobs WHERE devices.jobs.jobId = '${jobId}' AND STARTSWITH(deviceId, 'demo-')`
   return call(client, 'POST', '/devices/query', z.array(deviceJobSchema), { query })
 }
 
-/** One page of results. */
+/** The twins of the demo's devices that meet a condition, in one page. */
 export async function queryTwins(client: HubClient, condition: string): Promise<TwinReply[]> {
   return call(client, 'POST', '/devices/query', z.array(twinSchema), {
-    query: `SELECT * FROM devices WHERE ${condition}`,
+    query: `SELECT * FROM devices WHERE ${condition} AND STARTSWITH(deviceId, 'demo-')`,
   })
 }
 

@@ -21,7 +21,9 @@ export async function runDemo(lifetime: Lifetime, hub: LocalHub, output: NodeJS.
   const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1)
   output.write(`${fleet.length} simulated devices, ${connectedCount} of them connected over MQTT after ${seconds} s.\n`)
 
-  output.write(`A twin job and a method job for the ${target.length} devices that match  ${queryCondition}\n\n`)
+  output.write(
+    `A twin job and a method job for the devices that match, ${target.length} of them the demo's:  ${queryCondition}\n\n`,
+  )
   const run = new Date().toISOString().replaceAll(/[^0-9]/g, '')
   const stage = { client, target, output, signal: lifetime.signal, run }
   return [...(await runTwinJob(stage)), ...(await runMethodJob(stage))]

@@ -49,8 +49,12 @@ export function judgeMethodJob(
 }
 
 function judgeJob(name: string, job: JobReply, expected: { succeeded: number; failed: number }): string[] {
+  const deviceCount = expected.succeeded + expected.failed
+  // The user's own devices match as well: only the rows of the demo's can be judged.
+  if ((job.deviceJobStatistics?.deviceCount ?? 0) > deviceCount)
+    return differing(`status of the ${name}`, job.status, 'completed')
   const statistics = {
-    deviceCount: expected.succeeded + expected.failed,
+    deviceCount,
     succeededCount: expected.succeeded,
     failedCount: expected.failed,
     runningCount: 0,

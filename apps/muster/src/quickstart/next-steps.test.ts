@@ -14,8 +14,10 @@ const hub = {
   stores: ['Postgres 16', 'Redis 7'],
 }
 
+const folder = { dataDir: '/data', isDefault: true }
+
 it('shows what a client needs to know', () => {
-  const text = nextSteps(hub, new Date(0))
+  const text = nextSteps(hub, folder, new Date(0))
 
   for (const fact of [
     hub.connectionString,
@@ -32,8 +34,15 @@ it('shows what a client needs to know', () => {
 })
 
 it('says what to do for the SDKs, which know port 443 only, when HTTPS is elsewhere', () => {
-  const text = nextSteps({ ...hub, httpsPort: 8443 }, new Date(0))
+  const text = nextSteps({ ...hub, httpsPort: 8443 }, folder, new Date(0))
 
   expect(text).toContain('https://localhost:8443/')
   expect(text).toContain('ip_unprivileged_port_start=443')
+})
+
+it('tells other commands where the data folder is, when it is not where they look', () => {
+  const text = nextSteps(hub, { ...folder, isDefault: false }, new Date(0))
+
+  expect(text).toContain("MUSTER_DATA_DIR='/data' npx muster token")
+  expect(text).toContain("MUSTER_DATA_DIR='/data' npx muster simulate")
 })

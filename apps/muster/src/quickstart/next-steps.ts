@@ -3,8 +3,15 @@ import type { LocalHub } from '../local-hub.ts'
 
 const tokenDays = 7
 
+/** Where the hub's data is: other commands look there for the hub that runs. */
+export interface DataFolder {
+  readonly dataDir: string
+  readonly isDefault: boolean
+}
+
 /** How to reach a hub that runs in this process, and lines to paste. Holds its keys: for the user's terminal only. */
-export function nextSteps(hub: LocalHub, now: Date): string {
+export function nextSteps(hub: LocalHub, { dataDir, isDefault }: DataFolder, now: Date): string {
+  const muster = isDefault ? 'npx muster' : `MUSTER_DATA_DIR='${dataDir}' npx muster`
   return `
   Service API        https://${addressOf(hub)}  (in clear: http://127.0.0.1:${hub.httpPort})
   MQTT over TLS      ${hub.hostName}:${hub.mqttsPort}
@@ -12,7 +19,7 @@ export function nextSteps(hub: LocalHub, now: Date): string {
   CA certificate     ${hub.caFile}
 ${hub.stores.map((store) => `  Store              ${store}`).join('\n')}
 
-With curl; the token is good for ${tokenDays} days, "npx muster token" makes another:
+With curl; the token is good for ${tokenDays} days, "${muster} token" makes another:
 
 ${curlLines(hub, now)}
 
@@ -20,7 +27,7 @@ With the Azure SDK for Node.js (npm install azure-iothub):
 
 ${sdkLines(hub)}
 
-More devices, from another terminal:  npx muster simulate --devices 50 --tags '{"building":43}'
+More devices, from another terminal:  ${muster} simulate --devices 50 --tags '{"building":43}'
 Ctrl-C stops the hub; "npm start" finds its data again.
 `
 }
@@ -55,7 +62,7 @@ function sdkLines(hub: LocalHub): string {
     const jobs = JobClient.fromConnectionString("${hub.connectionString}")
     const method = { methodName: "reboot", payload: null, responseTimeoutInSeconds: 10 }
     jobs.scheduleDeviceMethod("reboot-" + Date.now(), "tags.building = 43", method, new Date(), 60)
-      .then(({ responseBody }) => console.log(responseBody))'`
+      .then(({ jobStatus }) => console.log(jobStatus))'`
 }
 
 function addressOf({ hostName, httpsPort }: LocalHub): string {

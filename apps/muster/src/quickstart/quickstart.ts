@@ -1,3 +1,4 @@
+import { defaultDataDir } from '@muster/local-services'
 import type { Config } from '@muster/runtime'
 import { type Lifetime, live, type Outcome } from '../lifetime.ts'
 import { type LocalHub, startLocalHub } from '../local-hub.ts'
@@ -15,11 +16,14 @@ export function quickstart(config: Config, { once = false, demo }: QuickstartOpt
   const output = process.stdout
   const run = async (lifetime: Lifetime): Promise<Outcome> => {
     const hub = await startHub(lifetime, config, output)
-    const differences = demo || once ? await runDemo(lifetime, hub, output) : []
+    const differences = demo ? await runDemo(lifetime, hub, output) : []
     for (const difference of differences) output.write(`Not as it must be: ${difference}\n`)
-    if (once) return differences.length === 0 ? 'done' : 'failed'
-
-    output.write(nextSteps(hub, new Date()))
+    if (once) {
+      if (differences.length === 0) output.write('All results are as they must be.\n')
+      return differences.length === 0 ? 'done' : 'failed'
+    }
+    const folder = { dataDir: config.dataDir, isDefault: config.dataDir === defaultDataDir() }
+    output.write(nextSteps(hub, folder, new Date()))
     return 'serving'
   }
   return live(run, { mustFinish: once })

@@ -1,18 +1,30 @@
+import { randomUUID } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type LocalServices, removeDataDir, startLocalServices } from '@muster/local-services'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { startHub, type TestHub } from '../hub.ts'
 import { ending, putJob, reaching } from '../jobs.ts'
 import { givenFleet } from '../simulated.ts'
 
+// Of its own: the Redis of the other tests must not lose its keys.
+const dataDir = join(tmpdir(), `muster-test-${randomUUID()}`)
+let services: LocalServices
 let hub: TestHub
 
 beforeAll(async () => {
-  hub = await startHub()
+  services = await startLocalServices({ databaseUrl: inject('databaseUrl'), dataDir, durable: false })
+  hub = await startHub({ settings: { REDIS_URL: services.redisUrl } })
 })
-afterAll(() => hub[Symbol.asyncDispose]())
+afterAll(async () => {
+  await hub[Symbol.asyncDispose]()
+  await services[Symbol.asyncDispose]()
+  await removeDataDir(dataDir)
+})
 
 it('J14 a method job of 500 devices ends with exact statistics though Redis forgets everything, again and again', async () => {
-  const redis = new Redis(inject('redisUrl'))
+  const redis = new Redis(services.redisUrl)
   await using fleet = await givenFleet(hub, {
     count: 500,
     prefix: 'flush',
