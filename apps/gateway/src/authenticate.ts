@@ -61,7 +61,7 @@ export function judge(attempt: {
   if (token === null) return refused('token')
 
   const keys = token.policyName === null ? deviceKeys(credentials) : policyKeys(attempt.policies, token.policyName)
-  const verdict = verifySasToken(token, { keys, hostNames, path: `/devices/${deviceId}`, nowMs })
+  const verdict = verifySasToken(token, { keys, hostNames, path: `/devices/${deviceId}`, nowMs, skewMs: 0 })
   if (!verdict.ok) return refused(verdict.reason === 'expired' ? 'expired' : 'token')
   return credentials.status === 'enabled'
     ? { kind: 'admitted', deviceId, expiresAtMs: verdict.expiresAtMs }

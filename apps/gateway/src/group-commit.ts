@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { until } from './until.ts'
+import { orAborted } from '@muster/runtime'
 
 /** After a flush that failed: most likely Postgres cannot be reached. */
 const retryMs = 1_000
@@ -51,7 +51,7 @@ export function groupCommit<Item>(
       running ??= run()
     },
     async stop(deadline) {
-      await until(deadline, running)
+      if (running !== null) await orAborted(running, deadline)
       isStopped = true
       waiting.clear()
     },

@@ -11,16 +11,28 @@ export interface Heartbeat {
   stop(): void
 }
 
-/** Tells the hub that this gateway lives, from now on. Rejects when the first time fails. */
-export async function startHeartbeat({ db, clock, events, gatewayId }: Gateway): Promise<Heartbeat> {
+/**
+ * Tells the hub that this gateway lives, from now on. Rejects when the first time fails. Calls `onReturn` when it succeeds
+ * after it failed: the hub may have taken this gateway for dead meanwhile.
+ */
+export async function startHeartbeat(
+  { db, clock, events, gatewayId }: Gateway,
+  { onReturn }: { onReturn: () => void },
+): Promise<Heartbeat> {
   let lastMs = 0
+  let hasFailed = false
   const beat = async () => {
     await heartbeat(db, gatewayId, clock.now())
     lastMs = performance.now()
+    if (hasFailed) onReturn()
+    hasFailed = false
   }
   await beat()
   const timer = setInterval(() => {
-    beat().catch((error: unknown) => events.gatewayFailed({ step: 'heartbeat', error }))
+    beat().catch((error: unknown) => {
+      hasFailed = true
+      events.gatewayFailed({ step: 'heartbeat', error })
+    })
   }, everyMs)
 
   return {

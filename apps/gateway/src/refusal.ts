@@ -6,6 +6,8 @@ const returnCodes = {
   busy: 3,
   timeout: 3,
   failed: 3,
+  /** The device went away while its connection was opening: nobody reads the code. */
+  gone: 3,
   userName: 4,
   hostName: 4,
   module: 5,

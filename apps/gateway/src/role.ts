@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createServer, type Server } from 'node:tls'
 import type { GatewayDoor } from '@muster/bus'
 import { gatewayId } from '@muster/contract'
-import { type Hub, listen, type Role, type RunningRole } from '@muster/runtime'
+import { type Hub, listen, orAborted, type Role, type RunningRole } from '@muster/runtime'
 import { removeGateway } from '@muster/store'
 import pLimit from 'p-limit'
 import { type Broker, createBroker } from './broker.ts'
@@ -11,7 +11,6 @@ import type { Gateway } from './gateway.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { pushDesired } from './twin-topics.ts'
-import { until } from './until.ts'
 import { acceptWebSockets, webSocketPath } from './web-sockets.ts'
 
 /** A connection of which the hub missed the end, or the takeover, is found by then. */
@@ -25,9 +24,9 @@ export const role: Role = {
   name: 'gateway',
   async start(hub) {
     const gateway = openGateway(hub)
-    const { bus, clock, config, db, gatewayId } = gateway
+    const { bus, clock, config, db, events, gatewayId } = gateway
     const sessions = createSessions(gateway)
-    const heartbeat = await startHeartbeat(gateway)
+    const heartbeat = await startHeartbeat(gateway, { onReturn: sessions.confirm })
     const door = await bus.serveGateway(gatewayId, openDoor(gateway, sessions))
     const broker = await createBroker(gateway, sessions)
     const confirmation = setInterval(() => sessions.confirm(), confirmEveryMs)
@@ -39,8 +38,9 @@ export const role: Role = {
         broker.refuse()
         server.close()
         clearInterval(confirmation)
-        await until(deadline, door[Symbol.asyncDispose]())
-        await until(deadline, sessions.shutDown())
+        // Not waited for: nothing comes through the door from here on, while Redis, which may be away, hears of it.
+        door[Symbol.asyncDispose]().then(undefined, (error) => events.gatewayFailed({ step: 'closeDoor', error }))
+        await orAborted(sessions.shutDown(), deadline)
         await broker.close()
         await sessions.records.stop(deadline)
         heartbeat.stop()

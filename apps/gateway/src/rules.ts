@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AedesOptions, Client } from 'aedes'
+import type { AedesOptions, Client, PublishPacket } from 'aedes'
 import { authenticate, type ConnectRequest } from './authenticate.ts'
 import { type Gateway, isOverloaded } from './gateway.ts'
 import { cachePolicies } from './policy-cache.ts'
 import { receive, receiveWill } from './receive.ts'
 import { type RefusalReason, returnCodeOf } from './refusal.ts'
+import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
@@ -41,6 +42,20 @@ export function createRules(
     }
   }
 
+  /** Why the connection must end, if it must. Never throws: aedes would pass it on, and it would end the process. */
+  const take = (session: Session, packet: PublishPacket): Error | null => {
+    try {
+      if (!session.client.closed) {
+        return receive(gateway, session, packet) ? null : new Error(`not to be published: ${packet.topic}`)
+      }
+      receiveWill(gateway, session, packet)
+      return new Error('a will is not forwarded')
+    } catch (error) {
+      gateway.events.gatewayFailed({ step: 'publish', error })
+      return toError(error)
+    }
+  }
+
   return {
     authenticate(client, userName = '', password, done) {
       const request = { clientId: client.id, userName, password: password?.toString() ?? '' }
@@ -55,11 +70,7 @@ export function createRules(
     authorizePublish(client, packet, done) {
       const session = client === null ? undefined : sessions.of(client)
       if (session === undefined) return done(noSession)
-      if (session.client.closed) {
-        receiveWill(gateway, session, packet)
-        return done(new Error('a will is not forwarded'))
-      }
-      done(receive(gateway, session, packet) ? null : new Error(`not to be published: ${packet.topic}`))
+      done(take(session, packet))
     },
 
     authorizeSubscribe(client, subscription, done) {
@@ -69,7 +80,7 @@ export function createRules(
         (isGranted) => done(null, isGranted ? subscription : null),
         (error: unknown) => {
           gateway.events.gatewayFailed({ step: 'subscribe', error })
-          done(error instanceof Error ? error : new Error(String(error)))
+          done(toError(error))
         },
       )
     },
@@ -77,3 +88,7 @@ export function createRules(
 }
 
 const noSession = new Error('the client has not connected')
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
+}

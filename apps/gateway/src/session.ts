@@ -14,6 +14,7 @@ export type EndReason =
   | 'takeover'
   | 'expired'
   | 'disabled'
+  | 'rekeyed'
   | 'deleted'
   | 'slow'
   | 'stale'

@@ -94,7 +94,7 @@ async function open(
   const isOutdated = current !== undefined && current.connectionNo > connectionNo
   if (client.closed || isOutdated) {
     records.closed.add({ deviceId, connectionNo })
-    return 'takeover'
+    return isOutdated ? 'takeover' : 'gone'
   }
   if (current !== undefined) endSession(current, 'takeover')
   // A gateway that does not hear of it finds out when it confirms its connections.

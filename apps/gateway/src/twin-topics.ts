@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { DesiredPush } from '@muster/bus'
-import { errorCodes, HubError, type Json, type JsonObject, parseSection } from '@muster/contract'
+import { errorCodes, HubError, isTooDeep, type Json, type JsonObject, limits, parseSection } from '@muster/contract'
 import { patchReported, readProperties } from '@muster/store'
 import { type Gateway, isOverloaded } from './gateway.ts'
 import { endSession, isSubscribed, type Session, send } from './session.ts'
@@ -108,6 +108,11 @@ function describe(error: HubError, now: Date): JsonObject {
 
 function parsePatch(payload: Buffer): JsonObject {
   const value = parseJson(payload)
+  if (isTooDeep(value)) {
+    throw new HubError('IotHubFormatError', {
+      message: `a reported patch must not nest deeper than ${limits.jsonDepth} levels`,
+    })
+  }
   const patch = parseSection('reported', value)
   if (patch === null) {
     throw new HubError('IotHubFormatError', { message: 'a reported patch must be an object, got null' })

@@ -170,6 +170,22 @@ describe('a connection that breaks the rules', () => {
     expect(reasons).toEqual(['protocol', 'protocol', 'protocol'])
   })
 
+  it('G17 is cut when what it publishes cannot be taken, and no other is', async () => {
+    const off = gateway.hub.events.on('telemetryReceived', () => {
+      throw new Error('a bug')
+    })
+    const device = await connectDevice(gateway, await hub.addDevice('unlucky'))
+    const other = await connectDevice(gateway, await hub.addDevice('bystander'))
+    const ended = nextEnd('unlucky')
+
+    device.publish('devices/unlucky/messages/events/', 'x', 1).catch(() => {})
+
+    expect(await ended).toBe('protocol')
+    off()
+    await other.publish('devices/bystander/messages/events/', 'x', 1)
+    await other.end()
+  })
+
   it('G13 is cut when a packet is larger than 272 KB, and not when it is as large', async () => {
     const topic = 'devices/large/messages/events/'
     const device = await connectDevice(gateway, await hub.addDevice('large'))

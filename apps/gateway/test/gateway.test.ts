@@ -1,9 +1,10 @@
-import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
 import { type GatewayId, gatewayId, parseDeviceId } from '@muster/contract'
 import { StartError } from '@muster/runtime'
 import { closeSessionsOfDeadGateways, findRoutes, openSession, removeGateway } from '@muster/store'
 import { eventually } from '@muster/testkit'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { role } from '../src/index.ts'
 import { connectDevice, methods, refusalOf } from './device.ts'
 import { openHub, type TestGateway, type TestHub } from './hub.ts'
@@ -61,6 +62,22 @@ describe('a gateway', () => {
     await eventually(async () => expect(await stateOf('revived')).toBe('Disconnected'))
   })
 
+  it('G41 takes back its sessions as soon as Postgres takes its signs of life again', async () => {
+    const { db, events } = gateway.hub
+    const { device, gatewayId } = await connected('returned')
+    const failed = new Promise<void>((resolve) => events.on('gatewayFailed', () => resolve()))
+    await db.execute('alter table gateways rename to gateways_away')
+    vi.advanceTimersByTime(5_000)
+    await failed
+    await db.execute('alter table gateways_away rename to gateways')
+    await forget(gatewayId)
+
+    vi.advanceTimersByTime(5_000)
+
+    await eventually(async () => expect(await stateOf('returned')).toBe('Connected'))
+    await device.end()
+  })
+
   it('G41 ends a connection whose takeover, disabling or deletion it has not heard of', async () => {
     const { db } = gateway.hub
     const moved = await connected('moved')
@@ -89,6 +106,19 @@ describe('a gateway', () => {
     expect(await refusalOf(other, await hub.addDevice('too-late'))).toBe('ECONNREFUSED')
   })
 
+  it('G43 stops within its deadline while Redis is away', async () => {
+    const redis = await givenRedisProxy(inject('redisUrl'))
+    const { hub: shared } = await hub.startGateway({ REDIS_URL: redis.url })
+    const running = await role.start({ ...shared, config: { ...shared.config, mqttsPort: 0 } })
+    redis.cut()
+    await expect(shared.bus.ping()).rejects.toThrow()
+
+    const deadline = AbortSignal.timeout(5_000)
+    await running.stop(deadline)
+
+    expect(deadline.aborted).toBe(false)
+  })
+
   it('G43 says which variable to set when its port is taken', async () => {
     const holder = createServer().listen(0)
     const address = holder.address()
@@ -111,4 +141,23 @@ async function forget(id: GatewayId) {
 function closeDeadSessions() {
   const deadBefore = new Date(Date.now() - 10_000)
   return closeSessionsOfDeadGateways(gateway.hub.db, { deadBefore, limit: 100 }, new Date())
+}
+
+/** A way to Redis that can be cut. */
+async function givenRedisProxy(redisUrl: string) {
+  const url = new URL(redisUrl)
+  const sockets = new Set<Socket>()
+  const server = createServer((client) => {
+    const redis = connect(Number(url.port || 6379), url.hostname)
+    for (const socket of [client, redis]) sockets.add(socket.on('error', () => socket.destroy()))
+    client.pipe(redis).pipe(client)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const cut = () => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  }
+  return { url: Object.assign(new URL(url), { host: `127.0.0.1:${port}` }).href, cut }
 }

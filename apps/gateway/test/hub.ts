@@ -29,7 +29,8 @@ export interface TestGateway {
 
 /** A hub of its own for a test file: a database, a Redis prefix, and as many gateways as are started. */
 export interface TestHub extends AsyncDisposable {
-  startGateway(): Promise<TestGateway>
+  /** `settings`: environment variables that differ from those of the others. */
+  startGateway(settings?: Readonly<Record<string, string>>): Promise<TestGateway>
   addDevice(deviceId: string): Promise<Device>
   readDevice(deviceId: string): Promise<Device>
   setStatus(deviceId: string, status: 'enabled' | 'disabled'): Promise<void>
@@ -46,7 +47,7 @@ export async function openHub(): Promise<TestHub> {
   const prefix = uniquePrefix()
   const running: TestGateway[] = []
 
-  const startGateway = async () => {
+  const startGateway = async (settings: Readonly<Record<string, string>> = {}) => {
     const mqttsPort = await freePort()
     const config = loadConfig(
       { dataDir },
@@ -59,6 +60,7 @@ export async function openHub(): Promise<TestHub> {
         MUSTER_MQTTS_PORT: String(mqttsPort),
         MUSTER_LOG_LEVEL: 'silent',
         MUSTER_SHUTDOWN_SECONDS: '10',
+        ...settings,
       },
     )
     const { hub, ports, stop } = await runRoles([role], config)

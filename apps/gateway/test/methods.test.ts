@@ -89,19 +89,21 @@ describe('a direct method', () => {
     await Promise.all([here.end(), unsubscribed.end()])
   })
 
-  it('G32 ends at once when the answer is no JSON, too large, or without an integer status', async () => {
+  it('G32 ends at once when the answer cannot be used, and says why', async () => {
     const device = await connected('babbles')
 
-    for (const [status, payload] of [
-      [200, '{'],
-      [200, JSON.stringify('x'.repeat(128 * 1024))],
-      ['ok', '{}'],
+    for (const [status, payload, reason] of [
+      [200, '{', 'it is no JSON'],
+      [200, JSON.stringify('x'.repeat(128 * 1024)), 'it is larger than 128 KB'],
+      [200, '['.repeat(10_000) + ']'.repeat(10_000), 'it nests deeper than 64 levels'],
+      [200, '{"readings":[1,-1e400]}', 'it holds a number that is too large'],
+      ['ok', '{}', 'its status is no integer'],
     ] as const) {
       const calling = call(['babbles'])
       const { rid } = await taken(device)
       await device.publish(answer(status, rid), payload, 1)
 
-      expect(await calling).toEqual([{ deviceId: 'babbles', kind: 'badAnswer', reason: expect.any(String) }])
+      expect(await calling).toEqual([{ deviceId: 'babbles', kind: 'badAnswer', reason }])
     }
     await device.end()
   })

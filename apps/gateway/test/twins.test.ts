@@ -103,6 +103,7 @@ describe('reporting properties', () => {
     ['no object', '[1]', 400006],
     ['null', 'null', 400006],
     ['a forbidden key', '{"a.b":1}', 400004],
+    ['what nests too deep', '['.repeat(10_000) + ']'.repeat(10_000), 400006],
     [
       'over 32 KB',
       JSON.stringify(Object.fromEntries(Array.from({ length: 9 }, (_, n) => [n, 'x'.repeat(4000)]))),

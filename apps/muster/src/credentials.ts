@@ -4,40 +4,39 @@ import { readHubFile } from '@muster/simulator'
 import { findPolicy } from './database.ts'
 import { hubFilePath } from './hub-file.ts'
 
-/** A token for the service API, good for so long. Throws StartError, see `findKey`. */
+/** A token for the service API, good for so long. Throws StartError, see `findCredentials`. */
 export async function makeToken(config: Config, policyName: string, ttlSeconds: number): Promise<string> {
+  const { hostName, key } = await findCredentials(config, policyName)
   return signSasToken({
-    resource: hubName(config),
-    key: await findKey(config, policyName),
+    resource: hostName,
+    key,
     policyName,
     expiresAt: new Date(Date.now() + ttlSeconds * 1000),
   })
 }
 
-/** What the service SDKs connect with. Throws StartError, see `findKey`. */
+/** What the service SDKs connect with. Throws StartError, see `findCredentials`. */
 export async function makeConnectionString(config: Config, policyName: string): Promise<string> {
-  return formatConnectionString({
-    hostName: hubName(config),
-    sharedAccessKeyName: policyName,
-    sharedAccessKey: await findKey(config, policyName),
-  })
+  const { hostName, key } = await findCredentials(config, policyName)
+  return formatConnectionString({ hostName, sharedAccessKeyName: policyName, sharedAccessKey: key })
 }
 
-/** From the database when DATABASE_URL is set, else from the hub that runs on this machine, which tells one key only. */
-async function findKey(config: Config, policyName: string): Promise<string> {
-  if (config.databaseUrl !== null) return (await findPolicy(config, policyName)).primaryKey
+/**
+ * The key of a policy, and the name of the hub that takes it: of the configured hub when DATABASE_URL is set, else of the one
+ * that runs on this machine, which tells one key only.
+ */
+async function findCredentials(config: Config, policyName: string): Promise<{ hostName: string; key: string }> {
+  if (config.databaseUrl !== null) {
+    return { hostName: config.hostNames[0] ?? 'localhost', key: (await findPolicy(config, policyName)).primaryKey }
+  }
 
   const path = hubFilePath(config.dataDir)
   const hub = await readHubFile(path)
   if (hub === null)
     throw new StartError(`DATABASE_URL is not set and no hub runs on this machine (there is no ${path})`)
-  const { sharedAccessKeyName, sharedAccessKey } = parseConnectionString(hub.connectionString)
-  if (sharedAccessKeyName === policyName && sharedAccessKey !== undefined) return sharedAccessKey
+  const { hostName, sharedAccessKeyName, sharedAccessKey } = parseConnectionString(hub.connectionString)
+  if (sharedAccessKeyName === policyName && sharedAccessKey !== undefined) return { hostName, key: sharedAccessKey }
   throw new StartError(
     `the hub on this machine tells the key of ${sharedAccessKeyName} only; set DATABASE_URL for others`,
   )
-}
-
-function hubName({ hostNames }: Config): string {
-  return hostNames[0] ?? 'localhost'
 }

@@ -1,17 +1,20 @@
 import { defaultPolicies, generateKey } from '@muster/auth'
 import { answering, type Config, type ConfiguredPolicy, requiredUrl, StartError } from '@muster/runtime'
-import { connect, type Db, ensurePolicies, migrate, readPolicies, type StoredPolicy } from '@muster/store'
+import { connect, type Db, ensurePolicies, migrate, putPolicy, readPolicies, type StoredPolicy } from '@muster/store'
 
 type DatabaseConfig = Pick<Config, 'databaseUrl' | 'policies'>
 
 /**
- * Brings the schema up to date and stores the policies that are missing: the five that every hub has, and the configured
- * ones. A policy that is stored already keeps its keys. Throws StartError.
+ * Brings the schema up to date and stores the policies: of the five that every hub has those that are missing, and the
+ * configured ones as they are configured; one that is stored already keeps the keys that are not. Throws StartError.
  */
 export async function prepareDatabase(config: DatabaseConfig): Promise<void> {
   const url = requiredUrl('DATABASE_URL', config.databaseUrl)
   await answering('Postgres', url, migrate(url))
-  await withDatabase(config, (db) => ensurePolicies(db, [...defaultPolicies, ...config.policies].map(withKeys)))
+  await withDatabase(config, async (db) => {
+    await ensurePolicies(db, defaultPolicies.map(withKeys))
+    for (const policy of config.policies) await putPolicy(db, withKeys(policy), policy)
+  })
 }
 
 /** Throws StartError when Postgres does not answer or there is no such policy. */

@@ -1,6 +1,6 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { StartError } from '@muster/runtime'
+import { makeFolder, StartError } from '@muster/runtime'
 import type { HubFile } from '@muster/simulator'
 
 export function hubFilePath(dataDir: string): string {
@@ -17,7 +17,7 @@ export async function writeHubFile(
 ): Promise<void> {
   const path = hubFilePath(dataDir)
   try {
-    await mkdir(dataDir, { recursive: true })
+    await makeFolder(dataDir)
     await writeFile(`${path}.new`, `${JSON.stringify(hub, null, 2)}\n`, { mode: 0o600 })
     await rename(`${path}.new`, path)
   } catch (cause) {

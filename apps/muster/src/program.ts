@@ -36,7 +36,7 @@ export function createProgram(): Command {
     .action((options) => quickstart(loadConfig({ dataDir, logLevel: 'error' }), options))
   program
     .command('migrate')
-    .description('bring the database up to date and store the access policies that are missing')
+    .description('bring the database up to date and store the access policies')
     .action(() => prepareDatabase(config))
   program
     .command('token')

@@ -14,6 +14,8 @@ import { roles as allRoles } from '../src/roles.ts'
 export interface TestHub extends AsyncDisposable {
   readonly running: RunningHub
   readonly connectionString: string
+  /** An Authorization header of the owner, good for an hour. */
+  readonly token: string
   readonly ca: string
   readonly httpsPort: number
   readonly httpPort: number
@@ -64,6 +66,7 @@ export async function startHub({
   return {
     running,
     environment,
+    token,
     connectionString: formatConnectionString({
       hostName: 'localhost',
       sharedAccessKeyName: policy.name,
@@ -87,7 +90,7 @@ export async function startHub({
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address: AddressInfo | string | null = server.address()

@@ -14,7 +14,7 @@ export function simulateCommand({ hubFile }: { readonly hubFile: string }): Comm
   const command = new Command('simulate')
     .description('register simulated devices, connect them over MQTT and let them answer, until Ctrl-C')
     .option('--connection-string <text>', 'a service connection string; default: the hub that runs on this machine')
-    .option('--ca <file>', 'certificate authority to trust, PEM')
+    .option('--ca <file>', 'certificate authority to trust beside the usual ones, PEM')
     .option('--https-port <port>', 'port of the service API', parsePort)
     .option('--mqtts-port <port>', 'port for devices', parsePort)
     .option('--devices <count>', 'how many devices', parseCount, 10)
@@ -89,7 +89,7 @@ async function findHub(options: Options, hubFile: string): Promise<Simulation['h
     hostName,
     httpsPort: options.httpsPort ?? local?.httpsPort ?? 443,
     mqttsPort: options.mqttsPort ?? local?.mqttsPort ?? 8883,
-    ca: caFile === undefined ? rootCertificates.join('\n') : await readCertificates(caFile),
+    ca: [...rootCertificates, ...(caFile === undefined ? [] : [await readCertificates(caFile)])].join('\n'),
     policyName: sharedAccessKeyName,
     key: sharedAccessKey,
   }

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { chmod, chown, mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { LocalServicesError, reasonOf } from './error.ts'
 import type { StoreUser } from './store-user.ts'
@@ -27,7 +28,7 @@ export function cacheDir(): string {
 /** Makes the folder with its parents when missing. Only we may look inside; `guest` may pass through it. */
 export async function makeFolder(purpose: Purpose, path: string, guest?: StoreUser): Promise<void> {
   try {
-    const made = await mkdir(path, { recursive: true, mode: guest ? 0o711 : 0o700 })
+    const made = await makePath(path, guest ? 0o711 : 0o700)
     // mkdir's mode is cut by the umask.
     if (made && guest) await chmod(path, 0o711)
   } catch (cause) {
@@ -37,6 +38,19 @@ export async function makeFolder(purpose: Purpose, path: string, guest?: StoreUs
     throw new LocalServicesError(
       `${purpose} folder ${path} cannot be entered by the user "${guest.name}", as whom the stores run because Postgres refuses root: ${chooseAnother(purpose)}`,
     )
+  }
+}
+
+/** False: the folder was there. mkdir's own recursion never ends below /proc: it is for what exists. */
+async function makePath(path: string, mode: number): Promise<boolean> {
+  if (!existsSync(dirname(path))) await makePath(dirname(path), mode)
+  try {
+    await mkdir(path, { mode })
+    return true
+  } catch (error) {
+    if (!existsSync(path)) throw error
+    await mkdir(path, { recursive: true })
+    return false
   }
 }
 

@@ -74,6 +74,12 @@ it('makes the database anew when making it was interrupted', async () => {
   expect(await query(services.databaseUrl, 'select 1 as one')).toEqual([{ one: 1 }])
 })
 
+it.runIf(process.platform === 'linux')('says that the data folder cannot be made, where no folder can', async () => {
+  await expect(startLocalServices({ dataDir: '/proc/muster/data', durable: false })).rejects.toThrow(
+    /^data folder \/proc\/muster\/data cannot be written \(.*\): choose another folder with MUSTER_DATA_DIR$/,
+  )
+})
+
 it('says why Postgres did not start, in one line', async () => {
   await using dataDir = givenDataDir()
   const options = { dataDir: dataDir.path, durable: true }

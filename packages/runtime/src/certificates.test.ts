@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { rootCertificates } from 'node:tls'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { loadTls } from './certificates.ts'
 
@@ -23,6 +24,13 @@ it('makes a certificate for every host name and the loopback addresses, signed b
   for (const address of ['127.0.0.1', '::1']) expect(certificate.checkIP(address)).toBe(address)
   expect(certificate.verify(new X509Certificate(ca).publicKey)).toBe(true)
   expect(new X509Certificate(ca).ca).toBe(true)
+})
+
+it('makes a certificate for a host that is an address, and keeps it over a restart', async () => {
+  const first = await loadTls(own(['192.0.2.7']), today)
+
+  expect(new X509Certificate(first.cert).checkIP('192.0.2.7')).toBe('192.0.2.7')
+  expect((await loadTls(own(['192.0.2.7']), today)).cert).toBe(first.cert)
 })
 
 it('keeps CA and certificate over a restart', async () => {
@@ -77,7 +85,19 @@ it('uses the configured key and certificate', async () => {
 
   const given = await loadTls({ ...own(), tls: { keyFile, certFile } }, today)
 
-  expect(given).toEqual({ key, cert, ca: cert, caFile: certFile })
+  expect(given).toEqual({ key, cert, ca: expect.stringContaining(cert), caFile: certFile })
+})
+
+it('has clients trust a given certificate and the usual authorities, of which one may have signed it', async () => {
+  const { key, cert } = await loadTls(own(), today)
+  const [keyFile, certFile] = [join(dataDir, 'given.key'), join(dataDir, 'given.pem')]
+  await writeFile(keyFile, key)
+  await writeFile(certFile, cert)
+
+  const { ca } = await loadTls({ ...own(), tls: { keyFile, certFile } }, today)
+
+  for (const authority of [cert, ...rootCertificates]) expect(ca).toContain(authority)
+  expect(ca.match(/-----BEGIN CERTIFICATE-----$/gm)).toHaveLength(1 + rootCertificates.length)
 })
 
 it('refuses a key that does not belong to the certificate', async () => {
@@ -96,5 +116,11 @@ it('says which folder cannot be written', async () => {
 
   await expect(loadTls({ ...own(), dataDir: occupied }, today)).rejects.toThrow(
     `the certificates in "${join(occupied, 'tls')}" cannot be kept (ENOTDIR): set MUSTER_DATA_DIR`,
+  )
+})
+
+it.runIf(process.platform === 'linux')('says so too where no folder can be made', async () => {
+  await expect(loadTls({ ...own(), dataDir: '/proc/muster/data' }, today)).rejects.toThrow(
+    'the certificates in "/proc/muster/data/tls" cannot be kept (ENOENT): set MUSTER_DATA_DIR',
   )
 })

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { rootCertificates } from 'node:tls'
 import type { Config } from './config.ts'
 import {
   type Bundle,
@@ -11,12 +12,14 @@ import {
   makeServer,
   parseBundle,
 } from './local-authority.ts'
+import { makeFolder } from './make-folder.ts'
 import { StartError } from './start-error.ts'
 
 /** What the TLS listeners present, as PEM texts. */
 export interface Tls extends Bundle {
-  /** What clients have to trust, and the file that holds it. */
+  /** What clients have to trust. */
   readonly ca: string
+  /** What of it is not among the usual authorities; a given certificate may be its own authority, or be signed by one. */
   readonly caFile: string
 }
 
@@ -36,7 +39,7 @@ async function givenTls({ certFile, keyFile }: { certFile: string; keyFile: stri
   if (!isPair({ key, cert })) {
     throw new StartError(`MUSTER_TLS_KEY "${keyFile}" is not the private key of MUSTER_TLS_CERT "${certFile}"`)
   }
-  return { key, cert, ca: cert, caFile: certFile }
+  return { key, cert, ca: [cert, ...rootCertificates].join('\n'), caFile: certFile }
 }
 
 async function readPem(variable: string, file: string): Promise<string> {
@@ -51,7 +54,7 @@ async function ownTls({ dataDir, hostNames }: Pick<Config, 'dataDir' | 'hostName
   const folder = join(dataDir, 'tls')
   const caFile = join(folder, 'ca.pem')
   try {
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
     const authority = parseBundle(
       await keep(join(folder, 'ca-key.pem'), async () => formatBundle(await makeAuthority(now))),
     )

@@ -34,7 +34,7 @@ export interface Config {
   readonly shutdownSeconds: number
 }
 
-/** A policy that is added to the five default ones. Keys that are absent are made when it is first stored. */
+/** A policy beside the five default ones, or one of them changed. Keys that are absent are made when it is first stored. */
 export interface ConfiguredPolicy {
   readonly name: string
   readonly permissions: readonly Permission[]

@@ -13,7 +13,7 @@ function pagesWith(checks: Parameters<typeof operatorPages>[0]['checks']) {
 }
 
 it('is ready when every check passes', async () => {
-  const { page } = pagesWith(() => [{ name: 'postgres', check: async () => {} }])
+  const { page } = pagesWith(() => [{ name: 'postgres', check: async () => {}, isNeeded: true }])
 
   const response = await page('/health/ready')
 
@@ -23,8 +23,8 @@ it('is ready when every check passes', async () => {
 
 it('is not ready when a check throws, and says which without saying why', async () => {
   const { page, failures } = pagesWith(() => [
-    { name: 'postgres', check: async () => {} },
-    { name: 'redis', check: () => Promise.reject(new Error('redis://:secret@redis')) },
+    { name: 'postgres', check: async () => {}, isNeeded: true },
+    { name: 'redis', check: () => Promise.reject(new Error('redis://:secret@redis')), isNeeded: true },
   ])
 
   const response = await page('/health/ready')
@@ -34,9 +34,21 @@ it('is not ready when a check throws, and says which without saying why', async 
   expect(failures).toEqual(['redis'])
 })
 
+it('is ready without what it does not need, and shows that it is away', async () => {
+  const { page, failures } = pagesWith(() => [
+    { name: 'redis', check: () => Promise.reject(new Error('away')), isNeeded: false },
+  ])
+
+  const response = await page('/health/ready')
+
+  expect(response?.status).toBe(200)
+  expect(await response?.json()).toEqual({ status: 'ready', checks: { redis: 'failed' } })
+  expect(failures).toEqual(['redis'])
+})
+
 it('is not ready when a check does not come back within 2 s', async () => {
   vi.useFakeTimers()
-  const { page, failures } = pagesWith(() => [{ name: 'redis', check: () => new Promise(() => {}) }])
+  const { page, failures } = pagesWith(() => [{ name: 'redis', check: () => new Promise(() => {}), isNeeded: true }])
 
   const answer = page('/health/ready')
   await vi.advanceTimersByTimeAsync(2000)
@@ -47,7 +59,7 @@ it('is not ready when a check does not come back within 2 s', async () => {
 })
 
 it('is live whatever the checks say', async () => {
-  const { page } = pagesWith(() => [{ name: 'redis', check: () => Promise.reject(new Error('away')) }])
+  const { page } = pagesWith(() => [{ name: 'redis', check: () => Promise.reject(new Error('away')), isNeeded: true }])
 
   expect((await page('/health/live'))?.status).toBe(200)
 })

@@ -1,9 +1,12 @@
 import type { Metrics } from './metrics.ts'
 
-/** Something that must work before this process is sent requests. Throws when it does not. */
+/** Something that this process works with. */
 export interface Check {
   readonly name: string
+  /** Throws when it does not work. */
   readonly check: () => Promise<void>
+  /** Without it the process must not be sent requests; else its state is only shown. */
+  readonly isNeeded: boolean
 }
 
 /** How long a check may take: less than the timeout of a usual probe, so that the answer names what hangs. */
@@ -11,7 +14,7 @@ const checkMs = 2000
 
 /**
  * The operator's pages. Live: the event loop turns, or there would be no answer; whether work gets done is for the checks to
- * say, because a restart repairs neither Postgres nor Redis. Ready: every check passes within 2 s.
+ * say, because a restart repairs neither Postgres nor Redis. Ready: all that is needed passes its check within 2 s.
  */
 export function operatorPages(options: {
   metrics: Metrics
@@ -35,17 +38,17 @@ async function readiness(
   onFailure: (check: string, error: unknown) => void,
 ): Promise<Response> {
   const results = await Promise.all(
-    checks.map(async ({ name, check }) => {
+    checks.map(async ({ name, check, isNeeded }) => {
       try {
         await within(checkMs, check())
-        return { name, isPassed: true }
+        return { name, isNeeded, isPassed: true }
       } catch (error) {
         onFailure(name, error)
-        return { name, isPassed: false }
+        return { name, isNeeded, isPassed: false }
       }
     }),
   )
-  const isReady = results.every(({ isPassed }) => isPassed)
+  const isReady = results.every(({ isNeeded, isPassed }) => isPassed || !isNeeded)
   return Response.json(
     {
       status: isReady ? 'ready' : 'unready',

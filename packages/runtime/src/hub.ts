@@ -36,12 +36,14 @@ export async function runRoles(
   const metrics = openMetrics()
   const events = openEvents({ log: openLog(config.logLevel), metrics })
   const tls = roles.some(({ name }) => name === 'api' || name === 'gateway') ? await loadTls(config, clock.now()) : null
-  const stores = await openStores(config, (error) => events.busFailed({ error }))
+  // Redis only wakes: without it the API and the gateways serve all the same.
+  const needsRedis = roles.some(({ name }) => name === 'worker' || name === 'dispatcher')
+  const stores = await openStores(config, { needsRedis, onLoss: (error) => events.busFailed({ error }) })
 
   const running: { role: Role; run: RunningRole }[] = []
   const checks = () => [
     ...stores.checks,
-    ...running.map(({ role, run }) => ({ name: role.name, check: async () => run.check?.() })),
+    ...running.map(({ role, run }) => ({ name: role.name, check: async () => run.check?.(), isNeeded: true })),
   ]
   const page = operatorPages({ metrics, checks, onFailure: (check, error) => events.readinessLost({ check, error }) })
   const front = openFront({ config, tls, page })

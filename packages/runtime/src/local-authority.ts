@@ -1,6 +1,7 @@
 // The X.509 library needs this before it is loaded.
 import 'reflect-metadata'
 import { X509Certificate as Certificate, createPrivateKey, randomUUID, webcrypto } from 'node:crypto'
+import { isIP } from 'node:net'
 import * as x509 from '@peculiar/x509'
 
 /** A private key and its certificate, PEM; one text, so that they are kept and replaced together. */
@@ -90,12 +91,8 @@ export function parseBundle(text: string): Bundle {
 }
 
 function alternativeNames(hostNames: readonly string[]): { type: 'dns' | 'ip'; value: string }[] {
-  const names = new Set([...hostNames.map((name) => name.toLowerCase()), 'localhost'])
-  return [
-    ...[...names].map((value) => ({ type: 'dns' as const, value })),
-    { type: 'ip', value: '127.0.0.1' },
-    { type: 'ip', value: '::1' },
-  ]
+  const names = new Set([...hostNames.map((name) => name.toLowerCase()), 'localhost', '127.0.0.1', '::1'])
+  return [...names].map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }))
 }
 
 /** From an hour ago: the clock of a device may be behind. */

@@ -15,8 +15,14 @@ export interface Stores {
 /** BullMQ waits for Redis when it closes, which may be gone. */
 const busCloseMs = 2000
 
-/** Connects to Postgres and Redis and sees that both answer. Throws StartError. `onLoss` hears of later losses of Redis. */
-export async function openStores(config: Config, onLoss: (error: Error) => void): Promise<Stores> {
+/**
+ * Connects to Postgres and Redis and sees that both answer. Throws StartError. `onLoss` hears of later losses of Redis, which
+ * make the process unready if it `needsRedis`.
+ */
+export async function openStores(
+  config: Config,
+  { needsRedis, onLoss }: { needsRedis: boolean; onLoss: (error: Error) => void },
+): Promise<Stores> {
   const { db, close } = await openPostgres(config)
   const bus = await openRedis(config, onLoss).catch(async (error) => {
     await close()
@@ -26,8 +32,8 @@ export async function openStores(config: Config, onLoss: (error: Error) => void)
     db,
     bus,
     checks: [
-      { name: 'postgres', check: () => checkPostgres(db) },
-      { name: 'redis', check: () => bus.ping() },
+      { name: 'postgres', check: () => checkPostgres(db), isNeeded: true },
+      { name: 'redis', check: () => bus.ping(), isNeeded: needsRedis },
     ],
     async close() {
       await orAborted(bus[Symbol.asyncDispose](), AbortSignal.timeout(busCloseMs))

@@ -60,6 +60,22 @@ it('is not ready when a role cannot do its work', async () => {
   expect(response.status).toBe(503)
 })
 
+it.each([
+  ['api', 200],
+  ['gateway', 200],
+  ['worker', 503],
+  ['dispatcher', 503],
+] as const)('shows in a process of the %s that Redis is away, and answers %i', async (name, status) => {
+  const running = await runRoles([role(name, { stop: async () => {} })], await givenConfig())
+  onTestFinished(() => running.stop('test'))
+  await running.hub.bus[Symbol.asyncDispose]()
+
+  const response = await fetch(`http://127.0.0.1:${running.ports.http}/health/ready`)
+
+  expect(response.status).toBe(status)
+  expect(await response.json()).toMatchObject({ checks: { postgres: 'passed', redis: 'failed', [name]: 'passed' } })
+})
+
 it('has certificates and an HTTPS port only where a role needs them', async () => {
   const [dispatcher, api] = [role('dispatcher', { stop: async () => {} }), role('api', { stop: async () => {} })]
 

@@ -34,12 +34,14 @@ function union(alternatives: readonly (ReadonlySet<string> | null)[]): ReadonlyS
   return texts
 }
 
-/** Constants of other types equal no text, so they add none. */
+/** Constants of other types equal no text, and one with U+0000 none that Postgres holds, so they add none. */
 function equalTexts(path: Expression, constants: readonly Expression[], member: string): ReadonlySet<string> | null {
   if (path.kind !== 'path' || path.root !== member || path.steps.length > 0) return null
   if (constants.some((constant) => constant.kind !== 'constant')) return null
   const texts = constants.flatMap((constant) =>
-    constant.kind === 'constant' && typeof constant.value === 'string' ? [constant.value] : [],
+    constant.kind === 'constant' && typeof constant.value === 'string' && !constant.value.includes('\u0000')
+      ? [constant.value]
+      : [],
   )
   return new Set(texts)
 }

@@ -82,7 +82,7 @@ export async function markScheduled(db: Db, key: JobKey): Promise<boolean> {
 }
 
 export type Cancellation =
-  | { readonly kind: 'cancelled'; readonly job: Job }
+  | { readonly kind: 'cancelled'; readonly job: Job; readonly isRepeated: boolean }
   | { readonly kind: 'terminal'; readonly status: JobStatus }
   | { readonly kind: 'missing' }
 
@@ -94,9 +94,10 @@ export async function cancelJob(db: Db, jobId: string, now: Date): Promise<Cance
   return db.transaction(async (tx) => {
     const found = await readJob(tx, jobId)
     if (found === null) return { kind: 'missing' }
-    await endJob(tx, found.key, sql`status = 'cancelled', ended_at = ${at(now)}`, now)
+    const ended = await endJob(tx, found.key, sql`status = 'cancelled', ended_at = ${at(now)}`, now)
     const job = (await readJob(tx, jobId)) ?? found
-    return job.status === 'cancelled' ? { kind: 'cancelled', job } : { kind: 'terminal', status: job.status }
+    if (job.status !== 'cancelled') return { kind: 'terminal', status: job.status }
+    return { kind: 'cancelled', job, isRepeated: ended === null }
   })
 }
 

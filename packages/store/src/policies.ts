@@ -16,6 +16,30 @@ export async function ensurePolicies(db: Db, wanted: readonly StoredPolicy[]): P
   await db.insert(policies).values(values).onConflictDoNothing()
 }
 
+/** Inserts the policy if it is missing; else makes `changes` to the stored one, which keeps what is undefined there. */
+export async function putPolicy(
+  db: Db,
+  policy: StoredPolicy,
+  changes: {
+    readonly permissions: readonly string[]
+    readonly primaryKey?: string | undefined
+    readonly secondaryKey?: string | undefined
+  },
+): Promise<void> {
+  const { permissions, primaryKey, secondaryKey } = changes
+  await db
+    .insert(policies)
+    .values({ ...policy, permissions: [...policy.permissions] })
+    .onConflictDoUpdate({
+      target: policies.name,
+      set: {
+        permissions: [...permissions],
+        ...(primaryKey === undefined ? {} : { primaryKey }),
+        ...(secondaryKey === undefined ? {} : { secondaryKey }),
+      },
+    })
+}
+
 export async function readPolicies(db: Db): Promise<StoredPolicy[]> {
   return db.select().from(policies).orderBy(policies.name)
 }

@@ -234,12 +234,14 @@ describe('cancelling', () => {
 
   it('succeeds again on a cancelled job, and is refused on any other ended one', async () => {
     const cancelled = await givenJob(db)
-    await cancelJob(db, cancelled.jobId, noon)
+    const first = await cancelJob(db, cancelled.jobId, noon)
     const completed = await givenRunningJob(db, { devices: 0 })
     await completeJob(db, completed.key, noon)
 
+    expect(first).toMatchObject({ kind: 'cancelled', isRepeated: false })
     expect(await cancelJob(db, cancelled.jobId, on('13:00:00'))).toMatchObject({
       kind: 'cancelled',
+      isRepeated: true,
       job: { endTime: noon },
     })
     expect(await cancelJob(db, completed.jobId, noon)).toEqual({ kind: 'terminal', status: 'completed' })

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { ensurePolicies, readPolicies } from '../src/policies.ts'
+import { ensurePolicies, putPolicy, readPolicies } from '../src/policies.ts'
 import { openStore } from './engine.ts'
 
 const owner = { name: 'owner', permissions: ['ServiceConnect', 'RegistryRead'], primaryKey: 'a', secondaryKey: 'b' }
@@ -13,4 +13,16 @@ it('policies that are missing are added, and those that exist keep their keys', 
   await ensurePolicies(store.db, [])
 
   expect(await readPolicies(store.db)).toEqual([device, owner])
+})
+
+it('a policy that is put is added as it is; of one that exists only what is given changes', async () => {
+  await using store = await openStore()
+  await putPolicy(store.db, owner, owner)
+  await putPolicy(store.db, device, device)
+
+  const made = { ...owner, primaryKey: 'made', secondaryKey: 'made' }
+  await putPolicy(store.db, made, { permissions: ['RegistryRead'], secondaryKey: 'given' })
+
+  const changed = { ...owner, permissions: ['RegistryRead'], secondaryKey: 'given' }
+  expect(await readPolicies(store.db)).toEqual([device, changed])
 })
