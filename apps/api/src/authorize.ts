@@ -6,6 +6,9 @@ import { type Db, readPolicies, type StoredPolicy } from '@muster/store'
 /** Policies change rarely; a changed one counts in every process after this time. */
 const policiesMaxAgeMs = 5_000
 
+/** How long a token counts after its expiry: clients' clocks run behind. */
+const skewMs = 5 * 60_000
+
 /** Resolves when the token of a request allows it; otherwise throws a HubError of status 401. */
 export type Authorize = (request: {
   authorization: string | undefined
@@ -21,7 +24,8 @@ export function createAuthorize(deps: { db: Db; clock: Clock; hostNames: readonl
     // A device's own token names no policy, and so never opens the service API.
     const policy = (await policies()).find(({ name }) => name === token.policyName)
     const keys = policy === undefined ? [] : [policy.primaryKey, policy.secondaryKey]
-    const verdict = judge(token, { keys, hostNames: deps.hostNames, path, nowMs: deps.clock.now().getTime() })
+    const nowMs = deps.clock.now().getTime()
+    const verdict = judge(token, { keys, hostNames: deps.hostNames, path, nowMs, skewMs })
     if (!verdict.ok) throw refusal(token, verdict.reason, deps.hostNames)
     if (policy?.permissions.includes(permission)) return
     throw new HubError('IotHubUnauthorized', {

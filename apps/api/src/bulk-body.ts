@@ -18,7 +18,7 @@ import {
 } from '@muster/contract'
 import type { DeviceDraft } from '@muster/store'
 import { z } from 'zod'
-import { draftDevice, type Identity, identitySchema } from './device-body.ts'
+import { draftDevice, type Identity, identitySchema, plainText } from './device-body.ts'
 import { unquote } from './etag.ts'
 import { foldMembers } from './json-body.ts'
 
@@ -49,11 +49,11 @@ const modes = [
 export const entrySchema = identitySchema.extend({
   id: z.string(),
   importMode: z.preprocess(
-    (value) => modes.find((mode) => mode.toLowerCase() === String(value).toLowerCase()) ?? value,
+    (value) => (typeof value === 'string' ? modes.find((mode) => mode.toLowerCase() === value.toLowerCase()) : value),
     z.enum(modes),
   ),
-  etag: z.string().nullish(),
-  twinETag: z.string().nullish(),
+  etag: plainText.nullish(),
+  twinETag: plainText.nullish(),
   tags: z.unknown().optional(),
   properties: z.unknown().optional(),
 })

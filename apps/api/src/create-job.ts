@@ -21,6 +21,11 @@ export async function createJob(
 
   const isOnBus = await bus.wakeAt(job.key, job.startTime)
   if (!isOnBus) events.wakeUpLost({ kind: 'job' })
-  if (isOnBus && job.startTime > clock.now()) await markScheduled(db, job.key)
+  if (isOnBus && job.startTime > clock.now()) {
+    // The job exists: that its status is late is repaired by a sweep, and is no error of the caller's.
+    await markScheduled(db, job.key).catch((error: unknown) =>
+      events.wakeUpFailed({ kind: 'job', jobKey: job.key, error }),
+    )
+  }
   return job
 }

@@ -6,14 +6,12 @@ import { z } from 'zod'
 const statusReasonLength = 128
 const optionalText = z.string().nullish()
 
+export const plainText = z.string().regex(/^\P{Cc}*$/u, { error: 'expected a text without control characters' })
+
 /** What may be written of an identity. Keys are checked apart, so that no message can repeat one. */
 export const identitySchema = z.object({
   status: z.preprocess(lowerCase, z.enum(['enabled', 'disabled']).nullish()),
-  statusReason: z
-    .string()
-    .max(statusReasonLength)
-    .regex(/^\P{Cc}*$/u, { error: 'expected a text without control characters' })
-    .nullish(),
+  statusReason: plainText.max(statusReasonLength).nullish(),
   authentication: z
     .object({
       type: z.enum(['sas', 'selfSigned', 'certificateAuthority', 'none']).nullish(),

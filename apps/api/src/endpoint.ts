@@ -7,6 +7,7 @@ import { bodyLimit } from 'hono/body-limit'
 import type { ZodType } from 'zod'
 import type { Authorize } from './authorize.ts'
 import type { ErrorForm } from './errors.ts'
+import { receive } from './json-body.ts'
 import { describeEndpoint } from './openapi.ts'
 
 /** What the routes need of the hub. */
@@ -67,7 +68,13 @@ function admit({ path, permission, errorForm }: Endpoint, authorize: Authorize):
   }
 }
 
-const limitBody = bodyLimit({
+/** A body without a length is read here, any other by the endpoint. */
+const limitBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  await receive(() => checkSize(c, async () => {}))
+  await next()
+}
+
+const checkSize = bodyLimit({
   maxSize: limits.requestBodyBytes,
   onError: () => {
     throw new HubError('MessageTooLarge', {

@@ -1,22 +1,30 @@
-import { clip, HubError, isJsonObject, parseBody } from '@muster/contract'
+import { clip, HubError, isJsonObject, limits, parseBody } from '@muster/contract'
 import type { Context } from 'hono'
 import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser'
 import type { z } from 'zod'
 
-/** Deeper than any twin or sensible payload, and shallow enough for every recursive walk over a body. */
-const levelsMax = 64
-
 /**
  * Reads a request's body, whatever its content type says. Undefined when it is empty.
- * @throws HubError GenericBadRequest with line and column when it is no JSON, no UTF-8, or nested too deep.
+ * @throws HubError GenericBadRequest, for bad JSON with line and column, when it is no JSON, no UTF-8, nested too deep, or
+ * breaks off.
  */
 export async function readJson(c: Context): Promise<unknown> {
-  const text = decode(await c.req.arrayBuffer())
+  const text = decode(await receive(() => c.req.arrayBuffer()))
   if (text.trim() === '') return undefined
   checkDepth(text)
   const body = parseJson(text)
   checkSurrogates(text)
   return body
+}
+
+/** Reads bytes of a request. That its caller has hung up must not be taken for the loss of a connection of ours. */
+export async function receive<Bytes>(read: () => Promise<Bytes>): Promise<Bytes> {
+  try {
+    return await read()
+  } catch (cause) {
+    if (cause instanceof HubError) throw cause
+    throw new HubError('GenericBadRequest', { message: 'the body broke off before its end; send it again', cause })
+  }
 }
 
 /** Reads a request's body by a schema, its top-level members in any letter case. */
@@ -47,14 +55,17 @@ function decode(bytes: ArrayBuffer): string {
   }
 }
 
-/** Counts brackets outside of strings, so that it bounds text that is no JSON, too. */
+/**
+ * Counts brackets outside of strings, so that it bounds text that is no JSON, too. Every string matches, with its end or
+ * without: one that did not would be tried again from each quote inside it.
+ */
 function checkDepth(text: string): void {
   let level = 0
-  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*(?:"|$)|[{}[\]]/gs)) {
+  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*(?:"|\\?$)|[{}[\]]/gs)) {
     if (token === '{' || token === '[') level += 1
     if (token === '}' || token === ']') level -= 1
-    if (level > levelsMax) {
-      throw malformed(`is nested deeper than ${levelsMax} levels`, text, index)
+    if (level > limits.jsonDepth) {
+      throw malformed(`is nested deeper than ${limits.jsonDepth} levels`, text, index)
     }
   }
 }

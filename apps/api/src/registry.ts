@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util'
 import { clip, type DeviceId, type GatewayId, HubError } from '@muster/contract'
-import { type Device, deleteDevice, findOwners, readDevice, updateDevice } from '@muster/store'
+import { type Device, type DeviceIdentity, deleteDevice, findOwners, readDevice, updateDevice } from '@muster/store'
 import { draftDevice, type Identity } from './device-body.ts'
 import type { Deps } from './endpoint.ts'
 import { unknownDevice } from './unknown-device.ts'
@@ -9,7 +10,8 @@ const attemptsMax = 5
 
 /**
  * Updates an identity and returns it. What the caller leaves out is kept, so the write is guarded by the etag of what was
- * read, even when the caller takes any state (`etag` null). A device that becomes disabled loses its connection.
+ * read, even when the caller takes any state (`etag` null). A device that is disabled, or has other keys now, loses
+ * its connection.
  * @throws HubError DeviceNotFound, PreconditionFailed
  */
 export async function updateIdentity(
@@ -26,9 +28,15 @@ export async function updateIdentity(
     if (result === 'etag' && (etag !== null || attempt === attemptsMax)) throw otherEtag(deviceId, etag ?? current.etag)
     if (result === 'etag') continue
 
-    if (draft.status === 'disabled') await closeConnections(deps, await findOwners(db, [deviceId]), 'disabled')
+    const reason = closeReason(draft, current)
+    if (reason !== null) await closeConnections(deps, await findOwners(db, [deviceId]), reason)
     return readExisting(deps, deviceId)
   }
+}
+
+function closeReason(draft: DeviceIdentity, current: Device): 'disabled' | 'rekeyed' | null {
+  if (draft.status === 'disabled') return 'disabled'
+  return isDeepStrictEqual(draft.authentication, current.authentication) ? null : 'rekeyed'
 }
 
 /** Deletes a device and ends its connection. @throws HubError DeviceNotFound, PreconditionFailed */
@@ -48,11 +56,14 @@ export async function readExisting({ db }: Pick<Deps, 'db'>, deviceId: DeviceId)
   return device
 }
 
-/** Tells the gateways. One that cannot be told finds out when the device's token ends. */
+/**
+ * Tells the gateways. One that cannot be told finds out when it next compares its connections with the store; of other keys,
+ * when the device's token ends.
+ */
 export async function closeConnections(
   { bus, events }: Deps,
   owners: readonly { deviceId: DeviceId; gatewayId: GatewayId }[],
-  reason: 'disabled' | 'deleted',
+  reason: 'disabled' | 'rekeyed' | 'deleted',
 ): Promise<void> {
   for (const { deviceId, gatewayId } of owners) {
     const isTold = await bus.closeConnection(gatewayId, { deviceId, connectionNo: null, reason })

@@ -72,6 +72,13 @@ describe('a token', () => {
     expect(text).toContain('expired: se is 1772452440')
   })
 
+  it.each([hostName, `${hostName}/jobs/v2`])('for %s counts for 5 minutes after its expiry', async (resource) => {
+    const late = await refusal(sign({ resource, expiresAt: new Date('2026-03-02T11:55:01Z') }))
+    const tooLate = await refusal(sign({ resource, expiresAt: new Date('2026-03-02T11:55:00Z') }))
+
+    expect([late[0], tooLate[0]]).toEqual([200, 401])
+  })
+
   it('that is forged is refused, and does not tell whether its policy exists', async () => {
     const wrongKey = await refusal(sign({ key: Buffer.from('another').toString('base64') }))
     const wrongPolicy = await refusal(sign({ policyName: 'nobody' }))

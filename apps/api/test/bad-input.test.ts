@@ -153,6 +153,19 @@ describe('a bad body of a job', () => {
     expect(await jobsInStore()).toEqual([])
   })
 
+  it.each([
+    ['cloudToDeviceMethod', '{"methodName":"m","payload":{"a":[1,1e400]}}', 'payload.a[1]: the number is too large'],
+    ['updateTwin', '{"etag":"*","tags":{"a":-1e400}}', 'tags.a: the number is too large'],
+  ])('a number that no double holds is refused in %s', async (member, operation, complaint) => {
+    const type = member === 'updateTwin' ? 'scheduleUpdateTwin' : 'scheduleDeviceMethod'
+    const text = `{"type":"${type}","queryCondition":"*","${member}":${operation}}`
+
+    const reply = await api.send('PUT', '/jobs/v2/bad', undefined, { text })
+
+    expect(reply.headers.get('iothub-errorcode')).toBe('ArgumentInvalid')
+    expect(reply.body.Message).toContain(complaint)
+  })
+
   it('a condition over the limit of a query points at deviceIds', async () => {
     const longest = `deviceId = '${'x'.repeat(limits.queryLength - 28 - 13)}'`
 
@@ -185,6 +198,10 @@ describe('a body that is no JSON', () => {
     [`${'['.repeat(65)}${']'.repeat(65)}`, 'is nested deeper than 64 levels at line 1, column 65'],
     ['['.repeat(1_000_000), 'is nested deeper than 64 levels'],
     [`{"a":"${'\\"'.repeat(400_000)}`, 'is not JSON'],
+    [`"${'\\"'.repeat(500_000)}\\`, 'is not JSON'],
+    [`"${'\\'.repeat(1_000_001)}`, 'is not JSON'],
+    ['"\\'.repeat(500_000), 'is not JSON'],
+    ['"'.repeat(1_000_001), 'is not JSON'],
   ])('%.40s is refused with its place', async (text, complaint) => {
     const reply = await api.send('PUT', '/jobs/v2/bad', undefined, { text })
 
@@ -197,6 +214,27 @@ describe('a body that is no JSON', () => {
     const reply = await api.send('PUT', '/jobs/v2/bad', undefined, { text: new Uint8Array([0x22, 0xff, 0x22]) })
 
     expect(reply.body.Message).toContain('not UTF-8')
+  })
+
+  it.each([{}, { 'content-length': '100' }])('that breaks off is the caller’s fault, with %j', async (headers) => {
+    const failed: unknown[] = []
+    const off = api.events.on('requestFailed', ({ error }) => failed.push(error))
+    const body = new ReadableStream({
+      start: (controller) => controller.enqueue(Buffer.from('{"type":')),
+      pull: (controller) => controller.error(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })),
+    })
+
+    const response = await api.app.request('/jobs/v2/bad?api-version=2021-04-12', {
+      method: 'PUT',
+      headers: { authorization: tokenOf(api, 'service'), ...headers },
+      body,
+      duplex: 'half',
+    } as RequestInit)
+    off()
+
+    expect(response.status).toBe(400)
+    expect(response.headers.get('iothub-errorcode')).toBe('GenericBadRequest')
+    expect(failed).toEqual([])
   })
 
   it('a body over 1 MiB is refused, with and without a length', async () => {

@@ -94,6 +94,18 @@ describe('a bulk request', () => {
     expect((await api.send('GET', '/devices/twice')).status).toBe(404)
   })
 
+  it.each([
+    ['a mode that is an object', { importMode: { toString: 1, valueOf: 1 } }, 'ArgumentInvalid'],
+    ['no mode', {}, 'ArgumentNull'],
+    ['an etag with U+0000', { importMode: 'deleteIfMatchETag', etag: '\u0000' }, 'ArgumentInvalid'],
+    ['a twin etag with U+0000', { importMode: 'updateTwinIfMatchETag', twinETag: 'a\u0000' }, 'ArgumentInvalid'],
+  ])('lists an entry with %s', async (_, members, errorCode) => {
+    const reply = await bulk([{ id: 'odd', ...members }])
+
+    expect(reply.status).toBe(400)
+    expect(reply.body.errors).toMatchObject([{ deviceId: 'odd', errorCode }])
+  })
+
   it('of more than 100 devices is 413, and does nothing', async () => {
     const reply = await bulk(Array.from({ length: 101 }, (_, index) => ({ id: `many-${index}`, importMode: 'create' })))
 

@@ -199,6 +199,7 @@ describe('an update', () => {
 describe('a device that may no longer connect', () => {
   it.each([
     ['disabled', 'PUT', { status: 'disabled' }],
+    ['rekeyed', 'PUT', { authentication: { symmetricKey: { primaryKey: 'bmV3', secondaryKey: '' } } }],
     ['deleted', 'DELETE', undefined],
   ] as const)('loses its connection when it is %s', async (reason, method, body) => {
     const deviceId = `gone-${reason}`
@@ -217,6 +218,23 @@ describe('a device that may no longer connect', () => {
     expect(reply.status).toBeLessThan(300)
     await expect.poll(() => closes).toEqual([{ deviceId, connectionNo: null, reason }])
   })
+})
+
+it('a device keeps its connection when an update leaves its keys as they are', async () => {
+  const created = await api.send('PUT', '/devices/stays', {})
+  await connectDevice(api, 'stays', 'gateway-stays')
+  const closes: string[] = []
+  await using _ = await api.bus.serveGateway(gatewayId('gateway-stays'), {
+    call: () => {},
+    pushDesired: () => {},
+    closeConnection: ({ reason }) => closes.push(reason),
+  })
+
+  const { authentication } = created.body
+  await api.send('PUT', '/devices/stays', { authentication, statusReason: 'moved' }, { headers: any })
+  await api.send('DELETE', '/devices/stays', undefined, { headers: any })
+
+  await expect.poll(() => closes).toEqual(['deleted'])
 })
 
 describe('a deletion', () => {

@@ -239,6 +239,18 @@ describe('a job that is cancelled', () => {
     expect(of2016.body.status).toBe('canceled')
   })
 
+  it('twice in the same moment is reported once', async () => {
+    await api.send('PUT', '/jobs/v2/c4', methodJob)
+    const cancelled: string[] = []
+    const off = api.events.on('jobCancelled', ({ jobId }) => cancelled.push(jobId))
+
+    await api.send('POST', '/jobs/v2/c4/cancel')
+    await api.send('POST', '/jobs/v2/c4/cancel')
+    off()
+
+    expect(cancelled).toEqual(['c4'])
+  })
+
   it('while it runs counts its devices as canceled', async () => {
     await api.send('PUT', '/jobs/v2/c2', { ...methodJob, queryCondition: null, deviceIds: ['a', 'b'] })
     await startListed('c2')
@@ -272,6 +284,32 @@ describe('a job that is cancelled', () => {
 
     expect([cancelled.status, read.status]).toEqual([404, 404])
     expect(read.body.Message).toBe('ErrorCode:JobNotFound;There is no job with the id none')
+  })
+
+  it.each(['%00', 'a%00', 'a%20b', 'x'.repeat(65)])('that cannot exist is 404: %s', async (jobId) => {
+    const cancelled = await api.send('POST', `/jobs/v2/${jobId}/cancel`)
+    const read = await api.send('GET', `/jobs/v2/${jobId}`)
+
+    expect([cancelled.status, read.status]).toEqual([404, 404])
+    expect(read.headers.get('iothub-errorcode')).toBe('JobNotFound')
+  })
+})
+
+describe('a job that exists', () => {
+  it('is answered with success, although its status could not be kept up', async () => {
+    await using own = await openApi()
+    await own.db.execute(`create function fail() returns trigger language plpgsql as
+      $$ begin raise exception 'terminating connection' using errcode = '57P01'; end $$`)
+    await own.db.execute('create trigger fail before update on jobs for each row execute function fail()')
+    const failed: unknown[] = []
+    own.events.on('wakeUpFailed', ({ kind }) => failed.push(kind))
+
+    const created = await own.send('PUT', '/jobs/v2/later', { ...methodJob, startTime: '2026-03-02T13:00:00Z' })
+    const read = await own.send('GET', '/jobs/v2/later')
+
+    expect(created.status).toBe(200)
+    expect(read.body.status).toBe('queued')
+    expect(failed).toEqual(['job'])
   })
 })
 

@@ -99,6 +99,15 @@ describe('a query of device jobs', () => {
     })
   })
 
+  it.each(['\u0000', String.raw`\u0000`])('finds nothing by a text with %j', async (text) => {
+    for (const member of ['jobId', 'deviceId', 'jobType', 'status']) {
+      const reply = await query(`SELECT * FROM devices.jobs WHERE ${member} = 'a${text}' OR ${member} IN ['${text}']`)
+
+      expect(reply.status).toBe(200)
+      expect(reply.body).toEqual([])
+    }
+  })
+
   it('pages, and spells types as its version does', async () => {
     const text = "SELECT * FROM devices.jobs WHERE jobType = 'scheduleDirectRequest'"
     const size = { 'x-ms-max-item-count': '2' }

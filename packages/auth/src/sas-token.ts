@@ -59,25 +59,22 @@ export function signSasToken(options: {
  * case, with or without `:port`) plus a prefix of `path` in whole segments, so `myhub/devices` covers `/devices/d1` and
  * `myhub/devices/d` does not.
  *
- * Expiry: a service token is accepted for 5 minutes after `se`, because clients' clocks run behind. A device token is not:
- * its connection is cut at `se`, and the same token must not open the next one.
+ * The token is accepted until `skewMs` after `se`: for clients whose clocks run behind. Not for devices: a device's connection
+ * is cut at `se`, and the same token must not open the next one.
  *
  * `expiresAtMs` is `se`, without the skew. It may lie beyond every Date and timer: some clients put milliseconds in `se`.
  */
 export function verifySasToken(
   token: SasToken,
-  options: { keys: readonly string[]; hostNames: readonly string[]; path: string; nowMs: number },
+  options: { keys: readonly string[]; hostNames: readonly string[]; path: string; nowMs: number; skewMs: number },
 ): SasVerdict {
   const resource = decode(token.resource)
   if (resource === null || !/^\d+$/.test(token.expiry)) return { ok: false, reason: 'malformed' }
   if (!covers(resource, options.hostNames, options.path)) return { ok: false, reason: 'resource' }
   if (!isSigned(token, options.keys)) return { ok: false, reason: 'signature' }
   const expiresAtMs = Number(token.expiry) * 1000
-  const skewMs = options.path === '' ? serviceSkewMs : 0
-  return expiresAtMs + skewMs > options.nowMs ? { ok: true, expiresAtMs } : { ok: false, reason: 'expired' }
+  return expiresAtMs + options.skewMs > options.nowMs ? { ok: true, expiresAtMs } : { ok: false, reason: 'expired' }
 }
-
-const serviceSkewMs = 5 * 60_000
 
 function covers(resource: string, hostNames: readonly string[], path: string): boolean {
   const slash = resource.indexOf('/')

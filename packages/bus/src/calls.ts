@@ -14,7 +14,7 @@ export type CallResult = { readonly deviceId: string } & (
   | { readonly kind: 'answered'; readonly status: number; readonly payload: Json }
   /** Delivered, and not answered within the response timeout. */
   | { readonly kind: 'noAnswer' }
-  /** The answer is no JSON, or too large. */
+  /** The answer is no JSON, or too large: `reason` says what it is, as the end of a sentence. */
   | { readonly kind: 'badAnswer'; readonly reason: string }
   /** Not connected there, or not subscribed to methods: not delivered. */
   | { readonly kind: 'notOnline' }
@@ -36,7 +36,7 @@ export interface DesiredPush {
 export interface ConnectionClose {
   readonly deviceId: string
   readonly connectionNo: number | null
-  readonly reason: 'takeover' | 'disabled' | 'deleted'
+  readonly reason: 'takeover' | 'disabled' | 'rekeyed' | 'deleted'
 }
 
 /** What a gateway does for the rest of the hub. */

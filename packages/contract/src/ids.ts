@@ -1,3 +1,4 @@
+import { clip } from './clip.ts'
 import { HubError } from './errors.ts'
 import { limits } from './limits.ts'
 
@@ -36,7 +37,7 @@ export function parseJobId(text: string): JobId {
   return text
 }
 
-function isJobId(text: string): text is JobId {
+export function isJobId(text: string): text is JobId {
   return text.length <= limits.jobIdLength && jobIdPattern.test(text) && !jobIdExcluded.test(text)
 }
 
@@ -55,9 +56,4 @@ export function storedDeviceId(value: string): DeviceId {
 
 export function storedJobId(value: string): JobId {
   return value as JobId
-}
-
-/** Bounds what a message repeats of a caller's text. */
-export function clip(text: string, length = 140): string {
-  return text.length <= length ? text : `${text.slice(0, length)}…`
 }

@@ -1,3 +1,4 @@
+export * from './clip.ts'
 export * from './errors.ts'
 export * from './ids.ts'
 export * from './instant.ts'

@@ -13,7 +13,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
 
 /** Whether arrays and objects nest deeper than `limits.jsonDepth`. Never recurses itself: the value may be anybody's. */
 export function isTooDeep(value: Json): boolean {
-  let level: readonly object[] = isContainer(value) ? [value] : []
+  let level: readonly (JsonObject | readonly Json[])[] = isContainer(value) ? [value] : []
   for (let depth = 1; level.length > 0; depth += 1) {
     if (depth > limits.jsonDepth) return true
     level = level.flatMap((container) => Object.values(container).filter(isContainer))
@@ -21,6 +21,20 @@ export function isTooDeep(value: Json): boolean {
   return false
 }
 
-function isContainer(value: unknown): value is object {
+export const numberTooLarge = `the number is too large; at most ${Number.MAX_VALUE} is allowed`
+
+/** The path of the first number that no double holds, such as 1e400: it was parsed as Infinity and would be written as null. */
+export function findTooLarge(value: Json, path: string): string | null {
+  if (typeof value === 'number') return Number.isFinite(value) ? null : path
+  if (!isContainer(value)) return null
+  const isList = Array.isArray(value)
+  for (const [key, member] of Object.entries(value)) {
+    const found = findTooLarge(member, isList ? `${path}[${key}]` : `${path}.${key}`)
+    if (found !== null) return found
+  }
+  return null
+}
+
+function isContainer(value: Json): value is JsonObject | readonly Json[] {
   return typeof value === 'object' && value !== null
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import { clip } from './clip.ts'
 import { HubError } from './errors.ts'
-import type { Json } from './json.ts'
+import { findTooLarge, type Json, numberTooLarge } from './json.ts'
 import { limits } from './limits.ts'
 import { jsonSchema } from './schemas.ts'
 
@@ -22,7 +23,7 @@ export const methodRequestSchema = z
   })
   .transform((body) => ({
     methodName: body.methodName,
-    payload: withinLimit(body.payload ?? null),
+    payload: checked(body.payload ?? null),
     responseTimeoutInSeconds:
       body.responseTimeoutInSeconds ?? body.timeoutInSeconds ?? limits.responseTimeoutSecondsDefault,
     connectTimeoutInSeconds: body.connectTimeoutInSeconds ?? 0,
@@ -51,11 +52,15 @@ function isTimed(input: unknown): input is { responseTimeoutInSeconds: number } 
   return typeof input === 'object' && input !== null && 'responseTimeoutInSeconds' in input
 }
 
-/** Thrown, not an issue of the schema: too large has a status of its own. */
-function withinLimit(payload: Json): Json {
+/** Thrown, not issues of the schema: too large has a status of its own, and a path inside the payload is only known here. */
+function checked(payload: Json): Json {
   const bytes = Buffer.byteLength(JSON.stringify(payload))
-  if (bytes <= limits.methodPayloadBytes) return payload
-  throw new HubError('MessageTooLarge', {
-    message: `payload takes ${bytes} bytes of JSON; at most ${limits.methodPayloadBytes} are allowed`,
-  })
+  if (bytes > limits.methodPayloadBytes) {
+    throw new HubError('MessageTooLarge', {
+      message: `payload takes ${bytes} bytes of JSON; at most ${limits.methodPayloadBytes} are allowed`,
+    })
+  }
+  const tooLarge = findTooLarge(payload, 'payload')
+  if (tooLarge !== null) throw new HubError('ArgumentInvalid', { message: `${clip(tooLarge)}: ${numberTooLarge}` })
+  return payload
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { clip } from './clip.ts'
 import { HubError } from './errors.ts'
-import { clip } from './ids.ts'
 import type { Json } from './json.ts'
 
-export const jsonSchema: z.ZodType<Json> = z.json()
+/** Any member of a body that has been parsed from JSON: it is what it is, and not walked through again. */
+export const jsonSchema: z.ZodType<Json> = z.custom<Json>((value) => value !== undefined)
 
 /**
  * Parses a caller's JSON by a schema.

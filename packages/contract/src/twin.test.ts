@@ -29,6 +29,7 @@ describe('a twin patch', () => {
   it.each([
     ['a text over 4 KB', 'x'.repeat(4097)],
     ['an integer that is too large', 4_503_599_627_370_496],
+    ['a number that no double holds', JSON.parse('-1e400')],
     ['U+0000', 'a\u0000'],
     ['half of a surrogate pair', '\ud800'],
     ['a bad value inside an array', [1, ['a\u0000']]],

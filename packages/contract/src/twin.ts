@@ -1,6 +1,6 @@
+import { clip } from './clip.ts'
 import { HubError } from './errors.ts'
-import { clip } from './ids.ts'
-import { isJsonObject, type Json, type JsonObject } from './json.ts'
+import { isJsonObject, type Json, type JsonObject, numberTooLarge } from './json.ts'
 import { limits } from './limits.ts'
 
 /** A merge of a twin: `null` for a section clears it, an absent section leaves it as it is. */
@@ -121,6 +121,7 @@ function checkText(value: string, path: string): void {
 }
 
 function checkNumber(value: number, path: string): void {
+  if (!Number.isFinite(value)) throw invalid(path, numberTooLarge)
   if (Number.isInteger(value) && (value < limits.integerMin || value > limits.integerMax)) {
     throw invalid(path, `the integer ${value} must lie between ${limits.integerMin} and ${limits.integerMax}`)
   }

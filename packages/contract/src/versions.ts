@@ -1,5 +1,5 @@
+import { clip } from './clip.ts'
 import { HubError } from './errors.ts'
-import { clip } from './ids.ts'
 import { type JobStatus, type JobType, jobStatuses, jobTypes } from './job.ts'
 
 /**

@@ -10,10 +10,12 @@ export const invokeMethod: DeviceOperation = {
   // The unit that is called again when its worker dies, and one message to a gateway: small enough for both.
   chunkSize: 100,
   parseBody: (value) => ({ ...parseMethod(value) }),
-  call: (body) => {
-    const { methodName, payload, responseTimeoutInSeconds } = parseMethod(body)
-    return { methodName, payload, responseTimeoutSeconds: responseTimeoutInSeconds }
-  },
+  // What is stored was checked: a payload of 128 KiB is not, for each chunk, once more.
+  call: ({ methodName, payload = null, responseTimeoutInSeconds }) => ({
+    methodName: String(methodName),
+    payload,
+    responseTimeoutSeconds: Number(responseTimeoutInSeconds),
+  }),
   decide,
 }
 

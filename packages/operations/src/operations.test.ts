@@ -67,6 +67,12 @@ describe('a method call', () => {
     expect(timeout({ methodName: 'reboot' })).toBe(30)
   })
 
+  it('is called with what was stored of it', () => {
+    const stored = operation.parseBody({ methodName: 'reboot', payload: { delay: 5 }, timeoutInSeconds: 40 }, today)
+
+    expect(operation.call(stored)).toEqual({ methodName: 'reboot', payload: { delay: 5 }, responseTimeoutSeconds: 40 })
+  })
+
   it.each([4, 301, 2.5])('refuses a response timeout of %d s', (responseTimeoutInSeconds) => {
     expect(() => operation.parseBody({ methodName: 'reboot', responseTimeoutInSeconds }, today)).toThrow(
       'cloudToDeviceMethod.responseTimeoutInSeconds',
@@ -85,7 +91,10 @@ describe('a method call', () => {
       kind: 'failed',
       error: { code: 'GatewayTimeout' },
     })
-    expect(operation.decide({ ...device, kind: 'badAnswer', reason: 'no JSON' }).kind).toBe('failed')
+    expect(operation.decide({ ...device, kind: 'badAnswer', reason: 'it is no JSON' })).toEqual({
+      kind: 'failed',
+      error: { code: 'GenericBadGateway', description: "The device's answer could not be used: it is no JSON" },
+    })
     for (const kind of ['notOnline', 'connectionLost', 'busy', 'gatewayLost'] as const) {
       expect(operation.decide({ ...device, kind }).kind).toBe('retry')
     }

@@ -10,7 +10,7 @@ import type { RoleName } from './role.ts'
  * await. Ids go to the log only, because labels are bounded: `reason`, `outcome`, `step` and `sweep` are words of a closed
  * list in their role. No payload, no key and no token is ever a field.
  */
-export interface EventFields {
+interface EventFields {
   hubStarted: { roles: readonly RoleName[]; https: number | null; http: number; seconds: number }
   httpsPortReplaced: { wanted: number; bound: number }
   hubStopping: { reason: string }
@@ -43,7 +43,7 @@ export interface EventFields {
 }
 
 /** A job to look at; its ready chunks; its due device jobs; the desired properties or the connection of a device. */
-export type WakeUpKind = 'job' | 'chunks' | 'due' | 'desired' | 'connection'
+type WakeUpKind = 'job' | 'chunks' | 'due' | 'desired' | 'connection'
 
 export interface Events extends Recorders {
   /** For tests: calls the listener at each such event, until the returned function is called. */

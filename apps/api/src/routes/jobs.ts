@@ -1,6 +1,8 @@
 import {
   clip,
   HubError,
+  isJobId,
+  type JobId,
   type JobStatus,
   type JobType,
   jobStatuses,
@@ -60,7 +62,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
       permission: 'ServiceConnect',
       reply: jobSchema,
       async handle(c) {
-        const jobId = c.req.param('jobId') ?? ''
+        const jobId = readJobId(c)
         const job = await readJob(db, jobId)
         if (job === null) throw notFound(jobId)
         return jsonReply(200, jobJson(job, c.get('vocabulary')))
@@ -73,18 +75,23 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
       permission: 'ServiceConnect',
       reply: jobSchema,
       async handle(c) {
-        const jobId = c.req.param('jobId') ?? ''
-        const now = clock.now()
-        const cancellation = await cancelJob(db, jobId, now)
+        const jobId = readJobId(c)
+        const cancellation = await cancelJob(db, jobId, clock.now())
         if (cancellation.kind === 'missing') throw notFound(jobId)
         if (cancellation.kind === 'terminal') throw ended(cancellation.status)
-        const { job } = cancellation
-        // A job that was cancelled before keeps the end it had.
-        if (job.endTime?.getTime() === now.getTime()) events.jobCancelled({ jobId: job.jobId, type: job.type })
+        const { job, isRepeated } = cancellation
+        if (!isRepeated) events.jobCancelled({ jobId: job.jobId, type: job.type })
         return jsonReply(200, jobJson(job, c.get('vocabulary')))
       },
     },
   ]
+}
+
+/** @throws HubError JobNotFound for what no job can be called */
+function readJobId(c: ApiContext): JobId {
+  const text = c.req.param('jobId') ?? ''
+  if (isJobId(text)) return text
+  throw notFound(text)
 }
 
 function readType(c: ApiContext): JobType | null {
