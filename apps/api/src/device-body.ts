@@ -6,7 +6,7 @@ import { z } from 'zod'
 const statusReasonLength = 128
 const optionalText = z.string().nullish()
 
-export const plainText = z.string().regex(/^\P{Cc}*$/u, { error: 'expected a text without control characters' })
+export const plainText = z.string().regex(/^\P{Cc}*$/u, { error: 'a text without control characters' })
 
 /** What may be written of an identity. Keys are checked apart, so that no message can repeat one. */
 export const identitySchema = z.object({

@@ -24,7 +24,7 @@ describe('a bad body of a job', () => {
       { ...job, type: 7 },
       400,
       'IotHubFormatError',
-      'type: Invalid input: expected string, received number, got 7',
+      'type must be a string, got 7',
     ],
     ['no target', { ...job, queryCondition: undefined }, 400, 'ArgumentNull', 'queryCondition is missing'],
     ['an empty target', { ...job, queryCondition: ' ' }, 400, 'ArgumentNull', 'queryCondition is missing'],

@@ -107,7 +107,7 @@ describe('a new device', () => {
       'bad',
       { status: 'paused' },
       'ArgumentInvalid',
-      'status: Invalid option: expected one of "enabled"|"disabled", got "paused"',
+      'status must be one of enabled, disabled, got "paused"',
     ],
     ['a long reason', 'bad', { statusReason: 'x'.repeat(129) }, 'ArgumentInvalid', 'statusReason'],
     ['a reason with U+0000', 'bad', { statusReason: 'a\u0000' }, 'ArgumentInvalid', 'statusReason'],

@@ -124,7 +124,7 @@ describe('a direct method', () => {
   it.each([
     ['no body', null, 400005, 'the body is missing'],
     ['no name', {}, 400005, 'methodName is missing'],
-    ['a name with a space', { methodName: 'a b' }, 400004, 'methodName: expected printable US-ASCII'],
+    ['a name with a space', { methodName: 'a b' }, 400004, 'methodName must be of printable US-ASCII'],
     [
       'a timeout out of range',
       { methodName: 'a', responseTimeoutInSeconds: 301 },

@@ -19,16 +19,39 @@ export function parseBody<Output>(schema: z.ZodType<Output>, body: unknown, root
   const path = issue?.path ?? []
   const member = [root, ...path].filter((segment) => segment !== '').join('.') || 'the body'
   const value = valueAt(body, path)
+  const rule = issue === undefined ? 'valid' : ruleOf(issue)
   if (value === undefined || (value === null && issue?.code === 'invalid_type')) {
-    throw new HubError('ArgumentNull', { message: `${member} is missing; expected ${expected(issue)}` })
+    throw new HubError('ArgumentNull', { message: `${member} is missing; it must be ${rule}` })
   }
   throw new HubError(issue?.code === 'invalid_type' ? 'IotHubFormatError' : 'ArgumentInvalid', {
-    message: `${member}: ${issue?.message ?? 'invalid'}, got ${clip(JSON.stringify(value))}`,
+    message: `${member} must be ${rule}, got ${clip(JSON.stringify(value))}`,
   })
 }
 
-function expected(issue: z.core.$ZodIssue | undefined): string {
-  return issue?.code === 'invalid_type' ? issue.expected : (issue?.message ?? 'a value')
+/** What a member must be, in words that go on after "must be". A message of our own in a schema is such words already. */
+function ruleOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return kinds[issue.expected] ?? `of type ${issue.expected}`
+    case 'too_small':
+      return issue.origin === 'string' ? `at least ${issue.minimum} characters long` : `at least ${issue.minimum}`
+    case 'too_big':
+      return issue.origin === 'string' ? `at most ${issue.maximum} characters long` : `at most ${issue.maximum}`
+    case 'invalid_value':
+      return `one of ${issue.values.map(String).join(', ')}`
+    default:
+      return issue.message
+  }
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'an integer',
+  boolean: 'true or false',
+  object: 'an object',
+  record: 'an object',
+  array: 'an array',
 }
 
 function valueAt(body: unknown, path: readonly PropertyKey[]): unknown {
