@@ -20,7 +20,9 @@ describe('the condition that shows a list of devices', () => {
 
   it('is otherwise within the limit, and counts what it leaves out', () => {
     fc.assert(
-      fc.property(fc.uniqueArray(deviceId, { minLength: 1000, maxLength: 3000, size: 'max' }), (deviceIds) => {
+      fc.property(fc.integer({ min: 1000, max: 3000 }), fc.integer({ min: 10, max: 128 }), (count, length) => {
+        // Not by uniqueArray: of tiny ids there are too few, and a list that is too short fails and shrinks for minutes.
+        const deviceIds = Array.from({ length: count }, (_, index) => `${index}'`.padEnd(length, "a'"))
         const { queryCondition } = toTarget(deviceIds)
 
         const [, shown = '', hidden] = /^(.*), and (\d+) more\]$/s.exec(queryCondition) ?? []

@@ -19,13 +19,7 @@ describe('a bad body of a job', () => {
     ['a list', [], 400, 'IotHubFormatError', 'object'],
     ['an unknown type', { ...job, type: 'rebootAll' }, 400, 'GenericBadRequest', '"rebootAll"'],
     ['no type', { ...job, type: undefined }, 400, 'ArgumentNull', 'type is missing'],
-    [
-      'a type that is no text',
-      { ...job, type: 7 },
-      400,
-      'IotHubFormatError',
-      'type must be a string, got 7',
-    ],
+    ['a type that is no text', { ...job, type: 7 }, 400, 'IotHubFormatError', 'type must be a string, got 7'],
     ['no target', { ...job, queryCondition: undefined }, 400, 'ArgumentNull', 'queryCondition is missing'],
     ['an empty target', { ...job, queryCondition: ' ' }, 400, 'ArgumentNull', 'queryCondition is missing'],
     [
