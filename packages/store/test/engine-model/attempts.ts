@@ -114,7 +114,7 @@ function dueOf(job: ModelJob, model: Model) {
 }
 
 export const outcomeKinds = ['completed', 'failed', 'due now', 'due later', 'waiting', 'none'] as const
-type OutcomeKind = (typeof outcomeKinds)[number]
+export type OutcomeKind = (typeof outcomeKinds)[number]
 
 /** J4: records outcomes of a claim, counted from the latest; of a claim that was lost nothing may be written. */
 export function record(choice: Choice, kinds: readonly OutcomeKind[]): Step {

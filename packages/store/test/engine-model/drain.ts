@@ -3,25 +3,38 @@ import { expect } from 'vitest'
 import type { Db } from '../../src/sql.ts'
 import { findDueJobs } from '../../src/start-job.ts'
 import { findDrainedJobs, findForgottenWork } from '../../src/sweeps.ts'
-import { claimDue, record, takeChunk } from './attempts.ts'
-import { complete, startDue } from './jobs.ts'
+import { claimDue, type OutcomeKind, record, takeChunk } from './attempts.ts'
+import { cancel, complete, startDue } from './jobs.ts'
 import { type Model, mayAttempt } from './model.ts'
-import { any, jobOf, knownIds, leaseMs, type Step } from './step.ts'
+import { any, apt, jobOf, knownIds, leaseMs, type Step } from './step.ts'
 import { advance, connect, expire, findReachable, releaseChunks, releaseDeviceJobs } from './sweeps.ts'
 
 const all = 100
-const aDay = 24 * 3600
+const anHour = 3600
+const aDay = 24 * anHour
+
+export const endings = ['work', 'expire', 'cancel'] as const
 
 /**
- * Brings every job to its end with what the sweeps find, as when no message ever arrives: by work, the devices connected,
- * or by letting every window end.
+ * Brings every job to its end with what the sweeps find, as when no message ever arrives: by work, the devices connected; or
+ * by the end of the windows, or by cancelling, and then what is in flight is recorded.
  */
-export async function drain(db: Db, model: Model, how: 'work' | 'wait', take: (step: Step) => Promise<void>) {
-  if (how === 'work') {
+export async function drain(
+  db: Db,
+  model: Model,
+  { ending, lastOutcomes }: { ending: (typeof endings)[number]; lastOutcomes: readonly OutcomeKind[] },
+  take: (step: Step) => Promise<void>,
+): Promise<void> {
+  if (ending === 'work') {
     await take(connect(knownIds))
     await take(advance(leaseMs / 1000))
     await settle(db, model, take)
     expect(model.jobs.filter((job) => mayAttempt(model, job))).toEqual([])
+  } else {
+    if (ending === 'expire') await take(advance(anHour))
+    const ends = ending === 'expire' ? [expire] : model.jobs.map((_, jobNo) => cancel(any(jobNo)))
+    const inFlight = [0, 1, 2, 3].map((claimNo) => record(apt(claimNo), lastOutcomes))
+    for (const step of [...ends, ...inFlight]) if (step.isPossible(model)) await take(step)
   }
   await take(advance(aDay))
   await settle(db, model, take)

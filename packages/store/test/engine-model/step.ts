@@ -15,7 +15,7 @@ export interface Step {
 
 export const knownIds = ['d0', 'd1', 'd2', 'd3', 'd4', 'd5', 'd6', 'd7']
 export const unknownIds = ['ghost-0', 'ghost-1']
-export const leaseMs = 60_000
+export const leaseMs = 20_000
 
 /** Chooses one of the jobs or claims there are; undefined when there are none. */
 export interface Choice {
@@ -34,6 +34,15 @@ export function apt(no: number): Choice {
   return {
     text: `apt ${no}`,
     from: (candidates, isApt) => from(candidates.filter(isApt), isApt) ?? from(candidates, isApt),
+  }
+}
+
+/** One with which the step must come to nothing, if there is one. */
+export function inapt(no: number): Choice {
+  const { from } = apt(no)
+  return {
+    text: `inapt ${no}`,
+    from: (candidates, isApt) => from(candidates, (candidate) => !isApt(candidate)),
   }
 }
 

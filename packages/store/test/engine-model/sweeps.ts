@@ -61,6 +61,12 @@ export function advance(seconds: number): Step {
   })
 }
 
+/** To the end of the next window. */
+export const advanceToDeadline = step('advanceToDeadline', async () => (model) => {
+  const deadlines = model.jobs.map(({ deadlineAt }) => deadlineAt).filter((deadlineAt) => deadlineAt > model.now)
+  model.now = deadlines.length === 0 ? model.now : Math.min(...deadlines)
+})
+
 export const releaseChunks = step('releaseChunks', async (db, before) => {
   const released = await releaseExpiredChunks(db, all, timeOf(before))
   return (model) => {
