@@ -13,6 +13,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
+          // Importing a file has no effect here, so that test files may share one module graph: a third of the time.
+          isolate: false,
           include: ['{packages,apps}/*/src/**/*.test.ts', 'apps/muster/test/{architecture,spec}/**/*.test.ts'],
         },
       },
