@@ -135,6 +135,16 @@ describe('the end of the window', () => {
     expect(await claim(db, job.key, on('12:01:00'))).toBeNull()
   })
 
+  it('J7 regression: lets nothing be tried again by a worker whose clock is behind that of the sweep', async () => {
+    const job = await givenRunningJob(db, { devices: 1, maxExecutionTimeInSeconds: 60 })
+    const chunk = await claimed(db, job.key)
+    await recordFirstAttempts(db, chunk, [{ deviceId: 'device-0000', status: 'pending', dueAt: noon }], noon)
+    await expireOverdueJobs(db, all, on('12:01:00'))
+
+    expect(await claimDueDeviceJobs(db, job.key, { ...worker, ...all }, on('12:00:59'))).toBeNull()
+    expect(await counts(db, job)).toEqual([1, 0, 1, 0, 0, 0])
+  })
+
   it('J7 counts what a dead worker had in flight as failed', async () => {
     const job = await givenRunningJob(db, { devices: 2, maxExecutionTimeInSeconds: 30 })
     await claimed(db, job.key)

@@ -11,7 +11,7 @@ import { create, startDue } from './engine-model/jobs.ts'
 import type { Model } from './engine-model/model.ts'
 import { any, knownIds, type Step } from './engine-model/step.ts'
 
-const numRuns = Number(process.env.MUSTER_MODEL_RUNS ?? 40)
+const numRuns = Number(process.env.MUSTER_MODEL_RUNS) || 60
 
 let store: Awaited<ReturnType<typeof openStore>>
 let db: Db
@@ -27,7 +27,7 @@ describe('the engine', () => {
   it('J2 J4 J5 J6 J7 J13 goes where its model goes, whatever happens, and brings every device to one end', async () => {
     const requests = fc.array(jobRequest, { minLength: 1, maxLength: 3 })
     const endingOf = fc.record({ ending: fc.constantFrom(...endings), lastOutcomes: outcomes })
-    const happenings = fc.commands([anyHappening.map(command)], { maxCommands: 100, size: 'max' })
+    const happenings = fc.commands([anyHappening.map(command)], { maxCommands: 80, size: 'max' })
 
     await fc.assert(
       fc.asyncProperty(requests, happenings, endingOf, async (requested, commands, ending) => {

@@ -1,7 +1,7 @@
 import { jobTypes } from '@muster/contract'
 import fc from 'fast-check'
 import { claimDue, drop, lookAgain, outcomeKinds, record, renew, takeChunk } from './attempts.ts'
-import { atOnce, crashed, type Happening, late, once, twice } from './happenings.ts'
+import { atOnce, crashed, type Happening, inTurn, late, once, twice } from './happenings.ts'
 import { cancel, complete, create, fail, schedule, startDue } from './jobs.ts'
 import { apt, inapt, knownIds, type Step, unknownIds } from './step.ts'
 import {
@@ -62,6 +62,8 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof({ weight: 5, arbitrary: tries }, { 
 export const anyHappening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 12, arbitrary: anyStep.map(once) },
   { weight: 3, arbitrary: fc.constantFrom(...[1, 6, 6, 21, 21, 61].map(advance), advanceToDeadline).map(once) },
+  { weight: 1, arbitrary: choice.map((claim) => inTurn(drop(claim), releaseChunks, releaseDeviceJobs)) },
+  { weight: 1, arbitrary: fc.constant(inTurn(advanceToDeadline, expire)) },
   { weight: 1, arbitrary: anyStep.map(twice) },
   { weight: 1, arbitrary: anyStep.map(crashed) },
   { weight: 2, arbitrary: fc.tuple(anyStep, fc.integer({ min: 1, max: 5 })).map(([step, s]) => late(step, s)) },

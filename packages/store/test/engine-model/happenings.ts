@@ -19,6 +19,17 @@ export function once(step: Step): Happening {
   }
 }
 
+/** What usually follows from one another. */
+export function inTurn(...steps: readonly Step[]): Happening {
+  return {
+    text: steps.map(({ text }) => text).join(', then '),
+    isPossible: (model) => steps.every((step) => step.isPossible(model)),
+    async happen(db, model) {
+      for (const step of steps) await once(step).happen(db, model)
+    },
+  }
+}
+
 /** The same message is delivered again: the second time it is about what it was about the first time. */
 export function twice(step: Step): Happening {
   return {
