@@ -2,10 +2,38 @@ import { join } from 'node:path'
 import { prepare, root } from './prepare.mjs'
 import { runNode } from './run-node.mjs'
 
-// npm test [-- ARGS]: all tests. npm run test:unit [-- ARGS]: those that need neither Postgres, Redis nor a build. ARGS go to vitest.
-const [selection, ...rest] = process.argv.slice(2)
-const isUnit = selection === 'unit'
-// The fault tests kill real processes, which run what was built.
-await prepare({ build: !isUnit })
+// npm test [-- ARGS]: all tests. npm run test:unit [-- ARGS]: those that need neither Postgres, Redis nor a build. npm run
+// test:long [-- ARGS]: the random ones alone, with so many cases that it takes a while. ARGS go to vitest.
+
+/** Cases, histories and requests. The same variables change those of the other two, and these, too. */
+const longRuns = {
+  MUSTER_DIFFERENTIAL_CASES: '500000',
+  MUSTER_MODEL_RUNS: '2000',
+  MUSTER_FUZZ_RUNS: '20000',
+  MUSTER_FUZZ_SECONDS: '60',
+}
+const longTests = [
+  'packages/query/test/differential.test.ts',
+  'packages/query/test/groups.test.ts',
+  'packages/query/test/metamorphic.test.ts',
+  'packages/store/test/engine-model.test.ts',
+  'apps/api/test/query-fuzz.test.ts',
+  'apps/api/test/query-fuzz-rows.test.ts',
+  'apps/api/test/http-fuzz.test.ts',
+  'apps/gateway/test/fuzz.test.ts',
+]
+
+const selections = {
+  unit: { build: false, args: ['--project', 'unit'], env: {} },
+  long: { build: false, args: ['--project', 'services', ...longTests], env: longRuns },
+  // The fault tests kill real processes, which run what was built.
+  all: { build: true, args: [], env: {} },
+}
+const [first, ...rest] = process.argv.slice(2)
+const isNamed = first === 'unit' || first === 'long'
+const { build, args, env } = isNamed ? selections[first] : selections.all
+
+await prepare({ build })
+for (const [name, value] of Object.entries(env)) process.env[name] ??= value
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
-runNode([vitest, 'run', ...(isUnit ? ['--project', 'unit', ...rest] : process.argv.slice(2))])
+runNode([vitest, 'run', ...args, ...(isNamed ? rest : process.argv.slice(2))])

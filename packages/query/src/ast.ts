@@ -1,3 +1,4 @@
+import type { AggregateName } from './aggregates.ts'
 import type { FunctionName } from './functions.ts'
 import type { ArithmeticOperator, ComparisonOperator, Scalar } from './values.ts'
 
@@ -61,10 +62,54 @@ export interface Call {
   readonly at: number
 }
 
-export type Source = 'devices' | 'devices.jobs'
+export type Source = 'devices' | 'devices.modules' | 'devices.jobs'
 
-/** `where: null` is every row. */
 export interface Query {
   readonly source: Source
+  readonly select: Selection
+  /** At most so many rows in all, however they are paged; 1 or more. Null: every one. */
+  readonly top: number | null
+  /** Null: every row. */
   readonly where: Expression | null
+}
+
+export type Selection =
+  /** `*`: the documents as they are. */
+  | { readonly kind: 'documents' }
+  /** A row of these members per document. */
+  | Projection
+  | Grouping
+
+export interface Projection {
+  readonly kind: 'projection'
+  readonly items: readonly Item[]
+}
+
+/** A row per combination of values of the keys; one row in all when there are no keys. */
+export interface Grouping {
+  readonly kind: 'grouping'
+  readonly keys: readonly Path[]
+  readonly items: readonly GroupItem[]
+}
+
+export interface Item {
+  readonly name: string
+  readonly expression: Expression
+}
+
+export type GroupItem = GroupKey | GroupAggregate
+
+interface GroupKey {
+  readonly kind: 'key'
+  readonly name: string
+  /** A place in `keys` of the grouping. */
+  readonly key: number
+}
+
+export interface GroupAggregate {
+  readonly kind: 'aggregate'
+  readonly name: string
+  readonly aggregate: AggregateName
+  /** Null: COUNT(), of rows. */
+  readonly operand: Path | null
 }

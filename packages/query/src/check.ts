@@ -1,17 +1,21 @@
-import type { Call, Expression, Path, Source } from './ast.ts'
+import type { Call, Expression, Path } from './ast.ts'
 import { maxNesting } from './cursor.ts'
 import { faultAt, type QueryText, quote } from './errors.ts'
 import { functions } from './functions.ts'
-import { canonicalPath, canonicalSpelling, isForeign } from './members.ts'
+import { canonicalPath, canonicalSpelling, isForeign, type Scope } from './members.ts'
 
 /**
  * What the grammar alone cannot see: members that the source lacks, operands that a function does not take, operators
  * nested too deep. Returns the expression with every name in canonical spelling.
  * @throws QueryError
  */
-export function check(expression: Expression, source: Source, input: QueryText): Expression {
-  refuseDeepNesting(expression, input)
-  return checkNode(expression, { source, input })
+export function check(expression: Expression, context: Context): Expression {
+  refuseDeepNesting(expression, context.input)
+  return checkNode(expression, context)
+}
+
+export interface Context extends Scope {
+  readonly input: QueryText
 }
 
 // A chain of operators such as a + a + a nests to its left without recursion in the parser. So here is none either.
@@ -45,44 +49,41 @@ function operandsOf(node: Expression): readonly Expression[] {
   }
 }
 
-interface Scope {
-  readonly source: Source
-  readonly input: QueryText
-}
-
-function checkNode(node: Expression, scope: Scope): Expression {
+function checkNode(node: Expression, context: Context): Expression {
   switch (node.kind) {
     case 'constant':
       return node
     case 'path':
-      return checkPath(node, scope)
+      return checkPath(node, context)
     case 'not':
-      return { ...node, operand: checkNode(node.operand, scope) }
+      return { ...node, operand: checkNode(node.operand, context) }
     case 'and':
     case 'or':
-      return { ...node, operands: node.operands.map((operand) => checkNode(operand, scope)) }
+      return { ...node, operands: node.operands.map((operand) => checkNode(operand, context)) }
     case 'call':
-      return checkCall(node, scope)
+      return checkCall(node, context)
     case 'membership': {
-      const operand = checkNode(node.operand, scope)
+      const operand = checkNode(node.operand, context)
       if (operand.kind !== 'path') return { ...node, operand }
       return {
         ...node,
         operand,
-        values: new Set([...node.values].map((value) => canonicalSpelling(operand, scope.source, value))),
+        values: new Set([...node.values].map((value) => canonicalSpelling(operand, context.source, value))),
       }
     }
     case 'comparison': {
-      const [left, right] = [checkNode(node.left, scope), checkNode(node.right, scope)]
-      return { ...node, left: spelledLike(left, right, scope), right: spelledLike(right, left, scope) }
+      const [left, right] = [checkNode(node.left, context), checkNode(node.right, context)]
+      return { ...node, left: spelledLike(left, right, context), right: spelledLike(right, left, context) }
     }
     case 'arithmetic':
-      return { ...node, left: checkNode(node.left, scope), right: checkNode(node.right, scope) }
+      return { ...node, left: checkNode(node.left, context), right: checkNode(node.right, context) }
   }
 }
 
-function checkPath(node: Path, { source, input }: Scope): Path {
-  const path = canonicalPath(node, source)
+/** `check` of a path. @throws QueryError */
+export function checkPath(node: Path, context: Context): Path {
+  const { source, input } = context
+  const path = canonicalPath(node, context)
   if (!isForeign(path, source)) return path
   throw faultAt(input, node.at, {
     found: quote(path.root),
@@ -91,15 +92,15 @@ function checkPath(node: Path, { source, input }: Scope): Path {
   })
 }
 
-function checkCall(node: Call, scope: Scope): Call {
+function checkCall(node: Call, context: Context): Call {
   const { parameters } = functions[node.name]
   const odd = node.operands.find((operand, index) => parameters[index] === 'member' && operand.kind !== 'path')
   if (odd !== undefined || node.operands.length !== parameters.length) {
     const at = odd?.at ?? node.at
-    const found = odd === undefined ? `${node.operands.length} operands` : quote(scope.input.text.slice(at))
-    throw faultAt(scope.input, at, { found, expected: `${node.name}(${parameters.join(', ')})` })
+    const found = odd === undefined ? `${node.operands.length} operands` : quote(context.input.text.slice(at))
+    throw faultAt(context.input, at, { found, expected: `${node.name}(${parameters.join(', ')})` })
   }
-  return { ...node, operands: node.operands.map((operand) => checkNode(operand, scope)) }
+  return { ...node, operands: node.operands.map((operand) => checkNode(operand, context)) }
 }
 
 function spelledLike(node: Expression, other: Expression, { source }: Scope): Expression {

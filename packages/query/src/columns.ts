@@ -8,7 +8,11 @@ interface PlainColumn {
   readonly undefinedWhenNull?: true
 }
 
-export type TextColumn = PlainColumn & { readonly kind: 'text' }
+export type TextColumn = PlainColumn & {
+  readonly kind: 'text'
+  /** All texts that it can be, each with SQL that is true where it is that one: for an index that `sql` hides. */
+  readonly equals?: ReadonlyMap<string, string>
+}
 
 /** What the SQL side offers for a member of a row. */
 export type Column =
@@ -21,7 +25,7 @@ export type Column =
 
 /**
  * A jsonb column; paths step into it. Its numbers are written as `JSON.stringify` writes doubles. NULL is undefined, and so
- * is `{}` itself when the wire leaves an empty one out.
+ * is `{}` itself when the wire leaves an empty one out. It holds an object if keys of other columns go on from its own.
  */
 export interface JsonColumn {
   readonly kind: 'json'
@@ -42,24 +46,29 @@ export type Resolved =
 
 /** The column that a path of canonical names reads, and the steps that are left to take in it. */
 export function resolve({ root, steps }: Path, columns: Columns): Resolved {
-  const odd = steps.findIndex((step) => !isPlainName(step))
-  const names = [root, ...(odd === -1 ? steps : steps.slice(0, odd))]
+  const path = [root, ...steps]
+  const odd = path.findIndex((step) => !isPlainName(step))
+  const names = odd === -1 ? path : path.slice(0, odd)
   for (let length = names.length; length > 0; length -= 1) {
     const key = names.slice(0, length).join('.')
     const column = columns.get(key)
     if (column !== undefined) return { kind: 'column', key, column, steps: steps.slice(length - 1) }
   }
-  const isObject = names.length === steps.length + 1 && hasKeyBelow(columns, names.join('.'))
-  return { kind: isObject ? 'object' : 'nothing' }
+  return { kind: namesBelow({ root, steps }, columns).length > 0 ? 'object' : 'nothing' }
 }
 
-// A key with a dot of its own must not be taken for two steps.
+/** The names with which the keys go on that a path of canonical names begins. */
+export function namesBelow({ root, steps }: Pick<Path, 'root' | 'steps'>, columns: Columns): readonly string[] {
+  const names = [root, ...steps]
+  if (!names.every(isPlainName)) return []
+  const prefix = `${names.join('.')}.`
+  const below = [...columns.keys()].filter((key) => key.startsWith(prefix))
+  return [...new Set(below.map((key) => key.slice(prefix.length).split('.')[0] ?? ''))]
+}
+
+// A name with a dot of its own must not be taken for two.
 function isPlainName(step: Step): boolean {
   return typeof step === 'string' && !step.includes('.')
-}
-
-function hasKeyBelow(columns: Columns, prefix: string): boolean {
-  return [...columns.keys()].some((key) => key.startsWith(`${prefix}.`))
 }
 
 /** A column's SQL, ready to stand as an operand. */

@@ -16,7 +16,7 @@ export interface Cursor {
   readonly acceptSymbol: (...symbols: readonly string[]) => Token | undefined
   readonly expectWord: (word: string) => Token
   readonly expectSymbol: (symbol: string, hint?: string) => Token
-  /** The error for the next token, or for the one that is given. */
+  /** The error for the next token, or for the one that is given. A hint about the token itself goes before the one here. */
   readonly fault: (expected: Expected, token?: Token) => Error
   /** Runs a parse one level deeper. All recursion of the grammar comes through here, so the stack is bounded. */
   readonly nested: <Node>(parse: () => Node) => Node
@@ -38,12 +38,11 @@ export function openCursor(input: QueryText): Cursor {
     const { kind: actual, text } = peek()
     return actual === kind && texts.includes(text.toUpperCase()) ? next() : undefined
   }
-  const fault = ({ expected, hint }: Expected, token = peek()): Error =>
-    faultAt(input, token.at, {
-      found: token.kind === 'end' ? 'the end of the text' : quote(token.text),
-      expected,
-      hint: hint ?? hintFor(token, tokens[tokens.indexOf(token) - 1]),
-    })
+  const found = ({ kind, text }: Token): string => (kind === 'end' ? 'the end of the text' : quote(text))
+  const fault = ({ expected, hint }: Expected, token = peek()): Error => {
+    const ownHint = hintFor(token, tokens[tokens.indexOf(token) - 1], input)
+    return faultAt(input, token.at, { found: found(token), expected, hint: ownHint ?? hint })
+  }
   const orFault = (token: Token | undefined, expected: Expected): Token => {
     if (token === undefined) throw fault(expected)
     return token
@@ -58,7 +57,9 @@ export function openCursor(input: QueryText): Cursor {
     expectWord: (word) => orFault(accept('word', [word]), { expected: word }),
     expectSymbol: (symbol, hint) => orFault(accept('symbol', [symbol]), { expected: symbol, hint }),
     nested: (parse) => {
-      if (nesting === maxNesting) throw fault({ expected: `at most ${maxNesting} levels of nesting` })
+      if (nesting === maxNesting) {
+        throw faultAt(input, peek().at, { found: found(peek()), expected: `at most ${maxNesting} levels of nesting` })
+      }
       nesting += 1
       const node = parse()
       nesting -= 1

@@ -41,6 +41,7 @@ describe('Q14 the error of a condition', () => {
     ['a = AND', '"AND"', 'a member, a constant, a function or ('],
     ['* AND a', '"AND"', 'the end of the condition'],
     ['a.1', '"1"', 'a name'],
+    ['a[[b]]', '"[[b]]"', 'a dot before a name in double brackets'],
     ['a[b]', '"b"', 'a name in quotes or an index'],
     ['a[1.5]', '"1.5"', 'a name in quotes or an index'],
     ['a[-1]', '"-"', 'a name in quotes or an index'],
@@ -73,9 +74,17 @@ describe('Q14 the error of a condition', () => {
     ['a ?? 1', '??', 'IS_DEFINED'],
     ['a IS NULL', 'IS', 'IS_NULL'],
     ['a = 1 ORDER BY a', 'ORDER', 'no ORDER BY'],
-    ['a = 1 GROUP BY a', 'GROUP', 'not supported'],
+    ['a = 1 GROUP BY a', 'GROUP', 'it selects devices'],
+    ['TOP 5', 'TOP', 'every device that it selects'],
     ['a = 1 LIMIT 5', 'LIMIT', 'x-ms-max-item-count'],
+    ['a = 1 OFFSET 5', 'OFFSET', 'continuation token'],
+    ['a = 1 HAVING b', 'HAVING', 'before they are grouped'],
+    ['a = NOT b', 'NOT', 'in front of a whole comparison'],
+    ['FROM devices.modules WHERE a = 1', 'FROM', 'only what stands after WHERE'],
     ['a = 1;', ';', 'without a semicolon'],
+    ["a.['line-no'] = 1", '[', "no dot before them: tags['line-no']"],
+    ['a.* = 1', '*', '* alone'],
+    ['a.1 = 1', '1', 'written in brackets'],
     ['1 < a < 3', '<', 'join two with AND'],
     ["a = 'x' IN [true]", 'IN', 'join two with AND'],
     ['SELECT * FROM devices', 'SELECT', 'only what stands after WHERE'],
@@ -114,22 +123,106 @@ describe('Q14 the error of a condition', () => {
 describe('Q14 the error of a query', () => {
   it.each([
     ['', 1, 'the end of the text', 'SELECT'],
-    ['SELECT', 7, 'the end of the text', '*'],
-    ['SELECT COUNT() AS n FROM devices', 8, '"COUNT"', '*'],
-    ['SELECT TOP 3 * FROM devices', 8, '"TOP"', '*'],
-    ['SELECT * FROM things', 15, '"things"', 'devices or devices.jobs'],
-    ['SELECT * FROM devices.modules', 23, '"modules"', 'devices or devices.jobs'],
+    ['SELECT', 7, 'the end of the text', '* or a member, an aggregate or another expression'],
+    ['SELECT *', 9, 'the end of the text', 'FROM'],
+    ['SELECT * FROM', 14, 'the end of the text', 'devices, devices.modules or devices.jobs'],
+    ['SELECT * FROM things', 15, '"things"', 'devices, devices.modules or devices.jobs'],
+    ['SELECT * FROM devices.things', 23, '"things"', 'devices, devices.modules or devices.jobs'],
     ['SELECT * FROM devices WHERE', 28, 'the end of the text', 'a member, a constant, a function or ('],
-    ['SELECT * FROM devices ORDER BY deviceId', 23, '"ORDER"', 'WHERE or the end of the query'],
-    ['SELECT * FROM devices WHERE a = 1 GROUP BY a', 35, '"GROUP"', 'an operator or the end'],
-    ['SELECT * FROM devices;', 22, '";"', 'WHERE or the end of the query'],
     ['SELECT * FROM devices WHERE *', 29, '"*"', 'a member, a constant, a function or ('],
+    ['SELECT * FROM devices WHERE a = 1 b', 35, '"b"', 'an operator, GROUP BY or the end'],
+    ['SELECT * FROM devices, devices.modules', 22, '","', 'WHERE, GROUP BY or the end of the query'],
     ["SELECT * FROM devices.jobs WHERE tags.site = 'x'", 34, '"tags"', 'a member of a device job'],
     ['SELECT * FROM devices.jobs WHERE devices.jobs.properties.a = 1', 34, '"properties"', 'a member of a device job'],
     ['SELECT * FROM devices.jobs WHERE devices.deviceId = 1', 34, '"devices"', 'a member of a device job'],
   ])('%j is at column %i', (text, column, found, expected) => {
     expect(errorOf(() => parseQuery(text))).toMatchObject({ line: 1, column, found, expected })
   })
+
+  it.each([
+    ['SELECT FROM devices', '"FROM"', '* or a member, an aggregate or another expression', undefined],
+    ['SELECT deviceId, FROM devices', '"FROM"', 'a member, an aggregate or another expression', undefined],
+    ['SELECT deviceId', 'the end of the text', 'AS, a comma or FROM', undefined],
+    ['SELECT deviceId WHERE a = 1', '"WHERE"', 'AS, a comma or FROM', 'between FROM and GROUP BY'],
+    ['SELECT deviceId id FROM devices', '"id"', 'AS, a comma or FROM', 'A name stands behind AS.'],
+    ['SELECT deviceId AS id a FROM devices', '"a"', 'a comma or FROM', 'A name stands behind AS.'],
+    ['SELECT deviceId AS FROM devices', '"FROM"', 'a name', 'no reserved word'],
+    ["SELECT deviceId AS 'id' FROM devices", `"'id'"`, 'a name', 'letters, digits, _ and $'],
+    ['SELECT * AS twin FROM devices', '"AS"', 'FROM', undefined],
+    ['SELECT *, deviceId FROM devices', '","', 'FROM', '* stands alone'],
+    ['SELECT deviceId, * FROM devices', '"*"', 'a member, an aggregate or another expression', '* stands alone'],
+    ['SELECT DISTINCT tags.a FROM devices', '"DISTINCT"', 'a member, a constant, a function or (', 'GROUP BY a member'],
+    ['SELECT TOP * FROM devices', '"*"', 'a whole number from 1 to 9007199254740991', undefined],
+    ['SELECT TOP 0 * FROM devices', '"0"', 'a whole number from 1 to 9007199254740991', undefined],
+    ['SELECT TOP 1.5 * FROM devices', '"1.5"', 'a whole number from 1 to 9007199254740991', undefined],
+    ['SELECT TOP -1 * FROM devices', '"-"', 'a whole number from 1 to 9007199254740991', undefined],
+    ['SELECT TOP (5) * FROM devices', '"("', 'a whole number from 1 to 9007199254740991', 'without parentheses'],
+    ['SELECT TOP 9007199254740992 * FROM devices', '"9007199254740992"', expect.any(String), undefined],
+    ['SELECT * TOP 5 FROM devices', '"TOP"', 'FROM', 'SELECT TOP 10 *'],
+  ])('of the select list of %j names what was found and what was expected', (text, found, expected, hint) => {
+    expectError(text, { found, expected, hint })
+  })
+
+  it.each([
+    ['SELECT COUNT FROM devices', '"FROM"', '(', 'COUNT() and AVG(member)'],
+    ['SELECT COUNT(1) FROM devices', '"1"', 'a member', 'COUNT() counts rows'],
+    ['SELECT AVG() FROM devices', '")"', 'a member', 'of one member'],
+    ['SELECT AVG(*) FROM devices', '"*"', 'a member', 'of one member'],
+    ['SELECT COUNT(DISTINCT tags.a) FROM devices', '"DISTINCT"', 'a member', 'GROUP BY a member'],
+    ['SELECT SUM(tags.a + 1) FROM devices', '"+"', ')', 'no expression'],
+    ['SELECT MIN(tags.a, tags.b) FROM devices', '","', ')', 'no expression'],
+    ['SELECT COUNT() + 1 FROM devices', '"+"', 'AS, a comma or FROM', 'no part of an expression'],
+    ['SELECT 1 + COUNT() FROM devices', '"COUNT"', 'a function of the language', 'an item of a select list'],
+    ['SELECT (COUNT()) FROM devices', '"COUNT"', 'a function of the language', 'an item of a select list'],
+    ['SELECT * FROM devices WHERE COUNT() > 1', '"COUNT"', 'a function of the language', 'an item of a select list'],
+    ['SELECT 1, COUNT() FROM devices', '"1"', 'an aggregate or a member of GROUP BY', 'every other item'],
+    ['SELECT devices . deviceId AS id, COUNT() FROM devices', '"devices . deviceId"', expect.any(String), 'GROUP BY'],
+    [
+      'SELECT tags.a.b FROM devices GROUP BY tags.a',
+      '"tags.a.b"',
+      'an aggregate or a member of GROUP BY',
+      'every other',
+    ],
+    ["SELECT tags['0'] FROM devices GROUP BY tags[0]", `"tags['0']"`, 'an aggregate or a member of GROUP BY', 'every'],
+    ['SELECT * FROM devices GROUP BY tags.a', '"GROUP BY"', 'the end of the query', '* is whole documents'],
+    ['SELECT COUNT() FROM devices GROUP tags.a', '"tags"', 'BY', undefined],
+    ['SELECT COUNT() FROM devices GROUP BY', 'the end of the text', 'a member', 'no expressions'],
+    ['SELECT COUNT() FROM devices GROUP BY 1', '"1"', 'a member', 'no expressions'],
+    ['SELECT COUNT() FROM devices GROUP BY tags.a + 1', '"+"', 'a comma or the end of the query', 'no expressions'],
+    ['SELECT COUNT() FROM devices GROUP BY LOWER(tags.a)', '"("', 'a comma or the end of the query', 'no expressions'],
+    ['SELECT COUNT() FROM devices GROUP BY tags.a WHERE b', '"WHERE"', expect.any(String), 'between FROM and GROUP BY'],
+    ['SELECT COUNT() FROM devices GROUP BY tags.a HAVING b', '"HAVING"', expect.any(String), 'There is no HAVING'],
+  ])('of the aggregates of %j names what was found and what was expected', (text, found, expected, hint) => {
+    expectError(text, { found, expected, hint })
+  })
+
+  it.each([
+    ['SELECT * FROM devices ORDER BY deviceId', '"ORDER"', 'groups by their keys'],
+    ['SELECT * FROM devices LIMIT 5', '"LIMIT"', 'SELECT TOP 10'],
+    ['SELECT * FROM devices OFFSET 5', '"OFFSET"', 'continuation token'],
+    ['SELECT * FROM devices JOIN tags', '"JOIN"', 'one source'],
+    ['SELECT * FROM devices d JOIN tags', '"JOIN"', 'one source'],
+    ['SELECT * FROM devices UNION SELECT * FROM devices.modules', '"UNION"', 'one source'],
+    ['SELECT * FROM devices;', '";"', 'without a semicolon'],
+    ['SELECT * FROM devices WHERE a WHERE b', '"WHERE"', 'between FROM and GROUP BY'],
+    ['SELECT * FROM devices WHERE (SELECT a)', '"SELECT"', 'no queries within a query'],
+    ['SELECT COUNT() GROUP BY tags.a FROM devices', '"GROUP"', 'at the end'],
+    ['SELECT jobId FROM devices.jobs', '"jobId"', 'come whole'],
+    ['SELECT * FROM devices.jobs GROUP BY status', '"GROUP BY"', 'come whole'],
+  ])('of %j says what to write instead', (text, found, hint) => {
+    expectError(text, { found, expected: expect.any(String), hint })
+  })
+
+  function expectError(
+    text: string,
+    { hint, ...said }: { found: string; expected: unknown; hint: string | undefined },
+  ) {
+    expect(errorOf(() => parseQuery(text))).toMatchObject({
+      ...said,
+      line: 1,
+      hint: hint === undefined ? undefined : expect.stringContaining(hint),
+    })
+  }
 
   it('Q15 of a text beyond the limit names the limit', () => {
     const text = 'SELECT * FROM devices'.padEnd(limits.queryLength)

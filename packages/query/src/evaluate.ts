@@ -14,7 +14,8 @@ export function evaluate(where: Expression | null, document: Json): boolean {
   return where === null || truthOf(valueIn(where, document)) === true
 }
 
-function valueIn(node: Expression, document: Json): Value {
+/** What an expression is worth in a row. */
+export function valueIn(node: Expression, document: Json): Value {
   switch (node.kind) {
     case 'constant':
       return node.value

@@ -12,9 +12,8 @@ export interface SqlFragment {
 
 /** Template tag: joins fragments to one. Nothing but fragments can stand in the holes. */
 export function sql(strings: TemplateStringsArray, ...parts: readonly SqlFragment[]): SqlFragment {
-  return concat(
-    strings.flatMap((text, index) => (index === 0 ? [trusted(text)] : [parts[index - 1] ?? empty, trusted(text)])),
-  )
+  const [first = '', ...others] = strings
+  return concat(first, parts, (index) => others[index] ?? '')
 }
 
 /** SQL from the program itself, never from a query text. */
@@ -31,25 +30,24 @@ export function bind(
 }
 
 /** A list as one bind parameter. */
-export function bindList(texts: readonly string[], type: 'text' | 'jsonb'): SqlFragment {
+export function bindList(texts: readonly string[], type: 'text' | 'jsonb' | 'float8'): SqlFragment {
   return { strings: ['', type === 'text' ? '::text[]' : `::text[]::${type}[]`], values: [texts] }
 }
 
 export function join(parts: readonly SqlFragment[], separator: string): SqlFragment {
-  return concat(parts.flatMap((part, index) => (index === 0 ? [part] : [trusted(separator), part])))
+  return concat('', parts, (index) => (index < parts.length - 1 ? separator : ''))
 }
 
-const empty = trusted('')
-
-function concat(parts: readonly SqlFragment[]): SqlFragment {
-  const strings = ['']
+/** `first`, then each part with the text that stands behind it. */
+function concat(first: string, parts: readonly SqlFragment[], behind: (index: number) => string): SqlFragment {
+  const strings = [first]
   const values: SqlValue[] = []
-  for (const part of parts) {
-    strings[strings.length - 1] += part.strings[0] ?? ''
-    for (const [index, value] of part.values.entries()) {
-      values.push(value)
-      strings.push(part.strings[index + 1] ?? '')
-    }
+  for (const [index, part] of parts.entries()) {
+    const [head = '', ...others] = part.strings
+    strings[strings.length - 1] += head
+    strings.push(...others)
+    strings[strings.length - 1] += behind(index)
+    values.push(...part.values)
   }
   return { strings, values }
 }

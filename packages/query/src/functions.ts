@@ -1,4 +1,5 @@
 import { closest, distance } from 'fastest-levenshtein'
+import { aggregateNamed } from './aggregates.ts'
 import { join, type SqlFragment, sql, trusted } from './fragment.ts'
 import { holdsNul, jsonOf, type Operand, textOf } from './operand.ts'
 import type { Truth } from './truth.ts'
@@ -57,7 +58,7 @@ const names = Object.keys(table).filter((name): name is FunctionName => name in 
 /** What to use in the place of a function that the language lacks. */
 export function hintForFunction(text: string): string {
   const name = text.toUpperCase()
-  if (/^(?:COUNT|AVG|SUM|MIN|MAX)$/.test(name)) return `${name} is an aggregate: it has no place in a condition.`
+  if (aggregateNamed(name) !== undefined) return `${name} is an aggregate: it is an item of a select list, by itself.`
   const near = standIns.get(name) ?? nearest(name)
   return near === undefined ? `The functions are ${names.join(', ')}.` : `The nearest function is ${near}.`
 }

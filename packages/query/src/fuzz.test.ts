@@ -1,8 +1,12 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import type { Query, Selection } from './ast.ts'
+import type { Columns } from './columns.ts'
 import { QueryError } from './errors.ts'
 import { evaluate } from './evaluate.ts'
+import { compileGrouping } from './grouping.ts'
 import { parseCondition, parseQuery } from './parse.ts'
+import { aggregate, project } from './rows.ts'
 import { compileCondition } from './sql.ts'
 
 const valid = [
@@ -11,16 +15,26 @@ const valid = [
   'SELECT * FROM devices WHERE properties.reported.[[odd name]][0].$version % 60 <= 0x1F /* comment */ -- end',
   "select * from devices.jobs where devices.jobs.jobId = 'a\\u0062\\'c' or startTimeUtc > \"2026-03-01\"",
   "SELECT * FROM devices WHERE STARTSWITH(deviceId, 'a') OR IS_DEFINED(tags['x-y']) AND 1e3 / -tags.a != undefined",
+  'SELECT TOP 10 deviceId, tags.[[x y]] AS xy, -tags.a * 2, NOT tags.b FROM devices.modules AS m WHERE m.tags.a = 1',
+  'select tags.a, count(), Avg(tags.b) as avg, MIN(tags.c) FROM devices d WHERE d.tags.a != 1 GROUP BY tags.a, tags[0]',
 ]
+
+const columns: Columns = new Map([['tags', { kind: 'json', sql: 'tags' }]])
+const twin = { tags: { a: 1 } }
+
+function parseAsCondition(text: string): Pick<Query, 'select' | 'where'> {
+  return { select: { kind: 'documents' }, where: parseCondition(text) }
+}
 
 /** Rows or an error with a position inside the text; nothing else, and no other exception. */
 function expectAnswer(text: string): void {
-  for (const parse of [(query: string) => parseQuery(query).where, parseCondition]) {
+  for (const parse of [parseQuery, parseAsCondition]) {
     try {
-      const where = parse(text)
-      const { sql } = compileCondition(where, new Map([['tags', { kind: 'json', sql: 'tags' }]]))
+      const { select, where } = parse(text)
+      const { sql } = compileCondition(where, columns)
       expect(sql.strings).toHaveLength(sql.values.length + 1)
-      expect(typeof evaluate(where, { tags: { a: 1 } })).toBe('boolean')
+      expect(typeof evaluate(where, twin)).toBe('boolean')
+      expectRow(select)
     } catch (error) {
       if (!(error instanceof QueryError)) throw error
       const lines = text.split('\n')
@@ -34,10 +48,20 @@ function expectAnswer(text: string): void {
   }
 }
 
+function expectRow(select: Selection): void {
+  if (select.kind === 'projection') expect(typeof project(select, twin)).toBe('object')
+  if (select.kind !== 'grouping') return
+  expect(aggregate(select, [twin])).toHaveLength(1)
+  const { row, group } = compileGrouping(select, columns)
+  for (const { strings, values } of [row, group]) expect(strings).toHaveLength(values.length + 1)
+}
+
 it('Q14 any text is a query or an error with a position', () => {
   const texts = fc.oneof(
     fc.string({ unit: 'binary' }),
-    fc.string({ unit: fc.constantFrom(...`SELECT * FROM devices WHERE a.b['c'] <>!= "\\u00" 0x1e+5/*--[[]](){},;`) }),
+    fc.string({
+      unit: fc.constantFrom(...`SELECT TOP * FROM devices WHERE GROUP BY a.b['c'] <>!= "\\u00" 0x1e+5/*--[[]](){},;`),
+    }),
     fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
     fc.uint16Array({ maxLength: 100 }).map((units) => String.fromCharCode(...units)),
   )
@@ -63,6 +87,9 @@ it('Q14 any change to a valid query gives a query or an error with a position', 
       ' AND ',
       ' NOT ',
       ' IN ',
+      ' AS ',
+      ' GROUP BY ',
+      'COUNT(',
       '*',
       '/*',
     ),
@@ -83,7 +110,23 @@ it('Q14 any change to a valid query gives a query or an error with a position', 
 })
 
 it('Q15 deep nesting of any kind is an error, never a lost stack', () => {
-  const openers = ['(', 'NOT ', '-(', 'IS_NULL(', '1+(', 'a=(', '[', 'a IN [', "a['", 'a[[', '/*', 'a.', '-']
+  const openers = [
+    'SELECT ',
+    'AVG(',
+    '(',
+    'NOT ',
+    '-(',
+    'IS_NULL(',
+    '1+(',
+    'a=(',
+    '[',
+    'a IN [',
+    "a['",
+    'a[[',
+    '/*',
+    'a.',
+    '-',
+  ]
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...openers), { minLength: 1, maxLength: 4 }), (parts) => {
       expectAnswer(parts.join('').repeat(2000).slice(0, 8164))

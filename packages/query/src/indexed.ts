@@ -1,6 +1,6 @@
 import type { Expression, Path, Step } from './ast.ts'
 import { type Columns, columnSql, type JsonColumn, resolve, stepInto, type TextColumn } from './columns.ts'
-import { bind, bindList, type SqlFragment, sql } from './fragment.ts'
+import { bind, bindList, join, type SqlFragment, sql, trusted } from './fragment.ts'
 import { holdsNul, jsonText } from './operand.ts'
 import type { Scalar } from './values.ts'
 
@@ -53,13 +53,22 @@ function equalityOf(node: Expression): Equality | undefined {
 
 function textEquality(column: TextColumn, constants: readonly Scalar[]): SqlFragment {
   const texts = constants.filter((constant) => typeof constant === 'string')
-  const [text] = texts
   const equals =
-    texts.length === 1 && text !== undefined
-      ? sql`${columnSql(column)} = ${bind(text, 'text')}`
-      : sql`${columnSql(column)} = any(${bindList(texts, 'text')})`
+    column.equals === undefined ? equalsAny(column, texts) : join(knownEqualities(column.equals, texts), ' or ')
   const isNullWanted = constants.includes(null) && column.undefinedWhenNull !== true
   return isNullWanted ? sql`(${equals} or ${columnSql(column)} is null)` : sql`(${equals})`
+}
+
+function equalsAny(column: TextColumn, texts: readonly string[]): SqlFragment {
+  const [text] = texts
+  return texts.length === 1 && text !== undefined
+    ? sql`${columnSql(column)} = ${bind(text, 'text')}`
+    : sql`${columnSql(column)} = any(${bindList(texts, 'text')})`
+}
+
+function knownEqualities(equals: ReadonlyMap<string, string>, texts: readonly string[]): readonly SqlFragment[] {
+  const known = texts.map((text) => equals.get(text)).filter((equality) => equality !== undefined)
+  return known.length === 0 ? [sql`false`] : known.map(trusted)
 }
 
 function jsonEquality(column: JsonColumn, steps: readonly Step[], constants: readonly Scalar[]): SqlFragment {

@@ -40,6 +40,7 @@ const deviceJobMembers = [
 
 const canonical: Record<Source, ReadonlyMap<string, string>> = {
   devices: byLowerCase(twinMembers),
+  'devices.modules': byLowerCase(twinMembers),
   'devices.jobs': byLowerCase(deviceJobMembers).set('createdtimeutc', 'createdDateTimeUtc'),
 }
 
@@ -56,27 +57,52 @@ function byLowerCase(names: readonly string[]): Map<string, string> {
   return new Map(names.map((name) => [name.toLowerCase(), name]))
 }
 
+/** What the names of a query are about. */
+export interface Scope {
+  readonly source: Source
+  /** Another name of the source, which may stand in front of a path as its own may. */
+  readonly alias: string | null
+}
+
+/** Whether rows of the source have a member of this name, in any letter case. */
+export function isMember(name: string, source: Source): boolean {
+  return canonical[source].has(name.toLowerCase())
+}
+
 /** A path with the name of its source taken off the front, and the names that the hub knows in their own spelling. */
-export function canonicalPath(path: Path, source: Source): Path {
-  const { root, steps } = withoutSource(path, source.split('.'))
+export function canonicalPath(path: Path, { source, alias }: Scope): Path {
+  const { root, steps } = without(prefixes[source], path) ?? without([alias?.toLowerCase()], path) ?? path
   const name = canonical[source].get(root.toLowerCase())
   if (name === undefined) return { ...path, root, steps }
   return { ...path, root: name, steps: name === 'properties' ? canonicalSection(steps) : steps }
 }
 
-function withoutSource({ root, steps }: Path, source: readonly string[]): Pick<Path, 'root' | 'steps'> {
-  const names = [root, ...steps]
-  const isPrefixed = source.every((name, index) => `${names[index]}`.toLowerCase() === name)
-  const inner = names[source.length]
-  return isPrefixed && typeof inner === 'string'
-    ? { root: inner, steps: names.slice(source.length + 1) }
-    : { root, steps }
+const prefixes: Record<Source, readonly string[]> = {
+  devices: ['devices'],
+  'devices.modules': ['devices', 'modules'],
+  'devices.jobs': ['devices', 'jobs'],
+}
+
+/** What is left of a path that begins with these names, given in small letters; undefined if it does not, or nothing is. */
+function without(
+  [first, ...others]: readonly (string | undefined)[],
+  { root, steps }: Path,
+): Pick<Path, 'root' | 'steps'> | undefined {
+  const next = steps[others.length]
+  const isPrefixed =
+    root.toLowerCase() === first && others.every((name, index) => `${steps[index]}`.toLowerCase() === name)
+  return isPrefixed && typeof next === 'string' ? { root: next, steps: steps.slice(others.length + 1) } : undefined
 }
 
 function canonicalSection([section, ...steps]: readonly Step[]): readonly Step[] {
   if (section === undefined) return []
   const name = `${section}`.toLowerCase()
   return [name === 'desired' || name === 'reported' ? name : section, ...steps]
+}
+
+/** Equal for equal canonical paths and no others: an index is told apart from a name of digits. */
+export function pathText({ root, steps }: Path): string {
+  return JSON.stringify([root, ...steps])
 }
 
 /** Whether a canonical path names a twin where the rows are device jobs, which have no twin beside them. */

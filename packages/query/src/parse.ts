@@ -3,16 +3,19 @@ import type { Expression, Query } from './ast.ts'
 import { check } from './check.ts'
 import { faultAt, type QueryText } from './errors.ts'
 import { parseConditionText, parseQueryText } from './parser.ts'
+import { selectionOf } from './selection.ts'
 
 /**
- * Reads `SELECT * FROM devices|devices.jobs [WHERE condition]`.
+ * Reads `SELECT [TOP n] list FROM source [[AS] alias] [WHERE condition] [GROUP BY path, ...]`.
  * @throws QueryError, also for a text longer than `limits.queryLength`
  */
 export function parseQuery(text: string): Query {
   const input = { text, leadColumns: 0 }
   refuseLongText(input)
-  const { source, where } = parseQueryText(input)
-  return { source, where: where && check(where, source, input) }
+  const written = parseQueryText(input)
+  const { source, alias, top, where } = written
+  const context = { source, alias, input }
+  return { source, select: selectionOf(written, context), top, where: where && check(where, context) }
 }
 
 /** A job's condition is reported on as if it stood behind these words, and is as much shorter. */
@@ -26,7 +29,7 @@ export function parseCondition(text: string): Expression | null {
   const input = { text, leadColumns: conditionLead.length }
   refuseLongText(input)
   const where = parseConditionText(input)
-  return where && check(where, 'devices', input)
+  return where && check(where, { source: 'devices', alias: null, input })
 }
 
 function refuseLongText(input: QueryText): void {

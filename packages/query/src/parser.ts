@@ -1,234 +1,83 @@
-import type { Expression, Query, Source, Step } from './ast.ts'
-import { type Cursor, maxNesting, openCursor } from './cursor.ts'
+import type { Expression, Path, Source } from './ast.ts'
+import { type Cursor, openCursor } from './cursor.ts'
 import type { QueryText } from './errors.ts'
-import { functionNamed, hintForFunction } from './functions.ts'
-import type { Token } from './lexer.ts'
-import type { ArithmeticOperator, ComparisonOperator, Scalar } from './values.ts'
+import { isReserved, parseExpression, parseMember } from './expression.ts'
+import { hintFor } from './hints.ts'
+import { isMember, type Scope } from './members.ts'
+import { parseSelectList, type SelectList } from './select-list.ts'
 
-/** `SELECT * FROM source [WHERE expression]`; its names are not yet checked. @throws QueryError */
-export function parseQueryText(input: QueryText): Query {
+/** A query as it is written: whether its names and its parts fit together is not yet checked. */
+export interface WrittenQuery extends SelectList, Scope {
+  readonly where: Expression | null
+  readonly groupBy: GroupBy | null
+}
+
+interface GroupBy {
+  readonly keys: readonly Path[]
+  /** Where GROUP stands. */
+  readonly at: number
+}
+
+/** `SELECT [TOP n] list FROM source [[AS] alias] [WHERE expression] [GROUP BY path, ...]`. @throws QueryError */
+export function parseQueryText(input: QueryText): WrittenQuery {
   const cursor = openCursor(input)
   cursor.expectWord('SELECT')
-  cursor.expectSymbol('*', 'Other select lists are not supported.')
+  const list = parseSelectList(cursor)
   cursor.expectWord('FROM')
   const source = parseSource(cursor)
+  const alias = parseAlias(cursor, source)
   const where = cursor.acceptWord('WHERE') === undefined ? null : parseExpression(cursor)
-  expectEnd(cursor, where === null ? 'WHERE or the end of the query' : afterExpression)
-  return { source, where }
+  const groupBy = parseGroupBy(cursor)
+  if (groupBy !== null) expectEnd(cursor, 'a comma or the end of the query', membersOnly)
+  expectEnd(cursor, where === null ? 'WHERE, GROUP BY or the end of the query' : 'an operator, GROUP BY or the end')
+  return { ...list, source, alias, where, groupBy }
 }
 
 /** What may stand after WHERE, or `*` alone, which is every row: null. Its names are not yet checked. @throws QueryError */
 export function parseConditionText(input: QueryText): Expression | null {
   const cursor = openCursor(input)
   const where = cursor.acceptSymbol('*') === undefined ? parseExpression(cursor) : null
-  expectEnd(cursor, where === null ? 'the end of the condition' : afterExpression)
+  expectEnd(cursor, where === null ? 'the end of the condition' : 'an operator or the end')
   return where
 }
 
-const afterExpression = 'an operator or the end'
-
-function expectEnd(cursor: Cursor, expected: string): void {
-  if (cursor.peek().kind !== 'end') throw cursor.fault({ expected })
+function expectEnd(cursor: Cursor, expected: string, hint?: string): void {
+  if (cursor.peek().kind !== 'end') throw cursor.fault({ expected, hint })
 }
 
 function parseSource(cursor: Cursor): Source {
-  const known = { expected: 'devices or devices.jobs', hint: 'Other sources are not supported.' }
+  const known = { expected: 'devices, devices.modules or devices.jobs' }
   if (cursor.acceptWord('DEVICES') === undefined) throw cursor.fault(known)
   if (cursor.acceptSymbol('.') === undefined) return 'devices'
-  if (cursor.acceptWord('JOBS') === undefined) throw cursor.fault(known)
-  return 'devices.jobs'
+  const inner = cursor.acceptWord('MODULES', 'JOBS')
+  if (inner === undefined) throw cursor.fault(known)
+  return inner.text.toUpperCase() === 'MODULES' ? 'devices.modules' : 'devices.jobs'
 }
 
-function parseExpression(cursor: Cursor): Expression {
-  return parseConnected(cursor, 'or', () => parseConnected(cursor, 'and', () => parseNot(cursor)))
-}
-
-// One flat node however long the chain is: hundreds of alternatives are no nesting.
-function parseConnected(cursor: Cursor, kind: 'and' | 'or', parseOperand: () => Expression): Expression {
-  const first = parseOperand()
-  const operands = [first]
-  while (cursor.acceptWord(kind.toUpperCase()) !== undefined) operands.push(parseOperand())
-  return operands.length === 1 ? first : { kind, operands, at: first.at }
-}
-
-function parseNot(cursor: Cursor): Expression {
-  const not = cursor.acceptWord('NOT')
-  if (not === undefined) return parseComparison(cursor)
-  return { kind: 'not', operand: cursor.nested(() => parseNot(cursor)), at: not.at }
-}
-
-const comparisons: ReadonlyMap<string, ComparisonOperator> = new Map([
-  ['=', '='],
-  ['!=', '!='],
-  ['<>', '!='],
-  ['<', '<'],
-  ['>', '>'],
-  ['<=', '<='],
-  ['>=', '>='],
-])
-
-function parseComparison(cursor: Cursor): Expression {
-  const left = parseSum(cursor)
-  const comparison = parseComparisonOf(cursor, left)
-  if (isComparisonAhead(cursor)) {
-    throw cursor.fault({ expected: 'AND, OR or the end', hint: 'Comparisons do not chain: join two with AND.' })
+// Without AS, a word of another SQL is no alias: ORDER in `FROM devices ORDER BY` is told what to write instead.
+function parseAlias(cursor: Cursor, source: Source): string | null {
+  const isAnnounced = cursor.acceptWord('AS') !== undefined
+  const token = cursor.peek()
+  const isName = token.kind === 'word' && !isReserved(token.text)
+  if (!isAnnounced && (!isName || hintFor(token) !== undefined)) return null
+  if (!isName) throw cursor.fault({ expected: 'an alias, which is a name and no reserved word' })
+  if (isMember(token.text, source)) {
+    const hint = `${token.text} is a member: behind it, ${token.text}.x would mean two things.`
+    throw cursor.fault({ expected: `an alias that is no member of ${source}`, hint })
   }
-  return comparison
+  cursor.next()
+  return token.text
 }
 
-function parseComparisonOf(cursor: Cursor, left: Expression): Expression {
-  const { text, at } = cursor.peek()
-  const operator = comparisons.get(text)
-  if (operator !== undefined) {
-    cursor.next()
-    return { kind: 'comparison', operator, left, right: parseSum(cursor), at }
-  }
-  const membership = cursor.acceptWord('IN', 'NIN')
-  if (membership !== undefined) {
-    const isNegated = membership.text.toUpperCase() === 'NIN'
-    return { kind: 'membership', isNegated, operand: left, values: parseList(cursor), at }
-  }
-  return left
-}
+const membersOnly = 'GROUP BY takes members, no expressions.'
 
-function isComparisonAhead(cursor: Cursor): boolean {
-  const { kind, text } = cursor.peek()
-  return kind === 'word' ? /^n?in$/i.test(text) : comparisons.has(text)
-}
-
-function parseList(cursor: Cursor): ReadonlySet<Scalar> {
-  cursor.expectSymbol('[', "A list is written in brackets: IN ['a', 'b'].")
-  const values = new Set<Scalar>()
+function parseGroupBy(cursor: Cursor): GroupBy | null {
+  const group = cursor.acceptWord('GROUP')
+  if (group === undefined) return null
+  cursor.expectWord('BY')
+  const keys: Path[] = []
   do {
-    values.add(parseListItem(cursor))
+    keys.push(parseMember(cursor, membersOnly))
   } while (cursor.acceptSymbol(',') !== undefined)
-  cursor.expectSymbol(']')
-  return values
-}
-
-function parseListItem(cursor: Cursor): Scalar {
-  const isNegative = cursor.acceptSymbol('-') !== undefined
-  const token = cursor.next()
-  if (token.kind === 'number') return isNegative ? -token.value : token.value
-  if (isNegative) throw cursor.fault({ expected: 'a number' }, token)
-  const value = constantOf(token)
-  if (value === undefined) throw cursor.fault({ expected: 'a number, a string, true, false or null' }, token)
-  return value
-}
-
-const sums: ReadonlyMap<string, ArithmeticOperator> = new Map([
-  ['+', '+'],
-  ['-', '-'],
-])
-const products: ReadonlyMap<string, ArithmeticOperator> = new Map([
-  ['*', '*'],
-  ['/', '/'],
-  ['%', '%'],
-])
-
-function parseSum(cursor: Cursor): Expression {
-  return parseArithmetic(cursor, sums, () => parseArithmetic(cursor, products, () => parseSigned(cursor)))
-}
-
-function parseArithmetic(
-  cursor: Cursor,
-  operators: ReadonlyMap<string, ArithmeticOperator>,
-  parseOperand: () => Expression,
-): Expression {
-  let left = parseOperand()
-  for (;;) {
-    const { text, at } = cursor.peek()
-    const operator = operators.get(text)
-    if (operator === undefined) return left
-    cursor.next()
-    left = { kind: 'arithmetic', operator, left, right: parseOperand(), at }
-  }
-}
-
-function parseSigned(cursor: Cursor): Expression {
-  const minus = cursor.acceptSymbol('-')
-  if (minus === undefined) return parsePrimary(cursor)
-  const operand = parsePrimary(cursor)
-  if (operand.kind === 'constant' && typeof operand.value === 'number') return { ...operand, value: -operand.value }
-  return {
-    kind: 'arithmetic',
-    operator: '-',
-    left: { kind: 'constant', value: 0, at: minus.at },
-    right: operand,
-    at: minus.at,
-  }
-}
-
-const reserved = /^(?:select|from|where|and|or|not|in|nin|as|top|group|by)$/i
-
-function parsePrimary(cursor: Cursor): Expression {
-  const { at } = cursor.peek()
-  if (cursor.acceptSymbol('(') !== undefined) {
-    const expression = cursor.nested(() => parseExpression(cursor))
-    cursor.expectSymbol(')')
-    return expression
-  }
-  const token = cursor.next()
-  if (token.kind === 'word' && /^undefined$/i.test(token.text)) return { kind: 'constant', value: undefined, at }
-  const value = constantOf(token)
-  if (value !== undefined) return { kind: 'constant', value, at }
-  if (token.kind !== 'word' || reserved.test(token.text)) {
-    throw cursor.fault({ expected: 'a member, a constant, a function or (' }, token)
-  }
-  return cursor.acceptSymbol('(') === undefined ? parsePath(cursor, token) : parseCall(cursor, token)
-}
-
-function constantOf(token: Token): Scalar | undefined {
-  if (token.kind === 'number' || token.kind === 'string') return token.value
-  if (token.kind !== 'word') return undefined
-  switch (token.text.toLowerCase()) {
-    case 'true':
-      return true
-    case 'false':
-      return false
-    case 'null':
-      return null
-    default:
-      return undefined
-  }
-}
-
-function parseCall(cursor: Cursor, token: Token): Expression {
-  const { text, at } = token
-  const name = functionNamed(text)
-  if (name === undefined) {
-    throw cursor.fault({ expected: 'a function of the language', hint: hintForFunction(text) }, token)
-  }
-  const operands: Expression[] = []
-  if (cursor.acceptSymbol(')') !== undefined) return { kind: 'call', name, operands, at }
-  do {
-    operands.push(cursor.nested(() => parseExpression(cursor)))
-  } while (cursor.acceptSymbol(',') !== undefined)
-  cursor.expectSymbol(')')
-  return { kind: 'call', name, operands, at }
-}
-
-function parsePath(cursor: Cursor, { text: root, at }: Token): Expression {
-  const steps: Step[] = []
-  for (;;) {
-    const step = parseStep(cursor)
-    if (step === undefined) return { kind: 'path', root, steps, at }
-    steps.push(step)
-    if (steps.length > maxNesting) throw cursor.fault({ expected: `at most ${maxNesting} steps in a path` })
-  }
-}
-
-function parseStep(cursor: Cursor): Step | undefined {
-  if (cursor.acceptSymbol('.') !== undefined) {
-    const token = cursor.next()
-    if (token.kind === 'word') return token.text
-    if (token.kind === 'escaped') return token.value
-    throw cursor.fault({ expected: 'a name', hint: "Other names are written in brackets: ['line-no']." }, token)
-  }
-  if (cursor.acceptSymbol('[') === undefined) return undefined
-  const token = cursor.next()
-  const isIndex = token.kind === 'number' && /^[0-9]+$/.test(token.text)
-  if (token.kind !== 'string' && !isIndex) throw cursor.fault({ expected: 'a name in quotes or an index' }, token)
-  cursor.expectSymbol(']')
-  return token.value
+  return { keys, at: group.at }
 }

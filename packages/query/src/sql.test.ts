@@ -8,6 +8,17 @@ const columns: Columns = new Map<string, Column>([
   ['deviceId', { kind: 'text', sql: 't.device_id' }],
   ['statusReason', { kind: 'text', sql: 'd.status_reason', undefinedWhenNull: true }],
   ['etag', { kind: 'text', sql: "encode(t.etag, 'base64')" }],
+  [
+    'connectionState',
+    {
+      kind: 'text',
+      sql: `case when s.gateway is null then 'off' else 'on' end`,
+      equals: new Map([
+        ['on', 's.gateway is not null'],
+        ['off', 's.gateway is null'],
+      ]),
+    },
+  ],
   ['version', { kind: 'number', sql: 't.version' }],
   ['lastActivityTime', { kind: 'instant', sql: 's.active_at' }],
   ['tags', { kind: 'json', sql: 't.tags', undefinedWhenEmpty: true }],
@@ -29,6 +40,9 @@ describe('Q18 the SQL of a condition', () => {
     ["deviceId IN ['a', null]", '(t.device_id = $1::text or t.device_id is null)', 'a'],
     ["statusReason IN ['a', null]", '(d.status_reason = $1::text)', 'a'],
     ["etag = 'a'", "((encode(t.etag, 'base64')) = $1::text)", 'a'],
+    ["connectionState = 'on'", '(s.gateway is not null)'],
+    ["connectionState IN ['off', 'on', 'ON']", '(s.gateway is null or s.gateway is not null)'],
+    ["connectionState = 'ON'", '(false)'],
     ["tags.x = 'y'", '(t.tags @> $1::text::jsonb)', '{"x":"y"}'],
     ['tags.a.b = -1.5', '(t.tags @> $1::text::jsonb)', '{"a":{"b":-1.5}}'],
     ['tags.flag', '(t.tags @> $1::text::jsonb)', '{"flag":true}'],
@@ -60,6 +74,7 @@ describe('Q18 the SQL of a condition', () => {
     ["tags.x = 'a\\u0000'", 'false'],
     ["tags['a\\u0000'] = 1", 'false'],
     ['unheardOf = 1', 'null::boolean'],
+    ["devices['properties.desired'].x = 1", 'null::boolean'],
     ['1 < 2', 'true'],
     ['version.x = 1', 'null::boolean'],
   ])('%s is %s', (condition, ...expected) => {

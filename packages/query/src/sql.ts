@@ -1,11 +1,12 @@
-import type { Arithmetic, Call, Expression, Membership, Path } from './ast.ts'
-import { type Columns, columnSql, resolve, stepInto } from './columns.ts'
+import type { Arithmetic, Call, Expression, Membership } from './ast.ts'
+import type { Columns } from './columns.ts'
 import { compareOperands } from './comparison.ts'
 import { bindList, join, type SqlFragment, sql, trusted } from './fragment.ts'
 import { functions } from './functions.ts'
 import { indexedEquality } from './indexed.ts'
 import { doubleOf, jsonText, type Operand, scalarOf, truth, truthSql, unknown } from './operand.ts'
-import { type ArithmeticOperator, arithmeticRange, calculate, largestRemainderOperand } from './values.ts'
+import { operandOfPath, type Reading } from './reading.ts'
+import { type ArithmeticOperator, arithmeticRange, calculate, largestRemainderOperand, type Scalar } from './values.ts'
 
 export interface CompiledCondition {
   /** A boolean. As a WHERE clause it selects the rows for which the condition is exactly true. */
@@ -26,13 +27,8 @@ export function compileCondition(where: Expression | null, columns: Columns): Co
   return { sql: where === null ? sql`true` : isTrue(where, scope), roots: scope.roots }
 }
 
-interface Scope {
-  readonly columns: Columns
-  readonly roots: Set<string>
-}
-
 /** True when the expression is; when it is not, false or NULL. */
-function isTrue(node: Expression, scope: Scope): SqlFragment {
+function isTrue(node: Expression, scope: Reading): SqlFragment {
   if (node.kind === 'and' || node.kind === 'or') {
     return connected(
       node.kind,
@@ -45,7 +41,7 @@ function isTrue(node: Expression, scope: Scope): SqlFragment {
   return indexed.sql
 }
 
-function operandOf(node: Expression, scope: Scope): Operand {
+function operandOf(node: Expression, scope: Reading): Operand {
   switch (node.kind) {
     case 'constant':
       return node
@@ -80,35 +76,25 @@ function connected(connective: 'and' | 'or', truths: readonly SqlFragment[]): Sq
   return sql`(${join(truths, ` ${connective} `)})`
 }
 
-function operandOfPath(path: Path, { columns, roots }: Scope): Operand {
-  const resolved = resolve(path, columns)
-  if (resolved.kind === 'nothing') return unknown
-  if (resolved.kind === 'object') return { kind: 'json', sql: sql`'{}'::jsonb` }
-
-  const { key, column, steps } = resolved
-  roots.add(key)
-  if (column.kind !== 'json') return steps.length === 0 ? { kind: 'plain', column } : unknown
-  if (steps.length === 0 && column.undefinedWhenEmpty === true) {
-    return { kind: 'json', sql: sql`nullif(${columnSql(column)}, '{}'::jsonb)` }
-  }
-  const value = stepInto(column, steps)
-  return value === undefined ? unknown : { kind: 'json', sql: sql`(${value})` }
-}
-
 function operandOfMembership({ values, isNegated }: Membership, operand: Operand): Operand {
-  const constants = [...values]
-  const isFound = isListable(operand)
-    ? sql`(${scalarOf(operand)} = any(${bindList(constants.map(jsonText), 'jsonb')}))`
-    : connected(
-        'or',
-        constants.map((value) => truthSql(compareOperands('=', operand, { kind: 'constant', value }))),
-      )
+  const isFound = isAmong([...values], operand)
   return truth(isNegated ? sql`(not ${isFound})` : isFound)
 }
 
-// Instants and results of arithmetic have an equality of their own.
-function isListable(operand: Operand): boolean {
-  return operand.kind === 'json' || (operand.kind === 'plain' && operand.column.kind !== 'instant')
+/** Names the operand once: an expression, repeated for each item of a list, would bind more than a statement can. */
+function isAmong(constants: readonly Scalar[], operand: Operand): SqlFragment {
+  if (operand.kind === 'double') {
+    // NaN, which no arithmetic yields, stands for what is no number: an empty list would make undefined false.
+    const numbers = constants.map((constant) => (typeof constant === 'number' ? String(constant) : 'NaN'))
+    return sql`(${operand.sql} = any(${bindList(numbers, 'float8')}))`
+  }
+  const isConstant = operand.kind === 'constant'
+  const isInstant = operand.kind === 'plain' && operand.column.kind === 'instant'
+  if (!isConstant && !isInstant) return sql`(${scalarOf(operand)} = any(${bindList(constants.map(jsonText), 'jsonb')}))`
+  return connected(
+    'or',
+    constants.map((value) => truthSql(compareOperands('=', operand, { kind: 'constant', value }))),
+  )
 }
 
 function operandOfCall({ name }: Call, operands: readonly Operand[]): Operand {

@@ -58,7 +58,7 @@ export function holds<Ordered extends number | bigint>(
 
 // By code point, which is the order of UTF-8 bytes and of Postgres' collation "C". JavaScript's own order, by UTF-16 unit,
 // differs where a character above U+FFFF meets one from U+E000 to U+FFFF.
-function compareText(left: string, right: string): number {
+export function compareText(left: string, right: string): number {
   return Buffer.compare(Buffer.from(left), Buffer.from(right))
 }
 
@@ -94,8 +94,15 @@ function remainder(left: number, right: number): number | undefined {
   if (right === 0 || Math.max(Math.abs(left), Math.abs(right)) > largestRemainderOperand) return undefined
   const [a, b] = [decimalOf(left), decimalOf(right)]
   const exponent = Math.min(a.exponent, b.exponent)
-  const scaled = (of: Decimal) => of.digits * 10n ** BigInt(of.exponent - exponent)
-  return Number(`${scaled(a) % scaled(b)}e${exponent}`)
+  return Number(`${scaledTo(exponent, a) % scaledTo(exponent, b)}e${exponent}`)
+}
+
+/** The exact sum of the decimals as they are written, rounded once; infinite beyond the range of a double. */
+export function sumOf(numbers: readonly number[]): number {
+  const decimals = numbers.map(decimalOf)
+  const exponent = decimals.reduce((least, decimal) => Math.min(least, decimal.exponent), 0)
+  const sum = decimals.reduce((total, decimal) => total + scaledTo(exponent, decimal), 0n)
+  return Number(`${sum}e${exponent}`)
 }
 
 interface Decimal {
@@ -107,4 +114,8 @@ function decimalOf(number: number): Decimal {
   const [mantissa = '0', exponent = '0'] = number.toExponential().split('e')
   const fraction = mantissa.split('.')[1] ?? ''
   return { digits: BigInt(mantissa.replace('.', '')), exponent: Number(exponent) - fraction.length }
+}
+
+function scaledTo(exponent: number, { digits, exponent: own }: Decimal): bigint {
+  return digits * 10n ** BigInt(own - exponent)
 }

@@ -1,107 +1,86 @@
+import type { JsonObject } from '@muster/contract'
 import { functions } from '@muster/query'
 import fc from 'fast-check'
-import { key, scalar } from './arbitrary-twin.ts'
+import { arbitraryPath } from './arbitrary-path.ts'
+import { scalar } from './arbitrary-twin.ts'
+import { factsOf, type Scalar, writtenConstant, writtenList } from './facts.ts'
+import { tellingCondition } from './telling-condition.ts'
 
-const spaced = (parts: readonly string[]) => parts.join(' ')
-const grouped = (parts: readonly string[]) => `(${parts.join(' ')})`
-
-const step = fc.oneof(
-  { weight: 12, arbitrary: key.map(written) },
-  { weight: 1, arbitrary: fc.constantFrom('[0]', '[1]', '[4294967296]', '.$version', "['\\u0000']") },
-)
-
-function written(key: string): string {
-  return /^[a-z_]+$/.test(key) ? `.${key}` : key.includes("'") ? `["${key}"]` : `['${key}']`
+/** Texts of the language, in any spelling that the grammar has. */
+export interface Language {
+  readonly path: fc.Arbitrary<string>
+  readonly value: fc.Arbitrary<Scalar>
+  /** What may stand beside an operator, in parentheses where it must. */
+  readonly operand: fc.Arbitrary<string>
+  readonly condition: fc.Arbitrary<string>
 }
 
-const plainMembers = [
-  'deviceId',
-  'DEVICES.status',
-  'statusReason',
-  'x509Thumbprint',
-  'x509Thumbprint.primaryThumbprint',
-  'cloudToDeviceMessageCount',
-  'lastActivityTime',
-  'statusUpdateTime',
-  'tags',
-  'properties',
-  'properties.reported',
-  "properties['desired.$version']",
-  'properties.Desired.$version',
-  'unheardOf.member',
-]
-
-const section = fc.constantFrom('tags', 'TAGS', 'properties.desired', 'properties.reported')
-
-const path = fc.oneof(
-  { weight: 2, arbitrary: fc.constantFrom(...plainMembers) },
-  { weight: 12, arbitrary: fc.tuple(section, step).map((parts) => parts.join('')) },
-  { weight: 4, arbitrary: fc.tuple(section, step, step).map((parts) => parts.join('')) },
-  {
-    weight: 1,
-    arbitrary: fc
-      .tuple(
-        section,
-        fc.array(step, { maxLength: 4 }).map((steps) => steps.join('')),
-      )
-      .map((parts) => parts.join('')),
-  },
-)
-
-const literal = fc.oneof(
-  { weight: 12, arbitrary: scalar },
-  { weight: 1, arbitrary: fc.constantFrom('\0', 'a\0b', '2026\0') },
-)
-
-function writtenLiteral(value: string | number | boolean | null): string {
-  return typeof value === 'string' ? `'${escaped(value)}'` : String(value)
-}
-
-function escaped(text: string): string {
-  return text.replace(/['\\]/g, '\\$&').replaceAll('\0', '\\u0000')
-}
-
-const constant = fc.oneof(
-  { weight: 15, arbitrary: literal.map(writtenLiteral) },
-  { weight: 1, arbitrary: fc.constantFrom('undefined', 'NULL', 'True', '0x0A', '1e1', '"\\u0061"') },
-)
-
-const list = fc
-  .array(literal.map(writtenLiteral), { minLength: 1, maxLength: 6 })
-  .map((items) => `[${items.join(', ')}]`)
-
-/** Texts of valid conditions over the twins of `arbitrary-twin.ts`, in any spelling that the grammar has. */
-export const conditions: fc.Arbitrary<string> = fc.letrec<{ expression: string; operand: string }>((tie) => {
-  const operand = tie('operand')
-  const expression = tie('expression')
-  const call = fc
-    .constantFrom(...Object.entries(functions))
-    .chain(([name, { parameters }]) =>
-      fc
-        .tuple(...parameters.map((parameter) => (parameter === 'member' ? path : operand)))
-        .map((operands) => `${name}(${operands.join(', ')})`),
+/** The language over some twins: most of it speaks of what they hold, so that it tells one twin from another; the rest of anything. */
+export function languageOver(twins: readonly JsonObject[]): Language {
+  const facts = factsOf(twins)
+  const fact = fc.constantFrom(...facts)
+  const path = fc.oneof(
+    { weight: 3, arbitrary: fact.map((known) => known.path) },
+    { weight: 1, arbitrary: arbitraryPath },
+  )
+  const value = fc.oneof(
+    { weight: 12, arbitrary: fact.map((known) => known.value) },
+    { weight: 4, arbitrary: scalar },
+    { weight: 1, arbitrary: fc.constantFrom('\0', 'a\0b', '2026\0') },
+  )
+  const constant = fc.oneof(
+    { weight: 15, arbitrary: value.map(writtenConstant) },
+    { weight: 1, arbitrary: fc.constantFrom('undefined', 'NULL', 'True', '0x0A', '1e1', '"\\u0061"') },
+  )
+  const list = fc
+    .oneof(
+      { weight: 15, arbitrary: fc.array(value, { minLength: 1, maxLength: 6 }) },
+      { weight: 1, arbitrary: fc.array(value, { minLength: 45, maxLength: 60 }) },
     )
-  const comparison = fc.tuple(operand, fc.constantFrom('=', '!=', '<>', '<', '>', '<=', '>='), operand).map(spaced)
-  const membership = fc.tuple(operand, fc.constantFrom('IN', 'nin'), list).map(spaced)
-  return {
-    operand: fc.oneof(
-      { maxDepth: 2 },
-      { weight: 6, arbitrary: path },
-      { weight: 5, arbitrary: constant },
-      { weight: 5, arbitrary: fc.tuple(operand, fc.constantFrom('+', '-', '*', '/', '%'), operand).map(grouped) },
-      { weight: 1, arbitrary: operand.map((inner) => `-(${inner})`) },
-      { weight: 1, arbitrary: expression.map((inner) => `(${inner})`) },
-    ),
-    expression: fc.oneof(
-      { maxDepth: 4 },
-      { weight: 8, arbitrary: fc.tuple(path, fc.constantFrom('=', '!=', '<', '>='), constant).map(spaced) },
-      { weight: 6, arbitrary: fc.tuple(path, fc.constantFrom('IN', 'NIN'), list).map(spaced) },
-      { weight: 2, arbitrary: path },
-      { weight: 6, arbitrary: comparison },
-      { weight: 1, arbitrary: membership },
-      { weight: 3, arbitrary: call },
-      { weight: 3, arbitrary: fc.tuple(expression, fc.constantFrom('AND', 'OR'), expression).map(grouped) },
-      { weight: 2, arbitrary: expression.map((inner) => `NOT (${inner})`) },
-    ),
-  }
-}).expression
+    .map(writtenList)
+
+  const { operand, condition } = fc.letrec<{ operand: string; condition: string }>((tie) => {
+    const [inner, whole] = [tie('operand'), tie('condition')]
+    return {
+      operand: fc.oneof(
+        { maxDepth: 2 },
+        { weight: 6, arbitrary: path },
+        { weight: 5, arbitrary: constant },
+        { weight: 5, arbitrary: fc.tuple(inner, fc.constantFrom('+', '-', '*', '/', '%'), inner).map(grouped) },
+        { weight: 1, arbitrary: inner.map((text) => `-(${text})`) },
+        { weight: 1, arbitrary: whole.map((text) => `(${text})`) },
+      ),
+      condition: fc.oneof(
+        { maxDepth: 4 },
+        { weight: 24, arbitrary: tellingCondition(facts) },
+        { weight: 8, arbitrary: fc.tuple(path, fc.constantFrom('IN', 'NIN'), list).map(spaced) },
+        { weight: 2, arbitrary: path },
+        { weight: 5, arbitrary: fc.tuple(inner, comparison, inner).map(spaced) },
+        { weight: 1, arbitrary: fc.tuple(inner, fc.constantFrom('in', 'Nin'), list).map(spaced) },
+        { weight: 2, arbitrary: callOf(path, inner) },
+        { weight: 6, arbitrary: fc.tuple(whole, fc.constantFrom('AND', 'OR'), whole).map(grouped) },
+        { weight: 4, arbitrary: whole.map((text) => `NOT (${text})`) },
+      ),
+    }
+  })
+  return { path, value, operand, condition }
+}
+
+const comparison = fc.constantFrom('=', '!=', '<>', '<', '>', '<=', '>=')
+
+function callOf(path: fc.Arbitrary<string>, operand: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  const calls = Object.entries(functions).map(([name, { parameters }]) =>
+    fc
+      .tuple(...parameters.map((parameter) => (parameter === 'member' ? path : operand)))
+      .map((operands) => `${name}(${operands.join(', ')})`),
+  )
+  return fc.oneof(...calls)
+}
+
+function spaced(parts: readonly string[]): string {
+  return parts.join(' ')
+}
+
+function grouped(parts: readonly string[]): string {
+  return `(${parts.join(' ')})`
+}

@@ -8,6 +8,7 @@ export interface TwinRow {
   readonly status: string
   readonly status_reason: string | null
   readonly thumbprint: string | null
+  readonly is_connected: boolean
   readonly messages: number | null
   readonly activity: string | null
   readonly update_time: string | null
@@ -17,7 +18,7 @@ export interface TwinRow {
   readonly reported: Json
 }
 
-export const recordType = `(device_id text, status text, status_reason text, thumbprint text, messages bigint,
+export const recordType = `(device_id text, status text, status_reason text, thumbprint text, is_connected boolean, messages bigint,
   activity timestamptz, update_time timestamptz, tags jsonb, desired jsonb, desired_version bigint, reported jsonb)`
 
 export const columns: Columns = new Map<string, Column>([
@@ -25,6 +26,17 @@ export const columns: Columns = new Map<string, Column>([
   ['status', { kind: 'text', sql: 'twin.status' }],
   ['statusReason', { kind: 'text', sql: 'twin.status_reason', undefinedWhenNull: true }],
   ['x509Thumbprint.primaryThumbprint', { kind: 'text', sql: 'twin.thumbprint' }],
+  [
+    'connectionState',
+    {
+      kind: 'text',
+      sql: `case when twin.is_connected then 'Connected' else 'Disconnected' end`,
+      equals: new Map([
+        ['Connected', 'twin.is_connected'],
+        ['Disconnected', 'not twin.is_connected'],
+      ]),
+    },
+  ],
   ['cloudToDeviceMessageCount', { kind: 'number', sql: 'twin.messages' }],
   ['lastActivityTime', { kind: 'instant', sql: "coalesce(twin.activity, timestamptz '0001-01-01Z')" }],
   ['statusUpdateTime', { kind: 'instant', sql: 'twin.update_time' }],
@@ -41,6 +53,7 @@ export function documentOf(row: TwinRow): JsonObject {
     status: row.status,
     ...(row.status_reason === null ? {} : { statusReason: row.status_reason }),
     x509Thumbprint: { primaryThumbprint: row.thumbprint },
+    connectionState: row.is_connected ? 'Connected' : 'Disconnected',
     cloudToDeviceMessageCount: row.messages,
     lastActivityTime: row.activity ?? '0001-01-01T00:00:00Z',
     statusUpdateTime: row.update_time,
@@ -146,6 +159,7 @@ export const twins: fc.Arbitrary<readonly TwinRow[]> = fc
       status: fc.constantFrom('enabled', 'disabled'),
       status_reason: fc.option(fc.constantFrom('a', 'ab', ...texts), { freq: 2 }),
       thumbprint: fc.option(fc.constantFrom('a', 'ab', ...texts), { freq: 2 }),
+      is_connected: fc.boolean(),
       messages: fc.option(fc.integer({ min: 0, max: 3 }), { freq: 2 }),
       activity: instant,
       update_time: instant,

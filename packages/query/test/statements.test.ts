@@ -66,6 +66,8 @@ describe('Q18 the statement of a condition', () => {
     ['NOTs', `${'NOT '.repeat(maxNesting - 1)}tags.floor = 7`, 999],
     ['a chain of additions', `tags.floor${' + 1'.repeat(maxNesting - 1)} = ${maxNesting + 6}`, 1],
     ['nested remainders', `7 = ${'('.repeat(maxNesting - 2)}tags.floor${' % 2000)'.repeat(maxNesting - 2)}`, 1],
+    ['a list for a long sum', `${longPath} + 1 NIN [${range(1600).join()}]`, 0],
+    ['a list for a long comparison', `(${longPath} = 1) NIN [${range(1600).join()}]`, 0],
     ['a path of steps and indices', `NOT IS_DEFINED(tags${'.a[0]'.repeat(maxNesting / 2)})`, 1000],
   ])('runs %s, as many as the limits allow', async (_, text, count) => {
     expect(await run(text)).toHaveLength(count)
@@ -80,6 +82,16 @@ describe('Q18 the statement of a condition', () => {
     expect(await run('tags.n * tags.n < 5')).toEqual(['fine'])
     expect(await run('(tags.floor + 1) < tags.n')).toEqual([])
     expect(await run('(1 - tags.n) = tags.n OR (1 - tags.n) <= 0')).toEqual(['fine'])
+  })
+
+  it.each([
+    ["tags.floor + 1 IN ['4', true, 2, null, 3]", 2],
+    ["tags.floor + 1 NIN ['x', false]", 1000],
+    ["tags.spare + 1 NIN ['x', false]", 0],
+    ['(tags.floor = 1) IN [true, 5]', 1],
+    ['(tags.spare = 1) NIN [true]', 0],
+  ])('Q8 runs %s, a list of what is worked out', async (text, count) => {
+    expect(await run(`${text} AND STARTSWITH(deviceId, 'd')`)).toHaveLength(count)
   })
 
   it('Q1 has the truth tables of the language in AND, OR and NOT', async () => {
@@ -98,6 +110,8 @@ describe('Q18 the statement of a condition', () => {
     }
   })
 })
+
+const longPath = `tags${'.a'.repeat(maxNesting)}`
 
 function range(count: number): readonly number[] {
   return Array.from({ length: count }, (_, index) => index)

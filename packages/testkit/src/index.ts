@@ -1,3 +1,7 @@
+export { canonicalJson } from './canonical-json.ts'
 export { createDatabase, type TestDatabase, templateDatabase } from './database.ts'
 export { eventually } from './eventually.ts'
+export { fuzzSeconds } from './fuzz-seconds.ts'
+export { type QueryCase, queryCases, type RefusedCase, refusedCases, wholeFleet } from './query-cases.ts'
+export { type FleetTwin, queryFleet } from './query-fleet.ts'
 export { uniquePrefix } from './redis.ts'
