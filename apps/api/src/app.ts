@@ -1,34 +1,47 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { type BearerVerifier, IssuerError } from '@muster/auth'
 import { clip, HubError } from '@muster/contract'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { createAuthorize } from './authorize.ts'
 import { type ApiContext, type ApiEnv, addEndpoint, type Deps } from './endpoint.ts'
 import { callersError, errorReply } from './errors.ts'
 import { observe } from './observe.ts'
-import { documentInfo, securityScheme } from './openapi.ts'
+import { documentInfo, securitySchemes } from './openapi.ts'
 import { createPaging } from './paging.ts'
+import { addReferencePage } from './reference-page.ts'
 import { jsonReply } from './reply.ts'
 import { bulkRoutes } from './routes/bulk.ts'
 import { deviceRoutes } from './routes/devices.ts'
+import { importExportRoutes } from './routes/import-export.ts'
 import { jobMethodRoutes } from './routes/job-method.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { methodRoutes } from './routes/methods.ts'
+import { moduleRoutes } from './routes/modules.ts'
+import { previewRoutes } from './routes/preview.ts'
 import { queryRoutes } from './routes/query.ts'
+import { statisticsRoutes } from './routes/statistics.ts'
 import { twinRoutes } from './routes/twins.ts'
 
 /**
  * The service API. `hostNames`: the names for which tokens are accepted. `continuationKey` signs continuation tokens; the
- * same one in every process of a hub.
+ * same one in every process of a hub. `bearer` judges bearer tokens; null: none are accepted.
  */
 export function createApp(
-  deps: Deps & { readonly hostNames: readonly string[]; readonly continuationKey: Buffer },
+  deps: Deps & {
+    readonly hostNames: readonly string[]
+    readonly continuationKey: Buffer
+    readonly bearer: BearerVerifier | null
+  },
 ): OpenAPIHono<ApiEnv> {
   // Not strict: the registry clients end the address of the device list with a slash.
   const app = new OpenAPIHono<ApiEnv>({ strict: false })
   const authorize = createAuthorize(deps)
   const paging = createPaging(deps.continuationKey)
-  const refuse = (c: ApiContext, error: HubError) =>
-    errorReply(error, { trackingId: c.get('trackingId'), form: c.get('errorForm'), now: deps.clock.now() })
+  const refuse = (c: ApiContext, error: HubError) => {
+    const trackingId = c.get('trackingId')
+    deps.events.requestRefused({ method: c.req.method, route: c.get('route'), code: error.code, trackingId })
+    return errorReply(error, { trackingId, form: c.get('errorForm'), now: deps.clock.now() })
+  }
 
   app.use(observe(deps))
   app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => refuseMethod(refuse, c, methods) }))
@@ -36,25 +49,33 @@ export function createApp(
   const endpoints = [
     ...jobRoutes(deps, paging),
     ...jobMethodRoutes(deps),
+    ...previewRoutes(deps),
+    ...importExportRoutes(),
     ...queryRoutes(deps, paging),
     ...bulkRoutes(deps),
     ...deviceRoutes(deps),
+    ...moduleRoutes(deps),
+    ...statisticsRoutes(deps),
     ...twinRoutes(deps),
     ...methodRoutes(deps),
   ]
-  for (const endpoint of endpoints) addEndpoint(app, endpoint, authorize)
+  for (const endpoint of endpoints) addEndpoint(app, endpoint, { authorize, throttles: deps.throttles })
 
-  app.openAPIRegistry.registerComponent('securitySchemes', 'sharedAccessSignature', securityScheme)
+  for (const [name, scheme] of Object.entries(securitySchemes)) {
+    app.openAPIRegistry.registerComponent('securitySchemes', name, scheme)
+  }
   const document = app.getOpenAPI31Document(documentInfo)
   app.get('/openapi.json', (c) => {
     c.set('route', '/openapi.json')
     return jsonReply(200, document)
   })
+  addReferencePage(app)
 
   app.notFound((c) => refuse(c, new HubError('NotFound', { message: `There is nothing at ${clip(c.req.path)}` })))
   app.onError((error, c) => {
     const shown = callersError(error)
-    if (shown !== error) deps.events.requestFailed({ trackingId: c.get('trackingId'), error })
+    if (shown !== error || shown.cause instanceof IssuerError)
+      deps.events.requestFailed({ trackingId: c.get('trackingId'), error })
     return refuse(c, shown)
   })
   return app

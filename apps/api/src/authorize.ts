@@ -1,4 +1,12 @@
-import { type Permission, parseSasToken, type SasToken, type SasVerdict, verifySasToken } from '@muster/auth'
+import {
+  type BearerVerifier,
+  IssuerError,
+  type Permission,
+  parseSasToken,
+  type SasToken,
+  type SasVerdict,
+  verifySasToken,
+} from '@muster/auth'
 import { clip, HubError } from '@muster/contract'
 import type { Clock } from '@muster/runtime'
 import { type Db, readPolicies, type StoredPolicy } from '@muster/store'
@@ -7,16 +15,56 @@ import { type Db, readPolicies, type StoredPolicy } from '@muster/store'
 const policiesMaxAgeMs = 5_000
 
 /** How long a token counts after its expiry: clients' clocks run behind. */
-const skewMs = 5 * 60_000
+export const skewMs = 5 * 60_000
 
-/** Resolves when the token of a request allows it; otherwise throws a HubError of status 401. */
-export type Authorize = (request: {
-  authorization: string | undefined
-  path: string
-  permission: Permission
-}) => Promise<void>
+/**
+ * Resolves when the token of a request allows it, with the account on which it is made; otherwise throws a HubError of status
+ * 401, or of 503 when the token's issuer is away.
+ */
+export type Authorize = (request: AccessRequest) => Promise<{ readonly account: string }>
 
-export function createAuthorize(deps: { db: Db; clock: Clock; hostNames: readonly string[] }): Authorize {
+interface AccessRequest {
+  readonly authorization: string | undefined
+  readonly path: string
+  readonly permission: Permission
+}
+
+interface Deps {
+  readonly db: Db
+  readonly clock: Clock
+  readonly hostNames: readonly string[]
+  /** Null: bearer tokens are not accepted. */
+  readonly bearer: BearerVerifier | null
+}
+
+export function createAuthorize(deps: Deps): Authorize {
+  const { bearer, clock } = deps
+  const bySignature = authorizeBySignature(deps)
+
+  return async function authorize(request) {
+    const [, token] = /^Bearer +(\S+)$/i.exec(request.authorization ?? '') ?? []
+    if (bearer === null || token === undefined) return bySignature(request)
+    return authorizeBearer(bearer, token, request, clock.now())
+  }
+}
+
+async function authorizeBearer(
+  bearer: BearerVerifier,
+  token: string,
+  { path, permission }: AccessRequest,
+  now: Date,
+): ReturnType<Authorize> {
+  const verdict = await bearer(token, now).catch((cause) => {
+    if (!(cause instanceof IssuerError)) throw cause
+    const message = 'The keys of the token issuer cannot be read now; try again'
+    throw new HubError('ServiceUnavailable', { message, retryAfterMs: 5_000, cause })
+  })
+  if (!verdict.ok) throw new HubError('IotHubUnauthorizedAccess', { message: `Unauthorized: ${clip(verdict.reason)}` })
+  if (verdict.permissions.includes(permission)) return { account: `oidc/${verdict.client}` }
+  throw notAllowed(verdict.client, path, permission)
+}
+
+function authorizeBySignature(deps: Deps): Authorize {
   const policies = cachePolicies(deps)
 
   return async function authorize({ authorization, path, permission }) {
@@ -27,11 +75,15 @@ export function createAuthorize(deps: { db: Db; clock: Clock; hostNames: readonl
     const nowMs = deps.clock.now().getTime()
     const verdict = judge(token, { keys, hostNames: deps.hostNames, path, nowMs, skewMs })
     if (!verdict.ok) throw refusal(token, verdict.reason, deps.hostNames)
-    if (policy?.permissions.includes(permission)) return
-    throw new HubError('IotHubUnauthorized', {
-      message: `Authorization rule '${clip(token.policyName ?? '')}' does not allow this request; it needs ${permission}`,
-    })
+    if (policy?.permissions.includes(permission)) return { account: policy.name }
+    throw notAllowed(token.policyName ?? '', path, permission)
   }
+}
+
+function notAllowed(rule: string, path: string, permission: Permission): HubError {
+  return new HubError('IotHubUnauthorized', {
+    message: `Authorization rule '${clip(rule)}' does not allow access for '${clip(path)}'; it needs ${permission}`,
+  })
 }
 
 function readToken(authorization: string | undefined): SasToken {
@@ -66,7 +118,7 @@ function refusal(token: SasToken, reason: Reason, hostNames: readonly string[]):
 }
 
 /** Reads the policies at most once in a while, and once only for requests that wait for them together. */
-function cachePolicies({ db, clock }: { db: Db; clock: Clock }): () => Promise<readonly StoredPolicy[]> {
+function cachePolicies({ db, clock }: Pick<Deps, 'db' | 'clock'>): () => Promise<readonly StoredPolicy[]> {
   let cached: { readonly policies: Promise<readonly StoredPolicy[]>; readonly staleAtMs: number } | null = null
 
   return async function policies() {

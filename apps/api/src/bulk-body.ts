@@ -1,37 +1,51 @@
 import {
   clip,
-  type DeviceId,
   type ErrorName,
   HubError,
+  type IdentityKey,
   isJsonObject,
   type JsonObject,
   limits,
+  moduleKey,
   parseBody,
   parseDeviceId,
+  parseModuleId,
   parseTwinPatch,
+  parseTwinSections,
   type Section,
   sectionBytes,
   sectionSize,
   sectionTooLarge,
   type TwinPatch,
+  type TwinSections,
   unreachable,
 } from '@muster/contract'
-import type { DeviceDraft } from '@muster/store'
+import type { IdentityDraft } from '@muster/store'
 import { z } from 'zod'
-import { draftDevice, type Identity, identitySchema, plainText } from './device-body.ts'
 import { unquote } from './etag.ts'
+import {
+  anyCase,
+  draftIdentity,
+  draftModule,
+  type IdentityBody,
+  identityBodySchema,
+  plainText,
+} from './identity-body.ts'
 import { foldMembers } from './json-body.ts'
 
 /** What one entry of a bulk request asks for. An etag of null means: whatever it is. */
-export type Change =
-  | { readonly kind: 'create'; readonly deviceId: DeviceId; readonly draft: DeviceDraft }
-  | { readonly kind: 'update'; readonly deviceId: DeviceId; readonly identity: Identity; readonly etag: string | null }
-  | { readonly kind: 'delete'; readonly deviceId: DeviceId; readonly etag: string | null }
-  | { readonly kind: 'patchTwin'; readonly deviceId: DeviceId; readonly patch: TwinPatch; readonly etag: string | null }
+export type Change = { readonly identity: IdentityKey } & (
+  | { readonly kind: 'create'; readonly draft: IdentityDraft }
+  | { readonly kind: 'update'; readonly body: IdentityBody; readonly etag: string | null }
+  | { readonly kind: 'delete'; readonly etag: string | null }
+  | { readonly kind: 'patchTwin'; readonly patch: TwinPatch; readonly etag: string | null }
+)
 
 /** Why one entry of a bulk request was not carried out, as the reply shows it. */
 export interface Refusal {
   readonly deviceId: string
+  /** Only of an entry that names a module. */
+  readonly moduleId?: string
   readonly errorCode: ErrorName
   readonly errorStatus: string
 }
@@ -46,12 +60,10 @@ const modes = [
   'updateTwinIfMatchETag',
 ] as const
 
-export const entrySchema = identitySchema.extend({
+export const entrySchema = identityBodySchema.extend({
   id: z.string(),
-  importMode: z.preprocess(
-    (value) => (typeof value === 'string' ? modes.find((mode) => mode.toLowerCase() === value.toLowerCase()) : value),
-    z.enum(modes),
-  ),
+  moduleId: z.string().nullish(),
+  importMode: anyCase(modes),
   etag: plainText.nullish(),
   twinETag: plainText.nullish(),
   tags: z.unknown().optional(),
@@ -73,7 +85,7 @@ export function readChanges(body: unknown): { changes: readonly Change[]; refusa
       message: `the list holds ${body.length} devices; at most ${limits.bulkDevices} are allowed`,
     })
   }
-  const repeated = repeatedIds(body)
+  const repeated = repeatedNames(body)
   const read = body.map((entry) => readEntry(entry, repeated))
   return {
     changes: read.filter((result) => 'kind' in result),
@@ -81,62 +93,86 @@ export function readChanges(body: unknown): { changes: readonly Change[]; refusa
   }
 }
 
-export function refuse(deviceId: string, error: HubError): Refusal {
-  return { deviceId, errorCode: error.code, errorStatus: error.message }
+export function refuse({ deviceId, moduleId }: Name, error: HubError): Refusal {
+  return {
+    deviceId,
+    ...(moduleId === null ? {} : { moduleId }),
+    errorCode: error.code,
+    errorStatus: error.message,
+  }
 }
 
-function repeatedIds(entries: readonly unknown[]): ReadonlySet<string> {
-  const ids = entries.map(idOf)
-  return new Set(ids.filter((id, index) => id !== '' && ids.indexOf(id) !== index))
+/** Which identity an entry is for, in the caller's words. */
+interface Name {
+  readonly deviceId: string
+  readonly moduleId: string | null
 }
 
-function idOf(entry: unknown): string {
-  const folded = foldEntry(entry)
-  return isJsonObject(folded) && typeof folded.id === 'string' ? folded.id : ''
+function repeatedNames(entries: readonly unknown[]): ReadonlySet<string> {
+  const names = entries.map((entry) => JSON.stringify(nameOf(entry)))
+  const seen = new Set<string>()
+  return new Set(names.filter((name) => seen.size === seen.add(name).size))
 }
 
-function foldEntry(entry: unknown): unknown {
-  return foldMembers(entry, Object.keys(entrySchema.shape))
+function nameOf(entry: unknown): Name {
+  const { id, moduleId } = isJsonObject(entry) ? members(entry) : {}
+  return { deviceId: textOr('', id), moduleId: textOr(null, moduleId) || null }
+}
+
+function textOr<Other>(other: Other, value: unknown): string | Other {
+  return typeof value === 'string' ? value : other
+}
+
+function members(entry: JsonObject): JsonObject {
+  const folded = foldMembers(entry, Object.keys(entrySchema.shape))
+  return isJsonObject(folded) ? folded : entry
 }
 
 function readEntry(entry: unknown, repeated: ReadonlySet<string>): Change | Refusal {
-  const id = idOf(entry)
+  const name = nameOf(entry)
   try {
-    if (repeated.has(id)) {
+    if (name.deviceId !== '' && repeated.has(JSON.stringify(name))) {
       throw new HubError('DeviceDefinedMultipleTimes', {
-        message: `The list holds the device ${clip(id)} more than once`,
+        message: `The list holds ${name.moduleId === null ? '' : `the module ${clip(name.moduleId)} of `}the device ${clip(name.deviceId)} more than once`,
       })
     }
-    return readChange(foldEntry(entry))
+    return readChange(entry)
   } catch (error) {
     // One wrong entry is its own answer.
-    if (error instanceof HubError) return refuse(clip(id), error)
+    if (error instanceof HubError) return refuse(clipped(name), error)
     throw error
   }
 }
 
+function clipped({ deviceId, moduleId }: Name): Name {
+  return { deviceId: clip(deviceId), moduleId: moduleId === null ? null : clip(moduleId) }
+}
+
 function readChange(entry: unknown): Change {
-  const { id, importMode, etag, twinETag, ...identity } = parseBody(entrySchema, entry)
+  const twin = isJsonObject(entry) ? members(entry) : {}
+  const { id, moduleId, importMode, etag, twinETag, ...body } = parseBody(
+    entrySchema,
+    isJsonObject(entry) ? twin : entry,
+  )
   const deviceId = parseDeviceId(id)
+  const identity = moduleId ? moduleKey(deviceId, parseModuleId(moduleId)) : deviceId
   switch (importMode) {
-    case 'create':
-      return {
-        kind: 'create',
-        deviceId,
-        draft: { ...draftDevice(deviceId, identity, null), ...firstSections(readPatch(entry)) },
-      }
+    case 'create': {
+      const draft = (moduleId ? draftModule : draftIdentity)(identity, body, null)
+      return { kind: 'create', identity, draft: { ...draft, ...fitting(parseTwinSections(twin)) } }
+    }
     case 'update':
-      return { kind: 'update', deviceId, identity, etag: null }
+      return { kind: 'update', identity, body, etag: null }
     case 'updateIfMatchETag':
-      return { kind: 'update', deviceId, identity, etag: readEtag('etag', etag) }
+      return { kind: 'update', identity, body, etag: readEtag('etag', etag) }
     case 'delete':
-      return { kind: 'delete', deviceId, etag: null }
+      return { kind: 'delete', identity, etag: null }
     case 'deleteIfMatchETag':
-      return { kind: 'delete', deviceId, etag: readEtag('etag', etag) }
+      return { kind: 'delete', identity, etag: readEtag('etag', etag) }
     case 'updateTwin':
-      return { kind: 'patchTwin', deviceId, patch: readPatch(entry), etag: null }
+      return { kind: 'patchTwin', identity, patch: parseTwinPatch(twin), etag: null }
     case 'updateTwinIfMatchETag':
-      return { kind: 'patchTwin', deviceId, patch: readPatch(entry), etag: readEtag('twinETag', twinETag) }
+      return { kind: 'patchTwin', identity, patch: parseTwinPatch(twin), etag: readEtag('twinETag', twinETag) }
     default:
       return unreachable(importMode)
   }
@@ -149,21 +185,13 @@ function readEtag(member: 'etag' | 'twinETag', text: string | null | undefined):
   return etag === '*' ? null : etag
 }
 
-function readPatch(entry: unknown): TwinPatch {
-  return isJsonObject(entry) ? parseTwinPatch(entry) : {}
+/** Checked for each identity: what the store refuses, it refuses for all of them. */
+function fitting(sections: TwinSections): TwinSections {
+  for (const section of ['tags', 'desired'] as const) requireFitting(section, sections[section])
+  return sections
 }
 
-/** The twin that a new device begins with. */
-function firstSections({ tags, desired }: TwinPatch): Pick<DeviceDraft, 'tags' | 'desired'> {
-  return {
-    ...(tags ? { tags: fitting('tags', tags) } : {}),
-    ...(desired ? { desired: fitting('desired', desired) } : {}),
-  }
-}
-
-/** Checked for each device: what the store refuses, it refuses for all of them. */
-function fitting(section: Section, members: JsonObject): JsonObject {
+function requireFitting(section: Section, members: JsonObject): void {
   const bytes = sectionSize(members)
   if (bytes > sectionBytes[section]) throw sectionTooLarge(section, bytes)
-  return members
 }

@@ -1,7 +1,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Permission } from '@muster/auth'
 import { HubError, limits, type Vocabulary, vocabularyOf } from '@muster/contract'
-import type { Hub } from '@muster/runtime'
+import type { Hub, ThrottleName } from '@muster/runtime'
 import type { Context, MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { ZodType } from 'zod'
@@ -9,9 +9,10 @@ import type { Authorize } from './authorize.ts'
 import type { ErrorForm } from './errors.ts'
 import { receive } from './json-body.ts'
 import { describeEndpoint } from './openapi.ts'
+import { throttle } from './throttle.ts'
 
 /** What the routes need of the hub. */
-export type Deps = Pick<Hub, 'db' | 'bus' | 'clock' | 'events'>
+export type Deps = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'throttles'>
 
 /** What a request carries on its way through the app. */
 export interface ApiEnv {
@@ -21,6 +22,8 @@ export interface ApiEnv {
     route: string
     errorForm: ErrorForm
     vocabulary: Vocabulary
+    /** Whose tokens of throttles a request takes. */
+    account: string
   }
 }
 
@@ -33,6 +36,8 @@ export interface Endpoint {
   readonly path: string
   readonly summary: string
   readonly permission: Permission
+  /** What a call of it counts as. */
+  readonly throttle: ThrottleName
   /** Query parameters beside `api-version`, and headers, with what they mean. */
   readonly query?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
@@ -44,14 +49,19 @@ export interface Endpoint {
   handle(c: ApiContext): Promise<Response>
 }
 
-/** Puts an endpoint behind its permission, its version and the limit of bodies, and into the document. */
-export function addEndpoint(app: OpenAPIHono<ApiEnv>, endpoint: Endpoint, authorize: Authorize): void {
+/** Puts an endpoint behind its permission, its version, its throttle and the limit of bodies, and into the document. */
+export function addEndpoint(
+  app: OpenAPIHono<ApiEnv>,
+  endpoint: Endpoint,
+  { authorize, throttles }: Pick<Deps, 'throttles'> & { readonly authorize: Authorize },
+): void {
   const { method, path, body } = endpoint
   app.openAPIRegistry.registerPath(describeEndpoint(endpoint))
   app.on(
     method.toUpperCase(),
     path.replaceAll(/{(.+?)}/g, ':$1'),
     admit(endpoint, authorize),
+    throttle(throttles, endpoint.throttle),
     ...(body === undefined ? [] : [limitBody]),
     (c) => endpoint.handle(c),
   )
@@ -62,7 +72,8 @@ function admit({ path, permission, errorForm }: Endpoint, authorize: Authorize):
     const apiVersion = c.req.query('api-version')
     c.set('route', path)
     if (errorForm === 'nested' && apiVersion !== undefined && apiVersion >= '2018') c.set('errorForm', 'nested')
-    await authorize({ authorization: c.req.header('authorization'), path: c.req.path, permission })
+    const { account } = await authorize({ authorization: c.req.header('authorization'), path: c.req.path, permission })
+    c.set('account', account)
     c.set('vocabulary', vocabularyOf(apiVersion))
     await next()
   }

@@ -11,11 +11,15 @@ export function trackingIdOf(requestId: string, now: Date): string {
   return `${requestId.replaceAll('-', '')}-G:0-TimeStamp:${month}/${day}/${year} ${time}`
 }
 
+/** A store that restarts is back after seconds. */
+const tryAgainMs = 1_000
+
 /** The error that a caller sees. What is no HubError is a bug or lost infrastructure: its text stays inside. */
 export function callersError(error: unknown): HubError {
   if (error instanceof HubError) return error
   if (isDatabaseLost(error)) {
-    return new HubError('ServiceUnavailable', { message: 'The hub cannot reach its database; try again', cause: error })
+    const message = 'The hub cannot reach its database; try again'
+    return new HubError('ServiceUnavailable', { message, retryAfterMs: tryAgainMs, cause: error })
   }
   return new HubError('ServerError', {
     message: 'The hub met an unexpected error; the log has it under the tracking id',
@@ -24,22 +28,34 @@ export function callersError(error: unknown): HubError {
 }
 
 export function errorReply(error: HubError, request: { trackingId: string; form: ErrorForm; now: Date }): Response {
-  const body = request.form === 'nested' ? nested(error, request) : envelope(error, request.trackingId)
-  return jsonReply(error.httpStatus, body, { 'iothub-errorcode': error.code })
+  const message = inOnePart(error.message)
+  const body =
+    request.form === 'nested' ? nested(error, message, request) : envelope(error, message, request.trackingId)
+  return jsonReply(error.httpStatus, body, { 'iothub-errorcode': error.code, ...retryAfter(error) })
 }
 
-function envelope(error: HubError, trackingId: string) {
-  return { Message: `ErrorCode:${error.code};${error.message}`, ExceptionMessage: `Tracking ID:${trackingId}` }
+/** In whole seconds, rounded up: whoever comes back then is not too early. */
+function retryAfter({ retryAfterMs }: HubError): Readonly<Record<string, string>> {
+  return retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }
+}
+
+/** The SDKs split `Message` at semicolons and show the second part alone: of a sentence with one they would show half. */
+function inOnePart(message: string): string {
+  return message.replaceAll(' ; ', ' semicolon ').replaceAll('; ', ', ')
+}
+
+function envelope(error: HubError, message: string, trackingId: string) {
+  return { Message: `ErrorCode:${error.code};${message}`, ExceptionMessage: `Tracking ID:${trackingId}` }
 }
 
 /** `Message` is JSON inside a string: so the SDKs of 2018 and later read it. */
-function nested(error: HubError, { trackingId, now }: { trackingId: string; now: Date }) {
-  const message = JSON.stringify({
+function nested(error: HubError, message: string, { trackingId, now }: { trackingId: string; now: Date }) {
+  const text = JSON.stringify({
     errorCode: errorCodes[error.code],
     trackingId,
-    message: error.message,
+    message,
     info: error.info,
     timestampUtc: now.toISOString(),
   })
-  return { Message: message, ExceptionMessage: '' }
+  return { Message: text, ExceptionMessage: '' }
 }

@@ -1,15 +1,15 @@
-import { HubError } from '@muster/contract'
-import { deleteDevices, findOwners, insertDevices } from '@muster/store'
+import { HubError, partsOf } from '@muster/contract'
+import { deleteIdentities, findOwnersWithModules, insertIdentities } from '@muster/store'
 import { type Change, type Refusal, refuse } from './bulk-body.ts'
+import { patchAndNotify } from './change-twin.ts'
 import type { Deps } from './endpoint.ts'
-import { patchAndPush } from './patch-twin.ts'
-import { closeConnections, deviceExists, removeDevice, updateIdentity } from './registry.ts'
-import { unknownDevice } from './unknown-device.ts'
+import { changeIdentity, closeConnections, createIdentity, deviceExists, removeIdentity } from './registry.ts'
+import { unknownDevice } from './unknown-identity.ts'
 
 /** Carries out the changes of a bulk request, each for itself, and returns those that could not be. */
 export async function importDevices(deps: Deps, changes: readonly Change[]): Promise<Refusal[]> {
-  const refusals = [...(await createAll(deps, changes)), ...(await deleteAll(deps, changes))]
-  // The rest reads before it writes, each device for itself; a request holds at most 100.
+  const refusals = [...(await createDevices(deps, changes)), ...(await deleteDevices(deps, changes))]
+  // The rest reads before it writes, each identity for itself; a request holds at most 100.
   for (const change of changes) {
     const refusal = await changeOne(deps, change)
     if (refusal !== null) refusals.push(refusal)
@@ -17,38 +17,44 @@ export async function importDevices(deps: Deps, changes: readonly Change[]): Pro
   return refusals
 }
 
-async function createAll({ db, clock }: Deps, changes: readonly Change[]): Promise<Refusal[]> {
-  const drafts = changes.flatMap((change) => (change.kind === 'create' ? [change.draft] : []))
+async function createDevices({ db, clock }: Deps, changes: readonly Change[]): Promise<Refusal[]> {
+  const drafts = changes.flatMap((change) => (change.kind === 'create' && !isModule(change) ? [change.draft] : []))
   if (drafts.length === 0) return []
-  const created = new Set(await insertDevices(db, drafts, clock.now()))
+  const created = new Set(await insertIdentities(db, drafts, clock.now()))
   return drafts
-    .filter(({ deviceId }) => !created.has(deviceId))
-    .map(({ deviceId }) => refuse(deviceId, deviceExists(deviceId)))
+    .filter(({ identity }) => !created.has(identity))
+    .map(({ identity }) => refuse(partsOf(identity), deviceExists(identity)))
 }
 
-async function deleteAll(deps: Deps, changes: readonly Change[]): Promise<Refusal[]> {
-  const deviceIds = changes.flatMap((change) => (isPlainDelete(change) ? [change.deviceId] : []))
+async function deleteDevices(deps: Deps, changes: readonly Change[]): Promise<Refusal[]> {
+  const deviceIds = changes.flatMap((change) => (isPlainDeletion(change) ? [partsOf(change.identity).deviceId] : []))
   if (deviceIds.length === 0) return []
-  const owners = await findOwners(deps.db, deviceIds)
-  const deleted = new Set(await deleteDevices(deps.db, deviceIds))
+  const owners = await findOwnersWithModules(deps.db, deviceIds)
+  const deleted = new Set<string>(await deleteIdentities(deps.db, deviceIds))
   await closeConnections(deps, owners, 'deleted')
   return deviceIds
     .filter((deviceId) => !deleted.has(deviceId))
-    .map((deviceId) => refuse(deviceId, unknownDevice(deviceId)))
+    .map((deviceId) => refuse({ deviceId, moduleId: null }, unknownDevice(deviceId)))
 }
 
-function isPlainDelete(change: Change): boolean {
-  return change.kind === 'delete' && change.etag === null
+function isPlainDeletion(change: Change): boolean {
+  return change.kind === 'delete' && change.etag === null && !isModule(change)
+}
+
+function isModule({ identity }: Change): boolean {
+  return partsOf(identity).moduleId !== null
 }
 
 async function changeOne(deps: Deps, change: Change): Promise<Refusal | null> {
+  const { identity } = change
   try {
-    if (change.kind === 'update') await updateIdentity(deps, change)
-    if (change.kind === 'patchTwin') await patchAndPush(deps, change.deviceId, change)
-    if (change.kind === 'delete' && !isPlainDelete(change)) await removeDevice(deps, change.deviceId, change.etag)
+    if (change.kind === 'create' && isModule(change)) await createIdentity(deps, change.draft)
+    if (change.kind === 'update') await changeIdentity(deps, change)
+    if (change.kind === 'patchTwin') await patchAndNotify(deps, identity, change)
+    if (change.kind === 'delete' && !isPlainDeletion(change)) await removeIdentity(deps, identity, change.etag)
     return null
   } catch (error) {
-    if (error instanceof HubError) return refuse(change.deviceId, error)
+    if (error instanceof HubError) return refuse(partsOf(identity), error)
     throw error
   }
 }

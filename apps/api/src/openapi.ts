@@ -11,24 +11,33 @@ export const documentInfo = {
     description:
       'Jobs, twins, direct methods, device identities and queries, on the wire as the SDKs of Azure IoT Hub speak it. Every api-version from 2016-09-30-preview on is accepted.',
   },
-  security: [{ sharedAccessSignature: [] }],
+  security: [{ sharedAccessSignature: [] }, { bearer: [] }],
 }
 
-export const securityScheme = {
-  type: 'apiKey',
-  in: 'header',
-  name: 'Authorization',
-  description: 'SharedAccessSignature sr=<host>&sig=<signature>&se=<expiry, seconds since 1970>&skn=<policy>',
+export const securitySchemes = {
+  sharedAccessSignature: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'Authorization',
+    description: 'SharedAccessSignature sr=<host>&sig=<signature>&se=<expiry, seconds since 1970>&skn=<policy>',
+  },
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description:
+      'A token of the OpenID Connect issuer, where the hub has one; roles, scp or scope name the permissions',
+  },
 } as const
 
 /** An endpoint as the document shows it. */
 export function describeEndpoint(endpoint: Endpoint): RouteConfig {
-  const { method, path, summary, permission, body, reply } = endpoint
+  const { method, path, summary, permission, throttle, body, reply } = endpoint
   return {
     method,
     path,
     summary,
-    description: `Needs the permission ${permission}.`,
+    description: `Needs the permission ${permission}. Counts as ${throttle}.`,
     tags: [path.split('/')[1] ?? ''],
     request: {
       params: described(Object.fromEntries([...path.matchAll(/{(.+?)}/g)].map(([, name = '']) => [name, '']))),

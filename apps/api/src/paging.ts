@@ -18,7 +18,7 @@ export interface Paging {
 }
 
 /** C# parses this name with regard to case, and refuses a page without it. */
-type ItemType = 'Twin' | 'DeviceJob' | 'JobResponse'
+export type ItemType = 'Twin' | 'DeviceJob' | 'Raw' | 'JobResponse'
 
 /** Tokens hold a position and its signature, so that a caller can neither make one up nor carry it to another query. */
 export function createPaging(key: Buffer): Paging {

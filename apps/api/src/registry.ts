@@ -1,72 +1,111 @@
 import { isDeepStrictEqual } from 'node:util'
-import { clip, type DeviceId, type GatewayId, HubError } from '@muster/contract'
-import { type Device, type DeviceIdentity, deleteDevice, findOwners, readDevice, updateDevice } from '@muster/store'
-import { draftDevice, type Identity } from './device-body.ts'
+import { clip, HubError, type IdentityKey, limits, partsOf, unreachable } from '@muster/contract'
+import {
+  deleteIdentity,
+  findOwners,
+  findOwnersWithModules,
+  type Identity,
+  type IdentityDraft,
+  type IdentitySettings,
+  insertIdentities,
+  insertModule,
+  type Owner,
+  readIdentity,
+  updateIdentity,
+} from '@muster/store'
 import type { Deps } from './endpoint.ts'
-import { unknownDevice } from './unknown-device.ts'
+import { draftIdentity, draftModule, type IdentityBody } from './identity-body.ts'
+import { unknownDevice, unknownIdentity } from './unknown-identity.ts'
+
+/** @throws HubError DeviceAlreadyExists, and for a module DeviceNotFound, ModuleAlreadyExistsOnDevice, TooManyModulesOnDevice */
+export async function createIdentity({ db, clock }: Deps, draft: IdentityDraft): Promise<void> {
+  const { deviceId, moduleId } = partsOf(draft.identity)
+  if (moduleId === null) {
+    const created = await insertIdentities(db, [draft], clock.now())
+    if (created.length === 0) throw deviceExists(deviceId)
+    return
+  }
+  const result = await insertModule(db, deviceId, draft, clock.now())
+  switch (result) {
+    case 'created':
+      return
+    case 'noDevice':
+      throw unknownDevice(deviceId)
+    case 'exists':
+      throw new HubError('ModuleAlreadyExistsOnDevice', {
+        message: `A module with the id ${moduleId} exists already on the device ${deviceId}`,
+      })
+    case 'tooMany':
+      throw new HubError('TooManyModulesOnDevice', {
+        message: `The device ${deviceId} has ${limits.modulesPerDevice} modules, the most that are allowed`,
+      })
+    default:
+      return unreachable(result)
+  }
+}
 
 /** How often an update starts again because the identity changed between reading and writing it. */
 const attemptsMax = 5
 
 /**
  * Updates an identity and returns it. What the caller leaves out is kept, so the write is guarded by the etag of what was
- * read, even when the caller takes any state (`etag` null). A device that is disabled, or has other keys now, loses
- * its connection.
- * @throws HubError DeviceNotFound, PreconditionFailed
+ * read, even when the caller takes any state (`etag` null). A device that is disabled loses its connection and those of its
+ * modules; what has other keys now loses its own.
+ * @throws HubError DeviceNotFound, ModuleNotFound, PreconditionFailed
  */
-export async function updateIdentity(
+export async function changeIdentity(
   deps: Deps,
-  { deviceId, identity, etag }: { deviceId: DeviceId; identity: Identity; etag: string | null },
-): Promise<Device> {
+  { identity, body, etag }: { identity: IdentityKey; body: IdentityBody; etag: string | null },
+): Promise<Identity> {
   const { db, clock } = deps
+  const draftOf = partsOf(identity).moduleId === null ? draftIdentity : draftModule
   for (let attempt = 1; ; attempt += 1) {
-    const current = await readDevice(db, deviceId)
-    if (current === null) throw unknownDevice(deviceId)
-    const draft = draftDevice(deviceId, identity, current)
-    const result = await updateDevice(db, draft, { etag: etag ?? current.etag }, clock.now())
-    if (result === 'missing') throw unknownDevice(deviceId)
-    if (result === 'etag' && (etag !== null || attempt === attemptsMax)) throw otherEtag(deviceId, etag ?? current.etag)
+    const current = await readExisting(deps, identity)
+    const draft = draftOf(identity, body, current)
+    const result = await updateIdentity(db, draft, { etag: etag ?? current.etag }, clock.now())
+    if (result === 'missing') throw await unknownIdentity(db, identity)
+    if (result === 'etag' && (etag !== null || attempt === attemptsMax)) throw otherEtag(identity, etag ?? current.etag)
     if (result === 'etag') continue
 
-    const reason = closeReason(draft, current)
-    if (reason !== null) await closeConnections(deps, await findOwners(db, [deviceId]), reason)
-    return readExisting(deps, deviceId)
+    await endConnections(deps, draft, current)
+    return readExisting(deps, identity)
   }
 }
 
-function closeReason(draft: DeviceIdentity, current: Device): 'disabled' | 'rekeyed' | null {
-  if (draft.status === 'disabled') return 'disabled'
-  return isDeepStrictEqual(draft.authentication, current.authentication) ? null : 'rekeyed'
+async function endConnections(deps: Deps, draft: IdentitySettings, current: Identity): Promise<void> {
+  const { identity } = draft
+  if (draft.status === 'disabled') {
+    await closeConnections(deps, await findOwnersWithModules(deps.db, [identity]), 'disabled')
+  } else if (!isDeepStrictEqual(draft.authentication, current.authentication)) {
+    await closeConnections(deps, await findOwners(deps.db, [identity]), 'rekeyed')
+  }
 }
 
-/** Deletes a device and ends its connection. @throws HubError DeviceNotFound, PreconditionFailed */
-export async function removeDevice(deps: Deps, deviceId: DeviceId, etag: string | null): Promise<void> {
-  // The session goes with the device: its owner has to be known before.
-  const owners = await findOwners(deps.db, [deviceId])
-  const result = await deleteDevice(deps.db, deviceId, etag)
-  if (result === 'missing') throw unknownDevice(deviceId)
-  if (result === 'etag') throw otherEtag(deviceId, etag)
+/** Deletes an identity, with a device its modules, and ends their connections. @throws HubError as `changeIdentity` */
+export async function removeIdentity(deps: Deps, identity: IdentityKey, etag: string | null): Promise<void> {
+  // The sessions go with the identity: their owners have to be known before.
+  const owners = await findOwnersWithModules(deps.db, [identity])
+  const result = await deleteIdentity(deps.db, identity, etag)
+  if (result === 'missing') throw await unknownIdentity(deps.db, identity)
+  if (result === 'etag') throw otherEtag(identity, etag)
   await closeConnections(deps, owners, 'deleted')
 }
 
-/** @throws HubError DeviceNotFound */
-export async function readExisting({ db }: Pick<Deps, 'db'>, deviceId: DeviceId): Promise<Device> {
-  const device = await readDevice(db, deviceId)
-  if (device === null) throw unknownDevice(deviceId)
-  return device
+/** @throws HubError DeviceNotFound, ModuleNotFound */
+export async function readExisting({ db }: Pick<Deps, 'db'>, identity: IdentityKey): Promise<Identity> {
+  const found = await readIdentity(db, identity)
+  if (found === null) throw await unknownIdentity(db, identity)
+  return found
 }
 
-/**
- * Tells the gateways. One that cannot be told finds out when it next compares its connections with the store; of other keys,
- * when the device's token ends.
- */
+/** Tells the gateways. One that cannot be told finds out when it next compares its connections with the store. */
 export async function closeConnections(
   { bus, events }: Deps,
-  owners: readonly { deviceId: DeviceId; gatewayId: GatewayId }[],
+  owners: readonly Owner[],
   reason: 'disabled' | 'rekeyed' | 'deleted',
 ): Promise<void> {
-  for (const { deviceId, gatewayId } of owners) {
-    const isTold = await bus.closeConnection(gatewayId, { deviceId, connectionNo: null, reason })
+  for (const { identity, gatewayId } of owners) {
+    const isTold = await bus.closeConnection(gatewayId, { identity, connectionNo: null, reason })
     if (!isTold) events.wakeUpLost({ kind: 'connection' })
   }
 }
@@ -75,8 +114,8 @@ export function deviceExists(deviceId: string): HubError {
   return new HubError('DeviceAlreadyExists', { message: `A device with the id ${deviceId} exists already` })
 }
 
-function otherEtag(deviceId: string, etag: string | null): HubError {
+function otherEtag(identity: IdentityKey, etag: string | null): HubError {
   return new HubError('PreconditionFailed', {
-    message: `The device ${deviceId} has another etag than "${clip(etag ?? '')}"; read it again`,
+    message: `${identity} has another etag than "${clip(etag ?? '')}"; read it again`,
   })
 }

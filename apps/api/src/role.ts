@@ -1,6 +1,8 @@
+import { createBearerVerifier } from '@muster/auth'
 import type { Role } from '@muster/runtime'
 import { readPolicies } from '@muster/store'
 import { createApp } from './app.ts'
+import { skewMs } from './authorize.ts'
 import { continuationKey } from './paging.ts'
 
 /** Serves the service API on the sockets of the process, which also end its requests when the process stops. */
@@ -11,13 +13,16 @@ export const role: Role = {
     const owner = policies.find(({ name }) => name === 'iothubowner')
     if (owner === undefined)
       throw new Error('the database holds no policy iothubowner: its keys are made when a hub first starts')
+    const { oidc } = hub.config
     const app = createApp({
       db: hub.db,
       bus: hub.bus,
       clock: hub.clock,
       events: hub.events,
+      throttles: hub.throttles,
       hostNames: hub.config.hostNames,
       continuationKey: continuationKey(owner.primaryKey),
+      bearer: oidc && createBearerVerifier({ ...oidc, skewMs }),
     })
     hub.front.serve((request) => app.fetch(request))
     return { stop: async () => {} }

@@ -69,6 +69,7 @@ export const deviceJobSchema = z
 export const twinSchema = z
   .object({
     deviceId: z.string(),
+    moduleId: z.string().optional(),
     etag: z.string(),
     version: z.int(),
     tags: properties.optional(),
@@ -76,6 +77,25 @@ export const twinSchema = z
   })
   .loose()
   .openapi('Twin')
+
+export const rawSchema = properties.openapi('Raw', { description: 'The members that the select list of a query names' })
+
+export const previewSchema = z
+  .object({
+    deviceCount: count.openapi({ description: 'With those that do not exist, as in the statistics of a job' }),
+    disabledCount: count,
+    disconnectedCount: count,
+    unknownCount: count.openapi({ description: 'Listed in deviceIds, but not existing; not counted as disconnected' }),
+    sample: z
+      .object({
+        deviceId: z.string(),
+        status: z.enum(['enabled', 'disabled', 'unknown']),
+        connectionState: z.enum(['Connected', 'Disconnected']).optional(),
+      })
+      .array()
+      .openapi({ description: 'The first devices in the order of their ids, at most 100' }),
+  })
+  .openapi('JobPreview')
 
 export const twinPatchSchema = z
   .object({
@@ -86,6 +106,12 @@ export const twinPatchSchema = z
 
 const keys = z.object({ primaryKey: z.string().nullable(), secondaryKey: z.string().nullable() })
 const thumbprints = z.object({ primaryThumbprint: z.string().nullable(), secondaryThumbprint: z.string().nullable() })
+
+const authentication = z.object({
+  symmetricKey: keys,
+  x509Thumbprint: thumbprints,
+  type: z.enum(['sas', 'selfSigned', 'certificateAuthority', 'none']),
+})
 
 export const deviceSchema = z
   .object({
@@ -99,22 +125,36 @@ export const deviceSchema = z
     statusUpdatedTime: time,
     lastActivityTime: time,
     cloudToDeviceMessageCount: z.int(),
-    authentication: z.object({
-      symmetricKey: keys,
-      x509Thumbprint: thumbprints,
-      type: z.enum(['sas', 'selfSigned', 'certificateAuthority', 'none']),
-    }),
+    authentication,
     capabilities: z.object({ iotEdge: z.boolean() }),
   })
   .openapi('Device')
 
+export const moduleSchema = deviceSchema
+  .omit({ status: true, statusReason: true, statusUpdatedTime: true, capabilities: true })
+  .extend({ moduleId: z.string(), managedBy: z.string().nullable() })
+  .openapi('Module')
+
 export const bulkResultSchema = z
   .object({
     isSuccessful: z.boolean(),
-    errors: z.array(z.object({ deviceId: z.string(), errorCode: z.string(), errorStatus: z.string() })),
+    errors: z.array(
+      z.object({
+        deviceId: z.string(),
+        moduleId: z.string().optional(),
+        errorCode: z.string(),
+        errorStatus: z.string(),
+      }),
+    ),
     warnings: z.array(z.unknown()),
   })
   .openapi('BulkResult')
+
+export const deviceStatisticsSchema = z
+  .object({ totalDeviceCount: count, enabledDeviceCount: count, disabledDeviceCount: count })
+  .openapi('DeviceStatistics')
+
+export const serviceStatisticsSchema = z.object({ connectedDeviceCount: count }).openapi('ServiceStatistics')
 
 export const methodCallSchema = z
   .object({

@@ -1,7 +1,15 @@
-import { defaultPolicies, generateKey, type Policy, signSasToken } from '@muster/auth'
+import { type BearerVerifier, defaultPolicies, generateKey, type Policy, signSasToken } from '@muster/auth'
 import { type Bus, connectBus } from '@muster/bus'
-import { gatewayId, parseDeviceId } from '@muster/contract'
-import { type Events, openEvents, openLog, openMetrics } from '@muster/runtime'
+import { gatewayId, storedIdentity } from '@muster/contract'
+import {
+  createThrottles,
+  type Events,
+  openEvents,
+  openLog,
+  openMetrics,
+  parseThrottleRates,
+  type Throttles,
+} from '@muster/runtime'
 import { connect, type Db, ensurePolicies, migrate, openSession, storeSubscriptions } from '@muster/store'
 import { createDatabase, templateDatabase, uniquePrefix } from '@muster/testkit'
 import { inject } from 'vitest'
@@ -29,6 +37,8 @@ export interface Api extends AsyncDisposable {
   readonly db: Db
   readonly bus: Bus
   readonly events: Events
+  readonly throttles: Throttles
+  readonly bearer: BearerVerifier | null
   readonly clock: { time: Date; now(): Date }
   readonly policies: readonly Policy[]
   readonly app: ReturnType<typeof createApp>
@@ -40,7 +50,14 @@ export const hostName = 'hub.example.net'
 export const noon = new Date('2026-03-02T12:00:00Z')
 
 /** The API over a database and a Redis prefix of its own, at noon until the clock is moved. */
-export async function openApi(): Promise<Api> {
+export async function openApi({
+  throttle = '{}',
+  bearer = null,
+}: {
+  /** As MUSTER_THROTTLE. */
+  throttle?: string
+  bearer?: BearerVerifier | null
+} = {}): Promise<Api> {
   const template = await templateDatabase(inject('databaseUrl'), 'migrated', migrate)
   const database = await createDatabase(inject('databaseUrl'), { template })
   const connection = connect({ url: database.url, poolSize: 4 })
@@ -52,11 +69,14 @@ export async function openApi(): Promise<Api> {
   await ensurePolicies(connection.db, policies)
   const bus = await connectBus({ url: inject('redisUrl'), prefix: uniquePrefix(), onError: () => {} })
   const events = openEvents({ log: openLog('silent'), metrics: openMetrics() })
+  const throttles = createThrottles({ bus, events }, parseThrottleRates(throttle) ?? {})
   const clock = { time: noon, now: () => clock.time }
   const app = createApp({
     db: connection.db,
     bus,
     events,
+    throttles,
+    bearer,
     clock,
     hostNames: [hostName, 'localhost'],
     continuationKey: continuationKey('a secret'),
@@ -66,6 +86,8 @@ export async function openApi(): Promise<Api> {
     db: connection.db,
     bus,
     events,
+    throttles,
+    bearer,
     clock,
     policies,
     app,
@@ -86,12 +108,13 @@ export function tokenOf({ policies, clock }: Pick<Api, 'policies' | 'clock'>, po
   return signSasToken({ resource: hostName, key: policy.primaryKey, expiresAt, policyName })
 }
 
-/** Connects a device that takes methods, as a gateway would. */
-export async function connectDevice(api: Api, deviceId: string, gateway: string): Promise<void> {
-  const device = { deviceId: parseDeviceId(deviceId), gatewayId: gatewayId(gateway), clean: true }
-  const { connectionNo } = await openSession(api.db, device, api.clock.now())
+/** Connects a device or module that takes methods, as a gateway would. */
+export async function connectDevice(api: Api, key: string, gateway: string): Promise<void> {
+  const identity = storedIdentity(key)
+  const connection = { identity, gatewayId: gatewayId(gateway), clean: true }
+  const { connectionNo } = await openSession(api.db, connection, api.clock.now())
   const topics = [{ topic: '$iothub/methods/POST/#', qos: 0 } as const]
-  await storeSubscriptions(api.db, { deviceId: device.deviceId, connectionNo }, topics, true)
+  await storeSubscriptions(api.db, { identity, connectionNo }, topics, true)
 }
 
 async function send(

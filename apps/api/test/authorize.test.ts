@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { signSasToken } from '@muster/auth'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Api, hostName, openApi, tokenOf } from './api.ts'
@@ -13,6 +14,7 @@ const endpoints = [
   ['PUT', '/jobs/v2/j1', 'ServiceConnect'],
   ['GET', '/jobs/v2/j1', 'ServiceConnect'],
   ['POST', '/jobs/v2/j1/cancel', 'ServiceConnect'],
+  ['POST', '/jobs/v2/preview', 'ServiceConnect'],
   ['PUT', '/jobs/v2/d1/methods/j1', 'ServiceConnect'],
   ['GET', '/twins/d1', 'ServiceConnect'],
   ['PATCH', '/twins/d1', 'ServiceConnect'],
@@ -89,6 +91,27 @@ describe('a token', () => {
         .map((part) => String(part).replace('"service"', '"nobody"'))
         .map((part, index) => (index === 0 ? 401 : part)),
     )
+  })
+
+  it('without a permission is refused with its rule, the address and what it lacks', async () => {
+    const reply = await api.send('GET', '/devices/d1', undefined, { policy: 'service' })
+
+    expect(reply.status).toBe(401)
+    expect(reply.body.Message).toBe(
+      "ErrorCode:IotHubUnauthorized;Authorization rule 'service' does not allow access for '/devices/d1', it needs RegistryRead",
+    )
+  })
+
+  it('may have its members in any order, its expiry in milliseconds, and a name of the hub in any letter case', async () => {
+    const resource = encodeURIComponent(hostName.toUpperCase())
+    const se = String(Date.parse('2026-03-03T00:00:00Z'))
+    const signed = createHmac('sha256', Buffer.from(key(), 'base64')).update(`${resource}\n${se}`).digest('base64')
+
+    const [status] = await refusal(
+      `SharedAccessSignature skn=service&se=${se}&sig=${encodeURIComponent(signed)}&sr=${resource}`,
+    )
+
+    expect(status).toBe(200)
   })
 
   it('for another hub is refused with the names of this one', async () => {

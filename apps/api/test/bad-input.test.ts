@@ -62,7 +62,7 @@ describe('a bad body of a job', () => {
       { ...job, jobId: 'other' },
       400,
       'ArgumentInvalid',
-      'jobId in the body is "other"; expected "bad"',
+      'jobId in the body is "other", expected "bad"',
     ],
     [
       'a start time that is none',
@@ -113,14 +113,14 @@ describe('a bad body of a job', () => {
       { ...job, cloudToDeviceMethod: { ...method, responseTimeoutInSeconds: 3 } },
       400,
       'ArgumentInvalid',
-      'responseTimeoutInSeconds must be within [5; 300]',
+      'responseTimeoutInSeconds must be within [5, 300]',
     ],
     [
       'a payload over 128 KiB',
       { ...job, cloudToDeviceMethod: { ...method, payload: 'x'.repeat(131_072) } },
       413,
       'MessageTooLarge',
-      'payload takes 131074 bytes of JSON; at most 131072',
+      'payload takes 131074 bytes of JSON, at most 131072',
     ],
     ['no twin', { ...job, type: 'scheduleUpdateTwin' }, 400, 'ArgumentNull', 'updateTwin is missing'],
     [
@@ -168,7 +168,7 @@ describe('a bad body of a job', () => {
 
     expect(accepted.status).toBe(200)
     expect(refused.body.Message).toMatch(
-      /^ErrorCode:ArgumentInvalid;queryCondition has 8165 characters; at most 8164.*deviceIds/,
+      /^ErrorCode:ArgumentInvalid;queryCondition has 8165 characters, at most 8164.*deviceIds/,
     )
   })
 

@@ -100,7 +100,7 @@ describe('a new device', () => {
       'bad',
       { deviceId: 'other' },
       'ArgumentInvalid',
-      'deviceId in the body is "other"; expected "bad"',
+      'deviceId in the body is "other", expected "bad"',
     ],
     [
       'an unknown status',
@@ -216,7 +216,7 @@ describe('a device that may no longer connect', () => {
     const reply = await api.send(method, `/devices/${deviceId}`, body, { headers: any })
 
     expect(reply.status).toBeLessThan(300)
-    await expect.poll(() => closes).toEqual([{ deviceId, connectionNo: null, reason }])
+    await expect.poll(() => closes).toEqual([{ identity: deviceId, connectionNo: null, reason }])
   })
 })
 

@@ -10,14 +10,17 @@ beforeAll(async () => {
 afterAll(async () => api[Symbol.asyncDispose]())
 
 /** A device that is connected to a gateway of its own, whose calls all come to the same. */
-async function givenDevice(deviceId: string, result: Omit<CallResult, 'deviceId'> & Record<string, unknown>) {
+async function givenDevice(
+  deviceId: string,
+  result: (Omit<CallResult, 'identity'> & Record<string, unknown>) | (() => CallResult | undefined),
+) {
   const calls: DeviceCall[] = []
   await api.send('PUT', `/devices/${deviceId}`, {})
   await connectDevice(api, deviceId, `gateway-${deviceId}`)
   const door = await api.bus.serveGateway(gatewayId(`gateway-${deviceId}`), {
     call: (call, report) => {
       calls.push(call)
-      report({ ...result, deviceId } as CallResult)
+      report({ ...(typeof result === 'function' ? result() : result), identity: deviceId } as CallResult)
     },
     pushDesired: () => {},
     closeConnection: () => {},
@@ -115,6 +118,19 @@ describe('a direct method', () => {
     expect((await reply).body).toEqual({ status: 200, payload: 'here' })
   })
 
+  it('waits for a device that has just gone and comes back, which was not called', async () => {
+    const results: CallResult[] = [
+      { identity: 'returns', kind: 'notOnline' },
+      { identity: 'returns', kind: 'answered', status: 200, payload: 'back' },
+    ]
+    await using device = await givenDevice('returns', () => results.shift())
+
+    const reply = await call('returns', { methodName: 'ping', connectTimeoutInSeconds: 30 })
+
+    expect(reply.body).toEqual({ status: 200, payload: 'back' })
+    expect(device.calls).toHaveLength(2)
+  })
+
   it('has the older error form before 2018', async () => {
     const reply = await call('nobody', { methodName: 'ping' }, { apiVersion: '2016-11-14' })
 
@@ -129,7 +145,7 @@ describe('a direct method', () => {
       'a timeout out of range',
       { methodName: 'a', responseTimeoutInSeconds: 301 },
       400004,
-      'responseTimeoutInSeconds must be within [5; 300], got 301',
+      'responseTimeoutInSeconds must be within [5, 300], got 301',
     ],
     [
       'a timeout that is no number',

@@ -1,3 +1,6 @@
+import { permissions } from '@muster/auth'
+import { throttleNames } from '@muster/runtime'
+import { Validator } from '@seriousme/openapi-schema-validator'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Api, openApi } from './api.ts'
 
@@ -18,20 +21,57 @@ describe('the document', () => {
     expect(reply.body.openapi).toBe('3.1.0')
     expect(methods.sort()).toEqual([
       'DELETE /devices/{deviceId}',
+      'DELETE /devices/{deviceId}/modules/{moduleId}',
+      'DELETE /jobs/{jobId}',
       'GET /devices',
       'GET /devices/{deviceId}',
+      'GET /devices/{deviceId}/modules',
+      'GET /devices/{deviceId}/modules/{moduleId}',
+      'GET /jobs',
       'GET /jobs/v2/query',
       'GET /jobs/v2/{jobId}',
+      'GET /jobs/{jobId}',
+      'GET /statistics/devices',
+      'GET /statistics/service',
       'GET /twins/{deviceId}',
+      'GET /twins/{deviceId}/modules/{moduleId}',
       'PATCH /twins/{deviceId}',
+      'PATCH /twins/{deviceId}/modules/{moduleId}',
       'POST /devices',
       'POST /devices/query',
+      'POST /jobs/create',
+      'POST /jobs/v2/preview',
       'POST /jobs/v2/{jobId}/cancel',
       'POST /twins/{deviceId}/methods',
+      'POST /twins/{deviceId}/modules/{moduleId}/methods',
       'PUT /devices/{deviceId}',
+      'PUT /devices/{deviceId}/modules/{moduleId}',
       'PUT /jobs/v2/{deviceId}/methods/{jobId}',
       'PUT /jobs/v2/{jobId}',
+      'PUT /twins/{deviceId}',
+      'PUT /twins/{deviceId}/modules/{moduleId}',
     ])
+  })
+
+  it('H16 is valid OpenAPI 3.1', async () => {
+    const { body } = await api.send('GET', '/openapi.json', undefined, { authorization: null, apiVersion: null })
+    const validator = new Validator()
+
+    const { valid, errors } = await validator.validate(body)
+
+    expect({ valid, errors, version: validator.version }).toEqual({ valid: true, errors: undefined, version: '3.1' })
+  })
+
+  it('says of every address which permission it needs and what it counts as', async () => {
+    const { body } = await api.send('GET', '/openapi.json', undefined, { authorization: null, apiVersion: null })
+
+    const described = Object.values<Record<string, { description: string }>>(body.paths)
+      .flatMap((item) => Object.values(item))
+      .map(({ description }) => description)
+
+    const words = `Needs the permission (${permissions.join('|')})\\. Counts as (${throttleNames.join('|')})\\.`
+    expect(described.filter((text) => !new RegExp(`^${words}$`).test(text))).toEqual([])
+    expect(described.length).toBeGreaterThan(10)
   })
 
   it('holds no reference that leads nowhere', async () => {

@@ -1,5 +1,6 @@
 import { jobKey } from '@muster/contract'
-import { queryDeviceJobs, startJob } from '@muster/store'
+import { parseQuery } from '@muster/query'
+import { runQuery, startJob } from '@muster/store'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Api, openApi } from './api.ts'
 
@@ -163,7 +164,7 @@ describe('with 2016-11-14', () => {
     await startJob(api.db, jobKey(found[0]?.job_key ?? ''), { maxRunningJobs: 9, chunkSize: () => 10 }, api.clock.now())
 
     const read = await send('GET', `/jobs/v2/${jobId}`)
-    const rows = await queryDeviceJobs(api.db, null, { limit: 10, after: null })
+    const rows = await runQuery(api.db, parseQuery('SELECT * FROM devices.jobs'), { limit: 10, after: null })
 
     expect(read.body.status).toBe('running')
     expect(read.body.deviceJobStatistics).toMatchObject({

@@ -114,8 +114,8 @@ describe('a connected device', () => {
     await expect
       .poll(() => pushes)
       .toEqual([
-        { patch: { mode: 'eco', limit: 3 }, devices: [{ deviceId: 't4', version: 2 }] },
-        { patch: { mode: null, limit: null }, devices: [{ deviceId: 't4', version: 3 }] },
+        { patch: { mode: 'eco', limit: 3 }, devices: [{ identity: 't4', version: 2 }] },
+        { patch: { mode: null, limit: null }, devices: [{ identity: 't4', version: 3 }] },
       ])
   })
 })

@@ -3,14 +3,16 @@ import { operationOf } from '@muster/operations'
 import type { Hub } from '@muster/runtime'
 import { ConditionError, completeJob, expireOverdueJobs, failJob, type JobStart, startJob } from '@muster/store'
 
-export type DispatchHub = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'config'>
+export type DispatchHub = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'config' | 'throttles'>
 
 /** Starts the job when it is due: freezes its target set and wakes the workers. Idempotent; any number may try at once. */
 export async function dispatchJob(hub: DispatchHub, key: JobKey): Promise<JobStart['kind']> {
-  const { db, events, clock, config } = hub
+  const { db, events, clock, config, throttles } = hub
   const options = {
     maxRunningJobs: config.maxRunningJobs,
-    chunkSize: (type: Parameters<typeof operationOf>[0]) => operationOf(type).chunkSize,
+    // A chunk is worked on at once: it must not be more than the rate lets through at once.
+    chunkSize: (type: Parameters<typeof operationOf>[0]) =>
+      Math.min(operationOf(type).chunkSize, throttles.burstOf('jobDeviceOperations')),
   }
   try {
     const start = await startJob(db, key, options, clock.now())

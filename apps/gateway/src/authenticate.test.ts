@@ -1,8 +1,9 @@
 import { type Permission, signSasToken } from '@muster/auth'
-import { storedDeviceId } from '@muster/contract'
-import fc from 'fast-check'
+import { type IdentityKey, storedDeviceId, storedIdentity } from '@muster/contract'
+import type { Authentication } from '@muster/store'
 import { describe, expect, it } from 'vitest'
-import { identify, judge } from './authenticate.ts'
+import { judge } from './authenticate.ts'
+import type { ShownCertificate } from './certificate.ts'
 
 const hostNames = ['hub.example', 'localhost']
 const now = new Date('2026-05-01T12:00:00Z')
@@ -11,85 +12,32 @@ const d1 = storedDeviceId('d1')
 const primaryKey = Buffer.alloc(32, 1).toString('base64')
 const secondaryKey = Buffer.alloc(32, 2).toString('base64')
 
-function credentials(given: { status?: 'enabled' | 'disabled' } = {}) {
-  const authentication = {
-    type: 'sas' as const,
-    primaryKey,
-    secondaryKey,
-    primaryThumbprint: null,
-    secondaryThumbprint: null,
-  }
-  return { status: given.status ?? ('enabled' as const), authentication, generationId: '1' }
-}
+const keys = { type: 'sas', primaryKey, secondaryKey, primaryThumbprint: null, secondaryThumbprint: null } as const
 
 function policy(name: string, permissions: readonly Permission[]) {
   return { name, permissions, primaryKey: Buffer.alloc(32, 3).toString('base64'), secondaryKey }
 }
 
-function attempt(password: string, given: { status?: 'enabled' | 'disabled' } = {}) {
-  const policies = [policy('device', ['DeviceConnect']), policy('service', ['ServiceConnect'])]
-  return judge({ password, deviceId: d1, credentials: credentials(given), policies, hostNames, nowMs: now.getTime() })
+interface Given {
+  identity?: IdentityKey
+  status?: 'enabled' | 'disabled'
+  authentication?: Authentication
+  certificate?: ShownCertificate | null
 }
 
-describe('the identity of a CONNECT', () => {
-  it('G1 is read from every form of user name that devices send', () => {
-    for (const userName of [
-      'hub.example/d1/?api-version=2021-04-12&DeviceClientType=azure-iot-device%2F1.18.4',
-      'hub.example/d1/?api-version=2021-04-12&model-id=dtmi:a/b',
-      'HUB.example/d1/',
-      'localhost:8884/d1',
-      'hub.example/d1/api-version=2016-11-14',
-    ]) {
-      expect(identify({ clientId: 'd1', userName }, hostNames)).toEqual({ deviceId: 'd1' })
-    }
-  })
-
-  it('G1 may hold every character that a registered id may hold, but those that no topic can', () => {
-    const id = "A-b:c.d%20_*?!(),=@;$'"
-
-    expect(identify({ clientId: id, userName: `localhost/${id}/?api-version=1` }, hostNames)).toEqual({ deviceId: id })
-    expect(identify({ clientId: 'a+b', userName: 'localhost/a+b/?' }, hostNames)).toBe('clientId')
-    expect(identify({ clientId: 'a#b', userName: 'localhost/a#b/?' }, hostNames)).toBe('clientId')
-  })
-
-  it('G2 is refused when the user name is none of a device of this hub', () => {
-    expect(identify({ clientId: 'd1', userName: '' }, hostNames)).toBe('userName')
-    expect(identify({ clientId: 'd1', userName: 'd1' }, hostNames)).toBe('userName')
-    expect(identify({ clientId: 'd1', userName: '/d1/' }, hostNames)).toBe('userName')
-    expect(identify({ clientId: 'd1', userName: 'other.example/d1/' }, hostNames)).toBe('hostName')
-  })
-
-  it('G2 is refused when the client id is another', () => {
-    const long = 'x'.repeat(129)
-
-    expect(identify({ clientId: 'd2', userName: 'localhost/d1/' }, hostNames)).toBe('clientId')
-    expect(identify({ clientId: 'D1', userName: 'localhost/d1/' }, hostNames)).toBe('clientId')
-    expect(identify({ clientId: long, userName: `localhost/${long}/` }, hostNames)).toBe('clientId')
-  })
-
-  it('G2 is refused when it is a module', () => {
-    const userName = 'localhost/d1/m1/?api-version=2021-04-12'
-
-    expect(identify({ clientId: 'd1/m1', userName }, hostNames)).toBe('module')
-    expect(identify({ clientId: 'd1', userName }, hostNames)).toBe('clientId')
-  })
-
-  it('G2 no text makes the reader throw', () => {
-    fc.assert(
-      fc.property(fc.string(), fc.string(), (clientId, userName) => {
-        identify({ clientId, userName }, hostNames)
-        identify({ clientId, userName: `localhost/${userName}` }, hostNames)
-      }),
-    )
-  })
-})
+function attempt(password: string, { status = 'enabled', authentication = keys, ...given }: Given = {}) {
+  const policies = [policy('device', ['DeviceConnect']), policy('service', ['ServiceConnect'])]
+  const credentials = { status, authentication, authenticationHash: 'h', generationId: '1' }
+  const nowMs = now.getTime()
+  return judge({ identity: d1, certificate: null, ...given, password, credentials, policies, hostNames, nowMs })
+}
 
 describe('the token of a CONNECT', () => {
   it('G3 is good when signed with either key of the device, until it expires', () => {
     for (const key of [primaryKey, secondaryKey]) {
       const password = signSasToken({ resource: 'localhost/devices/d1', key, expiresAt: inAnHour })
 
-      expect(attempt(password)).toEqual({ kind: 'admitted', deviceId: 'd1', expiresAtMs: inAnHour.getTime() })
+      expect(attempt(password)).toMatchObject({ kind: 'admitted', identity: 'd1', expiresAtMs: inAnHour.getTime() })
     }
   })
 
@@ -129,5 +77,88 @@ describe('the token of a CONNECT', () => {
     const password = signSasToken({ resource: 'localhost/devices/d1', key: primaryKey, expiresAt: inAnHour })
 
     expect(attempt(password, { status: 'disabled' })).toEqual({ kind: 'refused', reason: 'disabled' })
+  })
+})
+
+describe('the token of a module', () => {
+  const m1 = storedIdentity('d1/m1')
+  const module = 'localhost/devices/d1/modules/m1'
+
+  it('G50 is good when signed with a key of the module, for it or for a prefix of its path', () => {
+    for (const resource of [module, 'localhost/devices/d1/modules', 'localhost/devices/d1']) {
+      const password = signSasToken({ resource, key: primaryKey, expiresAt: inAnHour })
+
+      expect(attempt(password, { identity: m1 })).toMatchObject({ kind: 'admitted', identity: 'd1/m1' })
+    }
+  })
+
+  it('G50 is good when signed by a policy that lets devices connect', () => {
+    const { primaryKey: key } = policy('device', [])
+    const password = signSasToken({ resource: module, key, expiresAt: inAnHour, policyName: 'device' })
+
+    expect(attempt(password, { identity: m1 })).toMatchObject({ kind: 'admitted' })
+  })
+
+  it('G50 opens neither its device nor another module', () => {
+    const password = signSasToken({ resource: module, key: primaryKey, expiresAt: inAnHour })
+
+    for (const identity of [d1, storedIdentity('d1/m'), storedIdentity('d1/m11'), storedIdentity('d2/m1')]) {
+      expect(attempt(password, { identity })).toEqual({ kind: 'refused', reason: 'token' })
+    }
+  })
+})
+
+describe('the certificate of a CONNECT', () => {
+  const certificate = {
+    fingerprint: `AB:${'0'.repeat(38)}`,
+    fingerprint256: `CD:${'0'.repeat(62)}`,
+    validFrom: 'May  1 11:00:00 2026 GMT',
+    validTo: 'May  1 13:00:00 2026 GMT',
+  }
+  const none = { primaryKey: null, secondaryKey: null, primaryThumbprint: null, secondaryThumbprint: null }
+  const selfSigned = { ...none, type: 'selfSigned', primaryThumbprint: `ab${'0'.repeat(38)}` } as const
+  const token = signSasToken({ resource: 'localhost/devices/d1', key: primaryKey, expiresAt: inAnHour })
+  const refused = (reason: string) => ({ kind: 'refused', reason })
+
+  it('G52 is good when its SHA-1 or SHA-256 is one of the two thumbprints, until it expires, whatever the password', () => {
+    const secondary = { ...none, type: 'selfSigned', secondaryThumbprint: `CD${'0'.repeat(62)}` } as const
+
+    for (const authentication of [selfSigned, secondary]) {
+      for (const password of ['', token]) {
+        expect(attempt(password, { authentication, certificate })).toMatchObject({
+          kind: 'admitted',
+          identity: 'd1',
+          expiresAtMs: inAnHour.getTime(),
+        })
+      }
+    }
+  })
+
+  it('G52 is refused when it is another, none, or one that an authority would have to vouch for', () => {
+    const authority = { ...none, type: 'certificateAuthority' } as const
+    const other = { ...certificate, fingerprint: `EF:${'0'.repeat(38)}` }
+
+    expect(attempt('', { authentication: selfSigned, certificate: other })).toEqual(refused('certificate'))
+    expect(attempt('', { authentication: { ...none, type: 'selfSigned' }, certificate })).toEqual(
+      refused('certificate'),
+    )
+    expect(attempt(token, { authentication: selfSigned })).toEqual(refused('certificate'))
+    expect(attempt(token, { authentication: authority, certificate })).toEqual(refused('certificate'))
+  })
+
+  it('G52 is no help to a device that has keys, and no harm either', () => {
+    expect(attempt('', { certificate })).toEqual(refused('token'))
+    expect(attempt(token, { certificate })).toMatchObject({ kind: 'admitted' })
+  })
+
+  it('G53 is refused before and after its time, and while the device is disabled', () => {
+    const past = { ...certificate, validTo: 'May  1 12:00:00 2026 GMT' }
+    const future = { ...certificate, validFrom: 'May  1 12:00:01 2026 GMT' }
+
+    for (const shown of [past, future]) {
+      expect(attempt('', { authentication: selfSigned, certificate: shown })).toEqual(refused('expired'))
+    }
+    const disabled = { authentication: selfSigned, certificate, status: 'disabled' } as const
+    expect(attempt('', disabled)).toEqual(refused('disabled'))
   })
 })

@@ -1,18 +1,27 @@
 import { parseSasToken, verifySasToken } from '@muster/auth'
-import { type DeviceId, isDeviceId } from '@muster/contract'
-import { type Credentials, readCredentials, type StoredPolicy } from '@muster/store'
+import { type IdentityKey, partsOf } from '@muster/contract'
+import { type Authentication, type Credentials, readCredentials, type StoredPolicy } from '@muster/store'
+import { isRegistered, type ShownCertificate } from './certificate.ts'
 import type { Gateway } from './gateway.ts'
+import { identify } from './identify.ts'
 import type { RefusalReason } from './refusal.ts'
 
-/** Who a device is and until when, or why it may not connect. */
+/** Who connects, by which credentials, and until when. */
+export interface Admission extends Pick<Credentials, 'authenticationHash'> {
+  readonly identity: IdentityKey
+  readonly expiresAtMs: number
+}
+
+/** Who connects, or why it may not. */
 export type Verdict =
-  | { readonly kind: 'admitted'; readonly deviceId: DeviceId; readonly expiresAtMs: number }
+  | ({ readonly kind: 'admitted' } & Admission)
   | { readonly kind: 'refused'; readonly reason: RefusalReason }
 
 export interface ConnectRequest {
   readonly clientId: string
   readonly userName: string
   readonly password: string
+  readonly certificate: ShownCertificate | null
 }
 
 export async function authenticate(
@@ -22,71 +31,75 @@ export async function authenticate(
 ): Promise<Verdict> {
   const { clock, db, statements } = gateway
   const { hostNames } = gateway.config
-  const identity = identify(request, hostNames)
-  if (typeof identity !== 'object') return refused(identity)
+  const identified = identify(request, hostNames)
+  if (typeof identified !== 'object') return refused(identified)
 
-  const { deviceId } = identity
-  const [credentials, policies] = await Promise.all([statements(() => readCredentials(db, deviceId)), readPolicies()])
-  if (credentials === null) return refused('unknownDevice')
-  return judge({ password: request.password, deviceId, credentials, policies, hostNames, nowMs: clock.now().getTime() })
+  const { identity } = identified
+  const [credentials, policies] = await Promise.all([statements(() => readCredentials(db, identity)), readPolicies()])
+  if (credentials === null) return refused('unknown')
+  return judge({ ...request, identity, credentials, policies, hostNames, nowMs: clock.now().getTime() })
 }
 
-/** Reads the identity out of user name and client id, which must agree. */
-export function identify(
-  { clientId, userName }: Pick<ConnectRequest, 'clientId' | 'userName'>,
-  hostNames: readonly string[],
-): { readonly deviceId: DeviceId } | RefusalReason {
-  const parsed = parseUserName(userName)
-  if (parsed === null) return 'userName'
-  if (!hostNames.some((name) => name.toLowerCase() === parsed.hostName)) return 'hostName'
-
-  const { deviceId, moduleId } = parsed
-  if (clientId !== (moduleId === null ? deviceId : `${deviceId}/${moduleId}`)) return 'clientId'
-  if (moduleId !== null) return 'module'
-  // The registry allows "+" and "#" in an id, but no topic can hold them.
-  return isDeviceId(deviceId) && !/[+#]/.test(deviceId) ? { deviceId } : 'clientId'
+interface Attempt extends Pick<ConnectRequest, 'password' | 'certificate'> {
+  readonly identity: IdentityKey
+  readonly credentials: Credentials
+  readonly policies: readonly StoredPolicy[]
+  readonly hostNames: readonly string[]
+  readonly nowMs: number
 }
 
-/** Judges the token of a known device: signed with one of its keys, or by a policy that lets devices connect. */
-export function judge(attempt: {
-  password: string
-  deviceId: DeviceId
-  credentials: Credentials
-  policies: readonly StoredPolicy[]
-  hostNames: readonly string[]
-  nowMs: number
-}): Verdict {
-  const { deviceId, credentials, hostNames, nowMs } = attempt
-  const token = parseSasToken(attempt.password)
-  if (token === null) return refused('token')
-
-  const keys = token.policyName === null ? deviceKeys(credentials) : policyKeys(attempt.policies, token.policyName)
-  const verdict = verifySasToken(token, { keys, hostNames, path: `/devices/${deviceId}`, nowMs, skewMs: 0 })
-  if (!verdict.ok) return refused(verdict.reason === 'expired' ? 'expired' : 'token')
-  return credentials.status === 'enabled'
-    ? { kind: 'admitted', deviceId, expiresAtMs: verdict.expiresAtMs }
-    : refused('disabled')
+/** Judges what a known identity has to show for itself. How it must do so is written in the registry, and nothing else counts. */
+export function judge(attempt: Attempt): Verdict {
+  const { identity, credentials } = attempt
+  const proven = prove(attempt, credentials.authentication)
+  if (typeof proven !== 'object') return refused(proven)
+  if (credentials.status === 'disabled') return refused('disabled')
+  return { kind: 'admitted', identity, authenticationHash: credentials.authenticationHash, ...proven }
 }
 
-/**
- * `{host}/{device}[/{module}]/?api-version=...`, and the older forms `{host}/{device}` and
- * `{host}/{device}/api-version=...`. Ids stand there as they are, not percent-encoded. The host comes in lower case.
- */
-function parseUserName(text: string): { hostName: string; deviceId: string; moduleId: string | null } | null {
-  const [authority = '', deviceId = '', next = ''] = text.split('/', 3)
-  const hostName = authority.replace(/:\d+$/, '').toLowerCase()
-  if (hostName === '' || deviceId === '') return null
-  const isQuery = next === '' || next.startsWith('?') || next.startsWith('api-version=')
-  return { hostName, deviceId, moduleId: isQuery ? null : next }
+type Proof = { readonly expiresAtMs: number } | RefusalReason
+
+function prove(attempt: Attempt, authentication: Authentication): Proof {
+  switch (authentication.type) {
+    case 'selfSigned':
+      return proveByCertificate(attempt, authentication)
+    case 'certificateAuthority':
+      return 'certificate'
+    default:
+      return proveByToken(attempt, authentication)
+  }
 }
 
-function deviceKeys({ authentication }: Credentials): readonly string[] {
-  return [authentication.primaryKey, authentication.secondaryKey].filter((key) => key !== null)
+/** Signed with one of the identity's keys, or by a policy that lets devices connect. */
+function proveByToken({ password, identity, policies, hostNames, nowMs }: Attempt, own: Authentication): Proof {
+  const token = parseSasToken(password)
+  if (token === null) return 'token'
+
+  const keys = token.policyName === null ? keysOf(own) : keysOf(policyOf(policies, token.policyName))
+  const verdict = verifySasToken(token, { keys, hostNames, path: pathOf(identity), nowMs, skewMs: 0 })
+  if (verdict.ok) return { expiresAtMs: verdict.expiresAtMs }
+  return verdict.reason === 'expired' ? 'expired' : 'token'
 }
 
-function policyKeys(policies: readonly StoredPolicy[], name: string): readonly string[] {
-  const policy = policies.find((candidate) => candidate.name === name)
-  return policy?.permissions.includes('DeviceConnect') ? [policy.primaryKey, policy.secondaryKey] : []
+/** The time on the certificate counts, though nobody else has signed it: the one way to let a key run out that is not renewed. */
+function proveByCertificate({ certificate, nowMs }: Attempt, authentication: Authentication): Proof {
+  if (certificate === null || !isRegistered(certificate, authentication)) return 'certificate'
+  const expiresAtMs = Date.parse(certificate.validTo)
+  return Date.parse(certificate.validFrom) <= nowMs && nowMs < expiresAtMs ? { expiresAtMs } : 'expired'
+}
+
+/** What a token must cover. That of a module lies below its device's, so no token for a module alone opens its device. */
+function pathOf(identity: IdentityKey): string {
+  const { deviceId, moduleId } = partsOf(identity)
+  return moduleId === null ? `/devices/${deviceId}` : `/devices/${deviceId}/modules/${moduleId}`
+}
+
+function keysOf(pair: Pick<Authentication, 'primaryKey' | 'secondaryKey'> | undefined): readonly string[] {
+  return [pair?.primaryKey, pair?.secondaryKey].filter((key) => key != null)
+}
+
+function policyOf(policies: readonly StoredPolicy[], name: string): StoredPolicy | undefined {
+  return policies.find((policy) => policy.name === name && policy.permissions.includes('DeviceConnect'))
 }
 
 function refused(reason: RefusalReason): Verdict {

@@ -61,6 +61,7 @@ export async function createBroker(gateway: Gateway, sessions: Sessions): Promis
           note(client, 'protocol')
           stream.destroy()
         },
+        malformed: () => note(client, 'protocol'),
         disconnect: () => note(client, 'disconnect'),
       })
     },

@@ -5,9 +5,9 @@ import type { Events } from '@muster/runtime'
 import { type Session, send } from './session.ts'
 import { methodRequestTopic } from './topics.ts'
 
-/** What came of a direct method, on a device that is known from elsewhere. */
-export type CallOutcome = WithoutDevice<CallResult>
-type WithoutDevice<Result> = Result extends unknown ? Omit<Result, 'deviceId'> : never
+/** What came of a direct method, on whom is known from elsewhere. */
+export type CallOutcome = WithoutIdentity<CallResult>
+type WithoutIdentity<Result> = Result extends unknown ? Omit<Result, 'identity'> : never
 
 /** A direct method that was delivered and waits for its answer. */
 export interface PendingCall {
@@ -15,27 +15,27 @@ export interface PendingCall {
 }
 
 /**
- * Delivers direct methods to devices that are connected here. Reports exactly one result for each device, in any order: at
+ * Delivers direct methods to devices and modules that are connected here. Reports exactly one result for each, in any order: at
  * the latest when the response timeout, which runs from now, has passed.
  */
 export function createCalls(options: {
   events: Pick<Events, 'methodInvoked'>
-  find: (deviceId: string) => Session | undefined
+  find: (identity: string) => Session | undefined
 }): (call: DeviceCall, report: (result: CallResult) => void) => void {
   const { events, find } = options
   // Not from zero: an answer that is late, to a process that is gone, must not be taken for one to this process.
   let lastNo = randomInt(2 ** 40)
 
-  return ({ deviceIds, methodName, payload, responseTimeoutSeconds }, report) => {
+  return ({ identities, methodName, payload, responseTimeoutSeconds }, report) => {
     const startedAtMs = performance.now()
     const text = JSON.stringify(payload)
 
-    for (const deviceId of new Set(deviceIds)) {
+    for (const identity of new Set(identities)) {
       const settle = (outcome: CallOutcome) => {
         events.methodInvoked({ outcome: outcome.kind, seconds: (performance.now() - startedAtMs) / 1000 })
-        report({ deviceId, ...outcome })
+        report({ identity, ...outcome })
       }
-      const session = find(deviceId)
+      const session = find(identity)
       if (session === undefined || !acceptsMethod(session, methodName)) {
         settle({ kind: 'notOnline' })
         continue

@@ -3,7 +3,7 @@ import type { Hub } from '@muster/runtime'
 import type { LimitFunction } from 'p-limit'
 
 /** What the parts of one gateway share. */
-export interface Gateway extends Pick<Hub, 'config' | 'db' | 'bus' | 'events' | 'clock'> {
+export interface Gateway extends Pick<Hub, 'config' | 'db' | 'bus' | 'events' | 'clock' | 'throttles'> {
   readonly gatewayId: GatewayId
   /** Everything that devices cause in Postgres goes through this limiter, so that a storm of devices cannot take the pool. */
   readonly statements: LimitFunction

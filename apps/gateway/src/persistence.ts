@@ -6,8 +6,8 @@ import type { Client, Subscription } from 'aedes'
  * sends everything at QoS 0 and retains nothing.
  */
 export function createPersistence(sessions: {
-  /** Subscriptions that a connecting device gets back. */
-  restored: (deviceId: string) => Subscription[]
+  /** Subscriptions that whoever connects gets back. */
+  restored: (identity: string) => Subscription[]
   unsubscribe: (client: Client, topics: readonly string[]) => Promise<void>
 }) {
   const nothing = async () => {}

@@ -11,7 +11,7 @@ import { readTwin, reportProperties } from './twin-topics.ts'
  * for what the contract does not know: the connection must end.
  */
 export function receive(gateway: Gateway, session: Session, packet: PublishPacket): boolean {
-  const topic = packet.qos === 2 ? null : parseDeviceTopic(packet.topic, session.deviceId)
+  const topic = packet.qos === 2 ? null : parseDeviceTopic(packet.topic, session.identity)
   if (topic === null) return false
 
   session.noteActivity()
@@ -27,7 +27,7 @@ export function receive(gateway: Gateway, session: Session, packet: PublishPacke
       receiveAnswer(session, topic, payload)
       return true
     case 'telemetry':
-      gateway.events.telemetryReceived({ deviceId: session.deviceId })
+      gateway.events.telemetryReceived({ deviceId: session.identity })
       return true
     default:
       return unreachable(topic)
@@ -35,6 +35,6 @@ export function receive(gateway: Gateway, session: Session, packet: PublishPacke
 }
 
 /** A will counts as telemetry of a device that went without a DISCONNECT. */
-export function receiveWill({ events }: Gateway, { deviceId }: Session, packet: PublishPacket): void {
-  if (parseDeviceTopic(packet.topic, deviceId)?.kind === 'telemetry') events.telemetryReceived({ deviceId })
+export function receiveWill({ events }: Gateway, { identity }: Session, packet: PublishPacket): void {
+  if (parseDeviceTopic(packet.topic, identity)?.kind === 'telemetry') events.telemetryReceived({ deviceId: identity })
 }

@@ -1,4 +1,4 @@
-import { type DeviceId, storedDeviceId } from '@muster/contract'
+import type { IdentityKey } from '@muster/contract'
 import { closeSession, confirmSessions, markReachable, recordActivity } from '@muster/store'
 import type { Gateway } from './gateway.ts'
 import { type GroupCommit, groupCommit } from './group-commit.ts'
@@ -8,17 +8,22 @@ const setSize = 1_000
 /** Devices that talk all the time are noted this often. */
 const activityRestMs = 50
 
-export interface ConnectionRef {
-  readonly deviceId: DeviceId
+interface ConnectionRef {
+  readonly identity: IdentityKey
   readonly connectionNo: number
 }
 
+/** One that is to be compared with what Postgres knows. */
+export interface HeldConnection extends ConnectionRef {
+  readonly authenticationHash: string
+}
+
 /** What Postgres is told of the connections, in sets: a fleet that comes back at once costs few statements. */
-export interface Records<Connection extends ConnectionRef> {
-  /** The device has sent or received something. */
-  readonly active: GroupCommit<DeviceId>
+export interface Records<Connection extends HeldConnection> {
+  /** The device or module has sent or received something. */
+  readonly active: GroupCommit<IdentityKey>
   /** The device can be sent methods. To be added when that has been committed, or a job may miss it. */
-  readonly reachable: GroupCommit<DeviceId>
+  readonly reachable: GroupCommit<IdentityKey>
   /** The connection has ended. */
   readonly closed: GroupCommit<ConnectionRef>
   /** The connection is to be compared with what Postgres knows. */
@@ -27,43 +32,53 @@ export interface Records<Connection extends ConnectionRef> {
   stop(deadline: AbortSignal): Promise<void>
 }
 
-export function createRecords<Connection extends ConnectionRef>(
+export function createRecords<Connection extends HeldConnection>(
   gateway: Gateway,
-  { onRefuted, isHeld }: { onRefuted: (connection: Connection) => void; isHeld: (connection: Connection) => boolean },
+  {
+    onConfirmed,
+    onRefuted,
+    isHeld,
+  }: {
+    onConfirmed: (connection: Connection, found: { desiredVersion: number }) => void
+    onRefuted: (connection: Connection) => void
+    isHeld: (connection: Connection) => boolean
+  },
 ): Records<Connection> {
   const { db, bus, clock, events, gatewayId, statements } = gateway
   const options = (step: string) => ({ setSize, onError: (error: unknown) => events.gatewayFailed({ step, error }) })
 
-  const active = groupCommit<DeviceId>(
-    async (deviceIds) => {
-      await statements(() => recordActivity(db, gatewayId, deviceIds, clock.now()))
+  const active = groupCommit<IdentityKey>(
+    async (identities) => {
+      await statements(() => recordActivity(db, gatewayId, identities, clock.now()))
     },
     { ...options('recordActivity'), restMs: activityRestMs },
   )
 
-  const reachable = groupCommit<DeviceId>(async (deviceIds) => {
-    const keys = await statements(() => markReachable(db, deviceIds, clock.now()))
+  const reachable = groupCommit<IdentityKey>(async (identities) => {
+    const keys = await statements(() => markReachable(db, identities, clock.now()))
     // A wake-up that is lost is made good by a sweep.
     for (const key of keys) void bus.wakeDue(key).then((isTaken) => isTaken || events.wakeUpLost({ kind: 'due' }))
   }, options('markReachable'))
 
   const closed = groupCommit<ConnectionRef>(async (connections) => {
     await Promise.all(
-      connections.map(({ deviceId, connectionNo }) =>
-        statements(() => closeSession(db, { deviceId, connectionNo, gatewayId }, clock.now())),
+      connections.map(({ identity, connectionNo }) =>
+        statements(() => closeSession(db, { identity, connectionNo, gatewayId }, clock.now())),
       ),
     )
   }, options('closeSession'))
 
   const unconfirmed = groupCommit<Connection>(async (connections) => {
     const confirmed = await statements(() => confirmSessions(db, gatewayId, connections, clock.now()))
-    const standing = new Set<string>(confirmed.map(({ deviceId }) => deviceId))
+    const standing = new Map(confirmed.map((found) => [found.identity, found]))
     for (const connection of connections) {
-      if (!standing.has(connection.deviceId)) onRefuted(connection)
+      const found = standing.get(connection.identity)
+      if (found === undefined) onRefuted(connection)
       // It ended while it was being confirmed, and may have been opened again by that.
       else if (!isHeld(connection)) closed.add(connection)
+      else onConfirmed(connection, found)
     }
-    for (const { deviceId, isRevived } of confirmed) if (isRevived) reachable.add(storedDeviceId(deviceId))
+    for (const { identity, isRevived } of confirmed) if (isRevived) reachable.add(identity)
   }, options('confirmSessions'))
 
   return {

@@ -1,21 +1,24 @@
-/** Why a CONNECT is refused, with the return code of the CONNACK. Devices' SDKs retry after 3 and give up after 2, 4 and 5. */
+/** Why a CONNECT is refused, with the return code of the CONNACK. SDKs retry after 3 and give up after 2, 4 and 5. */
 const returnCodes = {
   /** Empty, too long, unusable in a topic, or not the id of the user name. */
   clientId: 2,
   stopping: 3,
   busy: 3,
+  throttled: 3,
   timeout: 3,
   failed: 3,
   /** The device went away while its connection was opening: nobody reads the code. */
   gone: 3,
   userName: 4,
   hostName: 4,
-  module: 5,
-  unknownDevice: 5,
+  unknown: 5,
   disabled: 5,
   token: 5,
+  /** None was shown, it is not the registered one, or the registry asks for one that an authority has signed. */
+  certificate: 5,
+  /** The token, or the certificate; or the certificate is of a time to come. */
   expired: 5,
-  /** A newer connection of the same device came while this one was opening. */
+  /** A newer connection of the same identity came while this one was opening. */
   takeover: 5,
 } as const
 

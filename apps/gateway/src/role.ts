@@ -9,8 +9,8 @@ import { type Broker, createBroker } from './broker.ts'
 import { createCalls } from './calls.ts'
 import type { Gateway } from './gateway.ts'
 import { startHeartbeat } from './heartbeat.ts'
+import { createNotifications, type Notifications } from './notifications.ts'
 import { createSessions, type Sessions } from './sessions.ts'
-import { pushDesired } from './twin-topics.ts'
 import { acceptWebSockets, webSocketPath } from './web-sockets.ts'
 
 /** A connection of which the hub missed the end, or the takeover, is found by then. */
@@ -25,9 +25,12 @@ export const role: Role = {
   async start(hub) {
     const gateway = openGateway(hub)
     const { bus, clock, config, db, events, gatewayId } = gateway
-    const sessions = createSessions(gateway)
+    const notifications: Notifications = createNotifications(gateway, (identity) => sessions.find(identity))
+    const sessions: Sessions = createSessions(gateway, (session, { desiredVersion }) => {
+      notifications.atVersion(session, desiredVersion)
+    })
     const heartbeat = await startHeartbeat(gateway, { onReturn: sessions.confirm })
-    const door = await bus.serveGateway(gatewayId, openDoor(gateway, sessions))
+    const door = await bus.serveGateway(gatewayId, openDoor(gateway, sessions, notifications))
     const broker = await createBroker(gateway, sessions)
     const confirmation = setInterval(() => sessions.confirm(), confirmEveryMs)
     hub.front.upgrade(webSocketPath, acceptWebSockets(broker.accept))
@@ -62,26 +65,31 @@ export const role: Role = {
 }
 
 function openGateway(hub: Hub): Gateway {
-  const { config, db, bus, events, clock } = hub
+  const { config, db, bus, events, clock, throttles } = hub
   // Half of the pool: the other roles of the process need it too.
   const statements = pLimit(Math.ceil(config.poolSize / 2))
-  return { config, db, bus, events, clock, gatewayId: gatewayId(randomUUID()), statements }
+  return { config, db, bus, events, clock, throttles, gatewayId: gatewayId(randomUUID()), statements }
 }
 
 /** What the rest of the hub may ask of this gateway. */
-function openDoor({ events }: Gateway, sessions: Sessions): GatewayDoor {
+function openDoor({ events }: Gateway, sessions: Sessions, notifications: Notifications): GatewayDoor {
   return {
     call: createCalls({ events, find: sessions.find }),
-    pushDesired: (push) => void pushDesired({ events, find: sessions.find }, push),
+    pushDesired: notifications.push,
     closeConnection: sessions.close,
   }
 }
 
-function createTlsServer({ front }: Hub, broker: Broker): Server {
-  const { key, cert } = front.tls
-  const server = createServer({ key, cert, minVersion: 'TLSv1.2', handshakeTimeout: handshakeMsMax })
+function createTlsServer({ front, events }: Hub, broker: Broker): Server {
+  // Whoever has a certificate of its own shows it; nobody has to, and who has signed it is not asked.
+  const server = createServer({ requestCert: true, rejectUnauthorized: false, handshakeTimeout: handshakeMsMax })
+  front.tls.present(server)
   server.on('secureConnection', (socket) => broker.accept(socket.setNoDelay()))
-  // A handshake that fails, as of a port scanner; the socket is closed already.
-  server.on('tlsClientError', () => {})
+  // A handshake that failed, as of a port scanner, or took too long, which by itself closes nothing.
+  server.on('tlsClientError', (_error, socket) => void socket.destroy())
+  // A connection that could not be accepted, as when the process has too many files open; the next one may be.
+  server.on('error', (error) => {
+    if (server.listening) events.gatewayFailed({ step: 'accept', error })
+  })
   return server
 }

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { devicesAccount } from '@muster/runtime'
 import type { AedesOptions, Client, PublishPacket } from 'aedes'
 import { authenticate, type ConnectRequest } from './authenticate.ts'
+import { shownCertificate } from './certificate.ts'
+import { filterOf } from './filter-alias.ts'
 import { type Gateway, isOverloaded } from './gateway.ts'
 import { cachePolicies } from './policy-cache.ts'
 import { receive, receiveWill } from './receive.ts'
@@ -29,16 +32,24 @@ export function createRules(
     if (isStopping()) return 'stopping'
     if (isOverloaded(gateway)) return 'busy'
     const verdict = await authenticate(gateway, readPolicies, request)
-    return verdict.kind === 'refused' ? verdict.reason : sessions.open(client, verdict)
+    if (verdict.kind === 'refused') return verdict.reason
+    // Only now: whoever cannot prove who it is must not use up the places of those who can.
+    if ((await gateway.throttles.take('newConnections', devicesAccount)) !== null) return 'throttled'
+    return sessions.open(client, verdict)
   }
 
   const admitInTime = async (client: Client, request: ConnectRequest): Promise<RefusalReason | null> => {
-    const timeout = sleep(connectMsMax, 'timeout' as const, { ref: false })
+    const decided = new AbortController()
+    const timeout = sleep(connectMsMax, 'timeout' as const, { ref: false, signal: decided.signal })
+    timeout.catch(() => {})
     try {
       return await Promise.race([admit(client, request), timeout])
     } catch (error) {
       gateway.events.gatewayFailed({ step: 'connect', error })
       return 'failed'
+    } finally {
+      // A timer that runs on would hold what the client was for ten seconds more.
+      decided.abort()
     }
   }
 
@@ -58,7 +69,8 @@ export function createRules(
 
   return {
     authenticate(client, userName = '', password, done) {
-      const request = { clientId: client.id, userName, password: password?.toString() ?? '' }
+      const certificate = shownCertificate(client)
+      const request = { clientId: client.id, userName, password: password?.toString() ?? '', certificate }
       void admitInTime(client, request).then((reason) => {
         if (reason === null) return done(null, true)
         gateway.events.connectionRefused({ reason })
@@ -76,7 +88,7 @@ export function createRules(
     authorizeSubscribe(client, subscription, done) {
       const session = sessions.of(client)
       if (session === undefined) return done(noSession)
-      subscriptions.subscribe(session, subscription).then(
+      subscriptions.subscribe(session, { ...subscription, topic: filterOf(subscription.topic) }).then(
         (isGranted) => done(null, isGranted ? subscription : null),
         (error: unknown) => {
           gateway.events.gatewayFailed({ step: 'subscribe', error })

@@ -1,4 +1,4 @@
-import type { DeviceId } from '@muster/contract'
+import type { IdentityKey, JsonObject } from '@muster/contract'
 import type { Clock } from '@muster/runtime'
 import type { Client } from 'aedes'
 import pLimit, { type LimitFunction } from 'p-limit'
@@ -20,10 +20,12 @@ export type EndReason =
   | 'stale'
   | 'shutdown'
 
-/** One live device connection. */
+/** One live connection of a device or of a module. */
 export interface Session {
-  readonly deviceId: DeviceId
-  /** Rises with each connection of the device, on whichever gateway: what the store hears of an older one is ignored. */
+  readonly identity: IdentityKey
+  /** Of the credentials by which it was opened. */
+  readonly authenticationHash: string
+  /** Rises with each connection of the identity, on whichever gateway: what the store hears of an older one is ignored. */
   readonly connectionNo: number
   readonly client: Client
   /** What the device is subscribed to, by the text of the filter. */
@@ -39,12 +41,23 @@ export interface Session {
   isReady: boolean
   /** A change of the subscriptions that is going to be stored. */
   storing: Promise<void> | null
-  /** Highest version of the desired properties that the device has been sent. */
+  /** Version of the desired properties up to which the device knows them, or did not ask to be told. */
   desiredVersion: number
+  /** Desired patches that are here before one of a lower version, by their own. */
+  readonly overtaking: Map<number, JsonObject>
+  /** Highest version that is known to exist while a lower one is waited for. */
+  heardVersion: number
+  /** Until when it is waited for. */
+  catchUp: NodeJS.Timeout | null
   endReason: EndReason | null
 }
 
-export function createSession(opened: Pick<Session, 'client' | 'deviceId' | 'connectionNo' | 'noteActivity'>): Session {
+export function createSession(
+  opened: Pick<
+    Session,
+    'client' | 'identity' | 'authenticationHash' | 'connectionNo' | 'desiredVersion' | 'noteActivity'
+  >,
+): Session {
   let markReady = () => {}
   const ready = new Promise<void>((resolve) => {
     markReady = resolve
@@ -59,7 +72,9 @@ export function createSession(opened: Pick<Session, 'client' | 'deviceId' | 'con
     markReady,
     isReady: false,
     storing: null,
-    desiredVersion: 0,
+    overtaking: new Map(),
+    heardVersion: 0,
+    catchUp: null,
     endReason: null,
   }
 }
@@ -73,7 +88,7 @@ export function endSession(session: Session, reason: EndReason): void {
 /** Timers end at 24.8 days; a token may live longer, and some live for thousands of years. */
 const timerMsMax = 2 ** 31 - 1
 
-/** Cuts the connection when its token expires. */
+/** Cuts the connection when its token or certificate expires. */
 export function endAtExpiry(session: Session, expiresAtMs: number, clock: Clock): void {
   const leftMs = expiresAtMs - clock.now().getTime()
   if (leftMs <= 0) {

@@ -1,25 +1,28 @@
 import type { ConnectionClose } from '@muster/bus'
-import { type DeviceId, HubError } from '@muster/contract'
+import { HubError } from '@muster/contract'
 import { type OpenedSession, openSession, type Subscription } from '@muster/store'
 import type { Client } from 'aedes'
+import type { Admission } from './authenticate.ts'
 import { settleCall } from './calls.ts'
+import { aliasOf } from './filter-alias.ts'
 import type { Gateway } from './gateway.ts'
 import { createRecords, type Records } from './records.ts'
 import type { RefusalReason } from './refusal.ts'
 import { createSession, endAtExpiry, endSession, isSubscribed, type Session } from './session.ts'
 import { parseFilter } from './topics.ts'
 
-/** The connections that this gateway holds: one for each device. */
+/** The connections that this gateway holds: one for each device, and one for each module. */
 export interface Sessions {
-  /** Makes an authenticated client the device's connection, and ends the one before it. Null: it is open. */
-  open(client: Client, admitted: { deviceId: DeviceId; expiresAtMs: number }): Promise<RefusalReason | null>
+  /** Makes an authenticated client the identity's connection, and ends the one before it. Null: it is open. */
+  open(client: Client, admitted: Admission): Promise<RefusalReason | null>
   /** To be called when the CONNACK is written. */
   ready(client: Client): void
   /** Of a client that has been opened, also after its end. */
   of(client: Client): Session | undefined
-  find(deviceId: string): Session | undefined
-  subscriptionsOf(deviceId: string): Subscription[]
-  /** Ends the connection of a device, unless it is a newer one than was meant. */
+  find(identity: string): Session | undefined
+  /** As aedes knows them. */
+  subscriptionsOf(identity: string): Subscription[]
+  /** Ends the connection of an identity, unless it is a newer one than was meant. */
   close(close: ConnectionClose): void
   /** Has every connection compared with what Postgres knows. */
   confirm(): void
@@ -35,11 +38,15 @@ interface Held {
   readonly records: Records<Session>
 }
 
-export function createSessions(gateway: Gateway): Sessions {
+export function createSessions(
+  gateway: Gateway,
+  onConfirmed: (session: Session, found: { desiredVersion: number }) => void,
+): Sessions {
   const live = new Map<string, Session>()
   const byClient = new WeakMap<Client, Session>()
   const records = createRecords<Session>(gateway, {
-    isHeld: (session) => live.get(session.deviceId) === session,
+    isHeld: (session) => live.get(session.identity) === session,
+    onConfirmed,
     onRefuted: (session) => endSession(session, 'stale'),
   })
   const held = { live, byClient, records }
@@ -48,19 +55,23 @@ export function createSessions(gateway: Gateway): Sessions {
     records,
     open: (client, admitted) => open(gateway, held, client, admitted),
     of: (client) => byClient.get(client),
-    find: (deviceId) => live.get(deviceId),
-    subscriptionsOf: (deviceId) => [...(live.get(deviceId)?.filters ?? [])].map(([topic, { qos }]) => ({ topic, qos })),
+    find: (identity) => live.get(identity),
+    subscriptionsOf: (identity) =>
+      [...(live.get(identity)?.filters ?? [])].map(([topic, { qos }], index) => ({
+        topic: aliasOf(topic, index),
+        qos,
+      })),
 
     ready(client) {
       const session = byClient.get(client)
       if (session === undefined) return
       session.isReady = true
       session.markReady()
-      if (isSubscribed(session, 'methods')) records.reachable.add(session.deviceId)
+      if (isSubscribed(session, 'methods')) records.reachable.add(session.identity)
     },
 
-    close({ deviceId, connectionNo, reason }) {
-      const session = live.get(deviceId)
+    close({ identity, connectionNo, reason }) {
+      const session = live.get(identity)
       if (session === undefined || session.connectionNo > (connectionNo ?? Number.POSITIVE_INFINITY)) return
       endSession(session, reason)
     },
@@ -77,65 +88,67 @@ export function createSessions(gateway: Gateway): Sessions {
   }
 }
 
-async function open(
-  gateway: Gateway,
-  held: Held,
-  client: Client,
-  { deviceId, expiresAtMs }: { deviceId: DeviceId; expiresAtMs: number },
-): Promise<RefusalReason | null> {
+async function open(gateway: Gateway, held: Held, client: Client, admitted: Admission): Promise<RefusalReason | null> {
+  const { identity, expiresAtMs } = admitted
   const { db, bus, clock, gatewayId, statements } = gateway
   const { live, records } = held
-  const connection = { deviceId, gatewayId, clean: client.clean }
+  const connection = { identity, gatewayId, clean: client.clean }
   const opened = await statements(() => openSession(db, connection, clock.now())).catch(ifDeleted)
-  if (opened === null) return 'unknownDevice'
+  if (opened === null) return 'unknown'
 
   const { connectionNo, takenOver } = opened
-  const current = live.get(deviceId)
+  const current = live.get(identity)
   const isOutdated = current !== undefined && current.connectionNo > connectionNo
   if (client.closed || isOutdated) {
-    records.closed.add({ deviceId, connectionNo })
+    records.closed.add({ identity, connectionNo })
     return isOutdated ? 'takeover' : 'gone'
   }
   if (current !== undefined) endSession(current, 'takeover')
   // A gateway that does not hear of it finds out when it confirms its connections.
   if (takenOver !== null) {
-    void bus.closeConnection(takenOver, { deviceId, connectionNo: connectionNo - 1, reason: 'takeover' })
+    void bus.closeConnection(takenOver, { identity, connectionNo: connectionNo - 1, reason: 'takeover' })
   }
 
-  const session = restore(client, deviceId, opened, records)
-  live.set(deviceId, session)
+  const session = restore(client, admitted, opened, records)
+  live.set(identity, session)
   held.byClient.set(client, session)
   client.conn.once('close', () => ended(gateway, held, session))
   endAtExpiry(session, expiresAtMs, clock)
-  gateway.events.deviceConnected({ deviceId })
-  // The device may have been disabled, or taken over again, since it was read.
+  gateway.events.deviceConnected({ deviceId: identity })
+  // It may have been disabled, or taken over again, since it was read.
   records.unconfirmed.add(session)
   return null
 }
 
-function restore(client: Client, deviceId: DeviceId, opened: OpenedSession, { active }: Held['records']): Session {
-  const { connectionNo, subscriptions } = opened
-  const session = createSession({ client, deviceId, connectionNo, noteActivity: () => active.add(deviceId) })
+function restore(
+  client: Client,
+  { identity, authenticationHash }: Admission,
+  opened: OpenedSession,
+  { active }: Held['records'],
+): Session {
+  const { connectionNo, desiredVersion, subscriptions } = opened
+  const noteActivity = () => active.add(identity)
+  const session = createSession({ client, identity, authenticationHash, connectionNo, desiredVersion, noteActivity })
   for (const { topic, qos } of subscriptions) {
-    const filter = parseFilter(topic, deviceId)
+    const filter = parseFilter(topic, identity)
     if (filter !== null) session.filters.set(topic, { filter, qos })
   }
   return session
 }
 
 function ended({ events }: Gateway, { live, records }: Held, session: Session): void {
-  const { deviceId } = session
+  const { identity } = session
   const reason = session.endReason ?? 'lost'
   session.endReason = reason
   session.markReady()
-  if (live.get(deviceId) === session) live.delete(deviceId)
+  if (live.get(identity) === session) live.delete(identity)
   for (const rid of [...session.calls.keys()]) settleCall(session, rid, { kind: 'connectionLost' })
-  events.deviceDisconnected({ deviceId, reason })
+  events.deviceDisconnected({ deviceId: identity, reason })
   // Whoever took over has said it already, and at a shutdown one statement says it of all.
   if (reason !== 'takeover' && reason !== 'shutdown') records.closed.add(session)
 }
 
 function ifDeleted(error: unknown): null {
-  if (error instanceof HubError && error.code === 'DeviceNotFound') return null
+  if (error instanceof HubError && (error.code === 'DeviceNotFound' || error.code === 'ModuleNotFound')) return null
   throw error
 }

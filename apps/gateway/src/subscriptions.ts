@@ -28,19 +28,23 @@ export function createSubscriptions(
       const kept = session.client.clean ? [] : [...session.filters].map(([topic, { qos }]) => ({ topic, qos }))
       const isOurs = await statements(() => storeSubscriptions(db, session, kept, acceptsMethods))
       if (!isOurs) endSession(session, 'stale')
-      else if (acceptsMethods) reachable.add(session.deviceId)
+      else if (acceptsMethods) reachable.add(session.identity)
     })
     return session.storing
   }
 
   return {
     async subscribe(session, { topic, qos }) {
-      const filter = parseFilter(topic, session.deviceId)
+      const filter = parseFilter(topic, session.identity)
       if (filter === null) return false
 
       const held = session.filters.get(topic)
       const granted = qos === 0 ? 0 : 1
-      if (held?.qos === granted) return true
+      if (held?.qos === granted) {
+        // It may have come a moment ago, and not be stored yet. One that is being restored is, and the CONNACK waits for it.
+        if (session.isReady) await session.inOrder(() => {})
+        return true
+      }
       if (held === undefined && session.filters.size >= limits.topicFilters) return false
 
       session.filters.set(topic, { filter, qos: granted })

@@ -1,9 +1,10 @@
-import { storedDeviceId } from '@muster/contract'
+import { storedDeviceId, storedIdentity } from '@muster/contract'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { desiredTopic, methodRequestTopic, parseDeviceTopic, parseFilter, twinResponseTopic } from './topics.ts'
 
 const d1 = storedDeviceId('d1')
+const m1 = storedIdentity('d1/m1')
 
 /** A request id as it may stand in a topic: percent-encoded by the device, so without the marks of the grammar. */
 const rid = fc.string({ minLength: 1, unit: 'grapheme' }).map((text) => encodeURIComponent(text.toWellFormed()))
@@ -63,6 +64,16 @@ describe('topics that a device publishes', () => {
     expect(refused.filter((topic) => parseDeviceTopic(topic, d1) !== null)).toEqual([])
   })
 
+  it('G51 reads the telemetry of a module under its own path, and nowhere else', () => {
+    for (const end of ['', '/', '/$.on=output&x=1']) {
+      expect(parseDeviceTopic(`devices/d1/modules/m1/messages/events${end}`, m1)).toEqual({ kind: 'telemetry' })
+    }
+    for (const path of ['devices/d1', 'devices/d1/modules/m', 'devices/d1/modules/m11', 'devices/d2/modules/m1']) {
+      expect(parseDeviceTopic(`${path}/messages/events/`, m1)).toBeNull()
+    }
+    expect(parseDeviceTopic('$iothub/twin/GET/?$rid=1', m1)).toEqual({ kind: 'twinGet', rid: '1' })
+  })
+
   it('G12 no text makes the parser throw, and none is taken for the telemetry of another device', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
@@ -86,6 +97,15 @@ describe('filters that a device subscribes to', () => {
       expect(parseFilter(`$iothub/methods/POST/${filter}`, d1)).toEqual({ kind: 'methods', methodName: 'reboot' })
     }
     expect(parseFilter('$iothub/methods/POST/a%2Ab/#', d1)).toEqual({ kind: 'methods', methodName: 'a*b' })
+  })
+
+  it('G51 takes those of a module, and not those of its device', () => {
+    for (const filter of ['devices/d1/modules/m1/#', 'devices/d1/modules/m1/inputs/#']) {
+      expect(parseFilter(filter, m1)).toEqual({ kind: 'cloudToDevice' })
+      expect(parseFilter(filter, d1)).toBeNull()
+    }
+    expect(parseFilter('devices/d1/messages/devicebound/#', m1)).toBeNull()
+    expect(parseFilter('$iothub/methods/POST/#', m1)).toEqual({ kind: 'methods', methodName: null })
   })
 
   it('G10 refuses every other filter', () => {

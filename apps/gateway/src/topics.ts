@@ -1,4 +1,4 @@
-import type { DeviceId } from '@muster/contract'
+import { type IdentityKey, partsOf } from '@muster/contract'
 
 /**
  * What a device publishes, by its topic. `rid` is opaque and kept as it was received, so that it can be echoed byte for
@@ -10,9 +10,9 @@ export type DeviceTopic =
   | { readonly kind: 'methodAnswer'; readonly rid: string; readonly status: string }
   | { readonly kind: 'telemetry' }
 
-/** Null for a topic that is not in the contract, or is another device's. */
-export function parseDeviceTopic(topic: string, deviceId: DeviceId): DeviceTopic | null {
-  if (isUnder(topic, `devices/${deviceId}/messages/events`)) return { kind: 'telemetry' }
+/** Null for a topic that is not in the contract, or is another's: a device has nothing to say for its modules. */
+export function parseDeviceTopic(topic: string, identity: IdentityKey): DeviceTopic | null {
+  if (isUnder(topic, `${rootOf(identity)}/messages/events`)) return { kind: 'telemetry' }
 
   const [path, query] = splitQuery(topic)
   const rid = member(query, '$rid')
@@ -25,16 +25,17 @@ export function parseDeviceTopic(topic: string, deviceId: DeviceId): DeviceTopic
   return status === undefined ? null : { kind: 'methodAnswer', rid, status }
 }
 
-/** What a device may subscribe to. A method filter without a name stands for every method. */
+/** What may be subscribed to. A method filter without a name stands for every method. */
 export type Filter =
+  /** Messages of the cloud to a device, or to a module, of which there are none yet. */
   | { readonly kind: 'cloudToDevice' }
   | { readonly kind: 'twinResponses' }
   | { readonly kind: 'desired' }
   | { readonly kind: 'methods'; readonly methodName: string | null }
 
 /** Null for a filter that the hub refuses. */
-export function parseFilter(text: string, deviceId: DeviceId): Filter | null {
-  if (text === `devices/${deviceId}/messages/devicebound/#`) return { kind: 'cloudToDevice' }
+export function parseFilter(text: string, identity: IdentityKey): Filter | null {
+  if (messageFilters(identity).includes(text)) return { kind: 'cloudToDevice' }
   if (text === '$iothub/twin/res/#') return { kind: 'twinResponses' }
   if (text === '$iothub/twin/PATCH/properties/desired/#') return { kind: 'desired' }
   if (text === '$iothub/methods/POST/#') return { kind: 'methods', methodName: null }
@@ -57,6 +58,18 @@ export function desiredTopic(version: number): string {
 
 export function methodRequestTopic(methodName: string, rid: string): string {
   return `$iothub/methods/POST/${encodeURIComponent(methodName)}/?$rid=${rid}`
+}
+
+function messageFilters(identity: IdentityKey): readonly string[] {
+  const root = rootOf(identity)
+  const isModule = partsOf(identity).moduleId !== null
+  return isModule ? [`${root}/#`, `${root}/inputs/#`] : [`${root}/messages/devicebound/#`]
+}
+
+/** Where the topics of its own messages begin. */
+function rootOf(identity: IdentityKey): string {
+  const { deviceId, moduleId } = partsOf(identity)
+  return moduleId === null ? `devices/${deviceId}` : `devices/${deviceId}/modules/${moduleId}`
 }
 
 function isUnder(topic: string, path: string): boolean {

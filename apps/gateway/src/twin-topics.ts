@@ -1,81 +1,62 @@
 import { randomUUID } from 'node:crypto'
-import type { DesiredPush } from '@muster/bus'
-import { errorCodes, HubError, isTooDeep, type Json, type JsonObject, limits, parseSection } from '@muster/contract'
+import {
+  errorCodes,
+  HubError,
+  isTooDeep,
+  type Json,
+  type JsonObject,
+  limits,
+  parseSection,
+  partsOf,
+} from '@muster/contract'
+import { devicesAccount } from '@muster/runtime'
 import { patchReported, readProperties } from '@muster/store'
 import { type Gateway, isOverloaded } from './gateway.ts'
-import { endSession, isSubscribed, type Session, send } from './session.ts'
-import { type DeviceTopic, desiredTopic, twinResponseTopic } from './topics.ts'
+import { noteTold } from './notifications.ts'
+import { isSubscribed, type Session, send } from './session.ts'
+import { type DeviceTopic, twinResponseTopic } from './topics.ts'
 
 type TwinGet = Extract<DeviceTopic, { kind: 'twinGet' }>
 type ReportedPatch = Extract<DeviceTopic, { kind: 'reportedPatch' }>
 
-/** Twin requests of one device. Those above are refused as too many. */
+/** Twin requests of one connection. Those above are refused as too many. */
 const requestsWaitingMax = 32
-/** Notifications for one device, which cannot be refused: they wait for a read that is under way, for milliseconds. */
-const notificationsWaitingMax = 256
 
 /** Answers with the desired and the reported properties. Notifications that come meanwhile wait behind it. */
 export function readTwin(gateway: Gateway, session: Session, { rid }: TwinGet): void {
-  inTurn(gateway, session, rid, async () => {
+  inTurn(gateway, session, { rid, throttle: 'twinReads' }, async () => {
     if (session.endReason !== null) return
-    const properties = await gateway.statements(() => readProperties(gateway.db, session.deviceId))
+    const properties = await gateway.statements(() => readProperties(gateway.db, session.identity))
     if (properties === null) throw twinMissing(session)
     const isSent = respond(session, { status: 200, rid }, properties)
-    const version = Number(properties.desired.$version)
-    if (isSent) session.desiredVersion = Math.max(session.desiredVersion, version)
+    if (isSent) noteTold(session, Number(properties.desired.$version))
   })
 }
 
 /** Merges the patch into the reported properties, in the order in which the device sent its patches. */
 export function reportProperties(gateway: Gateway, session: Session, topic: ReportedPatch, payload: Buffer): void {
   const { rid, baseVersion } = topic
-  inTurn(gateway, session, rid, async () => {
+  inTurn(gateway, session, { rid, throttle: 'twinUpdates' }, async () => {
     const patch = parsePatch(payload)
     const options = { version: parseVersion(baseVersion) }
     const { db, clock, statements, events } = gateway
-    const result = await statements(() => patchReported(db, session.deviceId, patch, options, clock.now()))
+    const result = await statements(() => patchReported(db, session.identity, patch, options, clock.now()))
     if (result.kind === 'missing') throw twinMissing(session)
     if (result.kind === 'version') {
       throw new HubError('PreconditionFailed', { message: `the reported properties are not of version ${baseVersion}` })
     }
-    events.reportedPatched({ deviceId: session.deviceId })
+    events.reportedPatched({ deviceId: session.identity })
     respond(session, { status: 204, rid, version: result.version })
   })
 }
 
-/**
- * Tells the connected devices of a change of their desired properties, each in its turn. A version that is not above what
- * the device has been sent is left out: it is part of a later answer, or has been overtaken on the way.
- */
-export async function pushDesired(
-  { events, find }: { events: Gateway['events']; find: (deviceId: string) => Session | undefined },
-  { patch, devices }: DesiredPush,
-): Promise<void> {
-  const sent = await Promise.all(
-    devices.map(async ({ deviceId, version }) => {
-      const session = find(deviceId)
-      if (session === undefined) return false
-      if (session.inOrder.pendingCount >= notificationsWaitingMax) {
-        // It reads its twin when it is back; a notification that is left out without a word would be missed for good.
-        endSession(session, 'slow')
-        return false
-      }
-      return session.inOrder(() => notify(session, patch, version))
-    }),
-  )
-  events.desiredPushed({ devices: sent.filter((isSent) => isSent).length })
-}
-
-function notify(session: Session, patch: JsonObject, version: number): boolean {
-  if (session.endReason !== null || version <= session.desiredVersion) return false
-  if (!isSubscribed(session, 'desired')) return false
-  session.desiredVersion = version
-  send(session, desiredTopic(version), JSON.stringify({ ...patch, $version: version }))
-  return true
-}
-
 /** Runs a twin request after those before it, and turns what it throws into an answer. */
-function inTurn(gateway: Gateway, session: Session, rid: string, work: () => Promise<void>): void {
+function inTurn(
+  gateway: Gateway,
+  session: Session,
+  { rid, throttle }: { rid: string; throttle: 'twinReads' | 'twinUpdates' },
+  work: () => Promise<void>,
+): void {
   const refuse = (error: unknown) => {
     const known = error instanceof HubError ? error : new HubError('ServerError', { message: 'The hub failed.' })
     if (error !== known) gateway.events.gatewayFailed({ step: 'twin', error })
@@ -84,7 +65,13 @@ function inTurn(gateway: Gateway, session: Session, rid: string, work: () => Pro
   if (session.inOrder.pendingCount >= requestsWaitingMax || isOverloaded(gateway)) {
     refuse(new HubError('ThrottlingException', { message: 'Too many twin requests are waiting.' }))
   } else {
-    session.inOrder(work).catch(refuse)
+    session
+      .inOrder(async () => {
+        const retryAfterMs = await gateway.throttles.take(throttle, devicesAccount)
+        if (retryAfterMs !== null) throw new HubError('ThrottlingException', { message: `Too many ${throttle}.` })
+        await work()
+      })
+      .catch(refuse)
   }
 }
 
@@ -136,6 +123,7 @@ function parseVersion(text: string | null): number | null {
   return Number(text)
 }
 
-function twinMissing(session: Session): HubError {
-  return new HubError('DeviceNotFound', { message: `the device ${session.deviceId} is not registered any more` })
+function twinMissing({ identity }: Session): HubError {
+  const code = partsOf(identity).moduleId === null ? 'DeviceNotFound' : 'ModuleNotFound'
+  return new HubError(code, { message: `${identity} is not registered any more` })
 }

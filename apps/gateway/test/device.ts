@@ -1,5 +1,6 @@
 import { signSasToken } from '@muster/auth'
-import type { Device } from '@muster/store'
+import { partsOf } from '@muster/contract'
+import type { Identity } from '@muster/store'
 import { eventually } from '@muster/testkit'
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import type { TestGateway } from './hub.ts'
@@ -9,7 +10,7 @@ interface Message {
   readonly payload: string
 }
 
-/** A device that is connected. */
+/** A device or module that is connected. */
 export interface TestDevice {
   readonly client: MqttClient
   readonly sessionPresent: boolean
@@ -31,18 +32,23 @@ export const responses = '$iothub/twin/res/#'
 export const desired = '$iothub/twin/PATCH/properties/desired/#'
 export const methods = '$iothub/methods/POST/#'
 
-type Identity = Pick<Device, 'deviceId' | 'authentication'>
+/** A device or a module. */
+export type TestIdentity = Pick<Identity, 'identity' | 'authentication'>
 
 /** A token as the device SDKs make it. */
-export function tokenOf({ deviceId, authentication }: Identity, expiresAt = new Date(Date.now() + 3_600_000)): string {
-  const key = authentication.primaryKey ?? ''
-  return signSasToken({ resource: `localhost/devices/${deviceId}`, key, expiresAt })
+export function tokenOf(
+  { identity, authentication }: TestIdentity,
+  expiresAt = new Date(Date.now() + 3_600_000),
+): string {
+  const { deviceId, moduleId } = partsOf(identity)
+  const resource = `localhost/devices/${deviceId}${moduleId === null ? '' : `/modules/${moduleId}`}`
+  return signSasToken({ resource, key: authentication.primaryKey ?? '', expiresAt })
 }
 
 /** Connects as the device SDKs do: MQTT 3.1.1 over TLS, a persistent session. */
 export async function connectDevice(
   gateway: TestGateway,
-  device: Identity,
+  device: TestIdentity,
   options: IClientOptions = {},
 ): Promise<TestDevice> {
   const client = openClient(gateway, device, options)
@@ -73,7 +79,7 @@ export async function connectDevice(
       eventually(() => {
         const at = messages.findIndex(({ topic }) => topic.startsWith(topicStart))
         const [message] = at < 0 ? [] : messages.splice(at, 1)
-        if (message === undefined) throw new Error(`${device.deviceId} has received nothing on ${topicStart}`)
+        if (message === undefined) throw new Error(`${device.identity} has received nothing on ${topicStart}`)
         return message
       }),
     end: async (how = 'disconnect') => {
@@ -85,7 +91,7 @@ export async function connectDevice(
 }
 
 /** The return code of the CONNACK that refuses the device, or `closed` when none came. */
-export async function refusalOf(gateway: TestGateway, device: Identity, options: IClientOptions = {}) {
+export async function refusalOf(gateway: TestGateway, device: TestIdentity, options: IClientOptions = {}) {
   const client = openClient(gateway, device, options)
   return connected(client).then(
     () => 'connected',
@@ -93,15 +99,26 @@ export async function refusalOf(gateway: TestGateway, device: Identity, options:
   )
 }
 
-function openClient(gateway: TestGateway, device: Identity, options: IClientOptions): MqttClient {
+/** Why the connection of the device or module to the gateway ends next. */
+export function nextEnd({ hub }: TestGateway, identity: string): Promise<string> {
+  return new Promise((resolve) => {
+    const off = hub.events.on('deviceDisconnected', (fields) => {
+      if (fields.deviceId !== identity) return
+      off()
+      resolve(fields.reason)
+    })
+  })
+}
+
+function openClient(gateway: TestGateway, device: TestIdentity, options: IClientOptions): MqttClient {
   return mqtt.connect({
     protocol: 'mqtts',
     host: 'localhost',
     port: gateway.mqttsPort,
     ca: gateway.hub.front.tls.ca,
     protocolVersion: 4,
-    clientId: device.deviceId,
-    username: `localhost/${device.deviceId}/?api-version=2021-04-12&DeviceClientType=test`,
+    clientId: device.identity,
+    username: `localhost/${device.identity}/?api-version=2021-04-12&DeviceClientType=test`,
     password: tokenOf(device),
     clean: false,
     keepalive: 180,

@@ -31,13 +31,13 @@ async function connected(deviceId: string, on = gateway) {
 }
 
 async function stateOf(deviceId: string) {
-  return (await hub.readDevice(deviceId)).connectionState
+  return (await hub.read(deviceId)).connectionState
 }
 
 describe('a gateway', () => {
   it('G40 shows a sign of life every five seconds', async () => {
     const { device, gatewayId } = await connected('beats')
-    const canary = { deviceId: parseDeviceId('beats'), gatewayId, clean: false }
+    const canary = { identity: parseDeviceId('beats'), gatewayId, clean: false }
     await forget(gatewayId)
 
     vi.advanceTimersByTime(5_000)
@@ -78,17 +78,20 @@ describe('a gateway', () => {
     await device.end()
   })
 
-  it('G41 ends a connection whose takeover, disabling or deletion it has not heard of', async () => {
+  it('G41 ends a connection whose takeover, disabling, deletion or change of keys it has not heard of', async () => {
     const { db } = gateway.hub
     const moved = await connected('moved')
     const disabled = await connected('turned-off')
+    const rekeyed = await connected('rekeyed')
     const kept = await connected('kept')
-    const elsewhere = { deviceId: parseDeviceId('moved'), gatewayId: gatewayId('deaf'), clean: false }
+    const elsewhere = { identity: parseDeviceId('moved'), gatewayId: gatewayId('deaf'), clean: false }
     await openSession(db, elsewhere, new Date())
-    await hub.setStatus('turned-off', 'disabled')
+    await hub.changeUnheard('turned-off', { status: 'disabled' })
+    const { authentication } = await hub.read('rekeyed')
+    await hub.changeUnheard('rekeyed', { authentication: { ...authentication, secondaryKey: 'b3RoZXI=' } })
 
     vi.advanceTimersByTime(30_000)
-    await Promise.all([moved.device.closed, disabled.device.closed])
+    await Promise.all([moved.device.closed, disabled.device.closed, rekeyed.device.closed])
 
     expect(kept.device.client.connected).toBe(true)
     expect((await findRoutes(db, ['moved']))[0]?.gatewayId).toBe('deaf')

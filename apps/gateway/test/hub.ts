@@ -4,16 +4,28 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateKey } from '@muster/auth'
-import { parseDeviceId } from '@muster/contract'
+import {
+  type IdentityKey,
+  type JsonObject,
+  moduleKey,
+  parseDeviceId,
+  parseModuleId,
+  storedIdentity,
+} from '@muster/contract'
 import { type Hub, loadConfig, runRoles } from '@muster/runtime'
 import {
-  type Device,
+  type Authentication,
+  type DesiredChange,
+  deleteIdentity,
   ensurePolicies,
-  findRoutes,
-  insertDevices,
+  findOwners,
+  findOwnersWithModules,
+  type Identity,
+  insertIdentities,
   migrate,
-  readDevice,
-  updateDevice,
+  patchTwin,
+  readIdentity,
+  updateIdentity,
 } from '@muster/store'
 import { createDatabase, templateDatabase, uniquePrefix } from '@muster/testkit'
 import { inject } from 'vitest'
@@ -31,11 +43,21 @@ export interface TestGateway {
 export interface TestHub extends AsyncDisposable {
   /** `settings`: environment variables that differ from those of the others. */
   startGateway(settings?: Readonly<Record<string, string>>): Promise<TestGateway>
-  addDevice(deviceId: string): Promise<Device>
-  readDevice(deviceId: string): Promise<Device>
-  setStatus(deviceId: string, status: 'enabled' | 'disabled'): Promise<void>
-  /** Tells the gateway of a device that takes methods to end its connection. */
-  closeConnection(deviceId: string, reason: 'disabled' | 'deleted'): Promise<void>
+  addDevice(deviceId: string, authentication?: Authentication): Promise<Identity>
+  addModule(deviceId: string, moduleId: string): Promise<Identity>
+  /** A device, or `device/module`. */
+  read(identity: string): Promise<Identity>
+  /** These three change the registry, and tell the gateways of the identity and its modules, as the API does. */
+  setStatus(identity: string, status: 'enabled' | 'disabled'): Promise<void>
+  setKeys(identity: string, keys: { primaryKey: string; secondaryKey: string }): Promise<void>
+  remove(identity: string): Promise<void>
+  /** Changes desired properties, and tells the gateways, as the API does. Returns the new version. */
+  change(identity: string, desired: JsonObject): Promise<number>
+  /** Only the twin: the word of it comes late, or is lost. */
+  commit(identity: string, desired: JsonObject): Promise<DesiredChange>
+  push(change: DesiredChange): Promise<void>
+  /** Only the registry: the word of it is lost. */
+  changeUnheard(identity: string, change: Partial<Pick<Identity, 'status' | 'authentication'>>): Promise<void>
 }
 
 export const devicePolicyKey = generateKey()
@@ -75,19 +97,31 @@ export async function openHub(): Promise<TestHub> {
 
   return {
     startGateway,
-    async addDevice(deviceId) {
-      await insertDevices(hub.db, [draft(deviceId)], new Date())
-      return read(hub, deviceId)
+    addDevice: (deviceId, authentication) => add(hub, parseDeviceId(deviceId), authentication),
+    addModule: (deviceId, moduleId) => add(hub, moduleKey(parseDeviceId(deviceId), parseModuleId(moduleId))),
+    read: (identity) => read(hub, identity),
+    async setStatus(identity, status) {
+      await update(hub, identity, { status })
+      if (status === 'disabled') await close(hub, await findOwnersWithModules(hub.db, [identity]), 'disabled')
     },
-    readDevice: (deviceId) => read(hub, deviceId),
-    async setStatus(deviceId, status) {
-      await updateDevice(hub.db, { ...(await read(hub, deviceId)), status }, { etag: null }, new Date())
+    async setKeys(identity, keys) {
+      const { authentication } = await read(hub, identity)
+      await update(hub, identity, { authentication: { ...authentication, ...keys } })
+      await close(hub, await findOwners(hub.db, [identity]), 'rekeyed')
     },
-    async closeConnection(deviceId, reason) {
-      const [route] = await findRoutes(hub.db, [deviceId])
-      if (route?.gatewayId == null) throw new Error(`${deviceId} takes no methods`)
-      await hub.bus.closeConnection(route.gatewayId, { deviceId, connectionNo: null, reason })
+    async remove(identity) {
+      const owners = await findOwnersWithModules(hub.db, [identity])
+      await deleteIdentity(hub.db, storedIdentity(identity), null)
+      await close(hub, owners, 'deleted')
     },
+    async change(identity, desired) {
+      const committed = await commit(hub, identity, desired)
+      await push(hub, committed)
+      return committed.versions[0]?.version ?? 0
+    },
+    commit: (identity, desired) => commit(hub, identity, desired),
+    push: (change) => push(hub, change),
+    changeUnheard: (identity, change) => update(hub, identity, change),
     async [Symbol.asyncDispose]() {
       await Promise.all(running.map((gateway) => gateway.stop()))
       await database[Symbol.asyncDispose]()
@@ -96,26 +130,52 @@ export async function openHub(): Promise<TestHub> {
   }
 }
 
-function draft(deviceId: string) {
-  return {
-    deviceId: parseDeviceId(deviceId),
-    status: 'enabled' as const,
-    statusReason: null,
-    authentication: {
-      type: 'sas' as const,
-      primaryKey: generateKey(),
-      secondaryKey: generateKey(),
-      primaryThumbprint: null,
-      secondaryThumbprint: null,
-    },
-    isEdge: false,
+async function add(hub: Hub, identity: IdentityKey, authentication: Authentication = newKeys()): Promise<Identity> {
+  const settings = { status: 'enabled', statusReason: null, isEdge: false, managedBy: null } as const
+  await insertIdentities(hub.db, [{ identity, authentication, ...settings }], new Date())
+  return read(hub, identity)
+}
+
+function newKeys(): Authentication {
+  const keys = { primaryKey: generateKey(), secondaryKey: generateKey() }
+  return { type: 'sas', ...keys, primaryThumbprint: null, secondaryThumbprint: null }
+}
+
+async function read({ db }: Hub, identity: string): Promise<Identity> {
+  const found = await readIdentity(db, storedIdentity(identity))
+  if (found === null) throw new Error(`${identity} is not registered`)
+  return found
+}
+
+async function update(hub: Hub, identity: string, change: Partial<Identity>): Promise<void> {
+  await updateIdentity(hub.db, { ...(await read(hub, identity)), ...change }, { etag: null }, new Date())
+}
+
+async function commit({ db }: Hub, identity: string, desired: JsonObject): Promise<DesiredChange> {
+  const changed = await patchTwin(db, storedIdentity(identity), { desired }, { etag: null }, new Date())
+  if (changed.kind !== 'changed' || changed.desired === null) throw new Error(`no twin ${identity}`)
+  return changed.desired
+}
+
+async function push({ db, bus }: Hub, { patch, versions }: DesiredChange): Promise<void> {
+  const owners = await findOwners(
+    db,
+    versions.map(({ identity }) => identity),
+  )
+  for (const version of versions) {
+    const owner = owners.find(({ identity }) => identity === version.identity)
+    if (owner !== undefined) await bus.pushDesired(owner.gatewayId, { patch, devices: [version] })
   }
 }
 
-async function read({ db }: Hub, deviceId: string): Promise<Device> {
-  const device = await readDevice(db, parseDeviceId(deviceId))
-  if (device === null) throw new Error(`no device ${deviceId}`)
-  return device
+async function close(
+  { bus }: Hub,
+  owners: Awaited<ReturnType<typeof findOwners>>,
+  reason: 'disabled' | 'deleted' | 'rekeyed',
+): Promise<void> {
+  for (const { identity, gatewayId } of owners) {
+    await bus.closeConnection(gatewayId, { identity, connectionNo: null, reason })
+  }
 }
 
 async function freePort(): Promise<number> {

@@ -27,10 +27,10 @@ async function gatewayOf(deviceId: string): Promise<GatewayId> {
 }
 
 /** Calls the devices through the gateway of the first one, as a worker does. */
-async function call(deviceIds: readonly string[], options: { payload?: Json; seconds?: number; name?: string } = {}) {
+async function call(identities: readonly string[], options: { payload?: Json; seconds?: number; name?: string } = {}) {
   const { payload = null, seconds = 30, name = 'reboot' } = options
-  const gatewayId = await gatewayOf(deviceIds[0] ?? '')
-  const deviceCall = { gatewayId, deviceIds, methodName: name, payload, responseTimeoutSeconds: seconds }
+  const gatewayId = await gatewayOf(identities[0] ?? '')
+  const deviceCall = { gatewayId, identities, methodName: name, payload, responseTimeoutSeconds: seconds }
   const results: CallResult[] = []
   for await (const some of gateway.hub.bus.callDevices(deviceCall, new AbortController().signal)) results.push(...some)
   return results
@@ -54,7 +54,7 @@ describe('a direct method', () => {
 
     expect(payload).toBe('{"delay":5}')
     expect(rid).toMatch(/^[0-9a-f]+$/)
-    expect(await calling).toEqual([{ deviceId: 'called', kind: 'answered', status: 200, payload: { ok: true } }])
+    expect(await calling).toEqual([{ identity: 'called', kind: 'answered', status: 200, payload: { ok: true } }])
     await device.end()
   })
 
@@ -66,7 +66,7 @@ describe('a direct method', () => {
     await device.publish(answer(-1, rid), '', 1)
 
     expect(payload).toBe('null')
-    expect(await calling).toEqual([{ deviceId: 'empty', kind: 'answered', status: -1, payload: null }])
+    expect(await calling).toEqual([{ identity: 'empty', kind: 'answered', status: -1, payload: null }])
     await device.end()
   })
 
@@ -81,10 +81,10 @@ describe('a direct method', () => {
     await here.publish(answer(200, 'ffff'), '3')
 
     const results = await calling
-    expect(results.toSorted((a, b) => a.deviceId.localeCompare(b.deviceId))).toEqual([
-      { deviceId: 'here', kind: 'answered', status: 200, payload: 1 },
-      { deviceId: 'nowhere', kind: 'notOnline' },
-      { deviceId: 'unsubscribed', kind: 'notOnline' },
+    expect(results.toSorted((a, b) => a.identity.localeCompare(b.identity))).toEqual([
+      { identity: 'here', kind: 'answered', status: 200, payload: 1 },
+      { identity: 'nowhere', kind: 'notOnline' },
+      { identity: 'unsubscribed', kind: 'notOnline' },
     ])
     await Promise.all([here.end(), unsubscribed.end()])
   })
@@ -103,7 +103,7 @@ describe('a direct method', () => {
       const { rid } = await taken(device)
       await device.publish(answer(status, rid), payload, 1)
 
-      expect(await calling).toEqual([{ deviceId: 'babbles', kind: 'badAnswer', reason }])
+      expect(await calling).toEqual([{ identity: 'babbles', kind: 'badAnswer', reason }])
     }
     await device.end()
   })
@@ -115,7 +115,7 @@ describe('a direct method', () => {
     await taken(device)
     await device.end('drop')
 
-    expect(await calling).toEqual([{ deviceId: 'leaves', kind: 'connectionLost' }])
+    expect(await calling).toEqual([{ identity: 'leaves', kind: 'connectionLost' }])
   })
 
   it('G34 is refused by a device that has ten of them', async () => {
@@ -126,7 +126,7 @@ describe('a direct method', () => {
     const eleventh = await call(['busy'])
     await Promise.all(rids.map(({ rid }) => device.publish(answer(200, rid))))
 
-    expect(eleventh).toEqual([{ deviceId: 'busy', kind: 'busy' }])
+    expect(eleventh).toEqual([{ identity: 'busy', kind: 'busy' }])
     expect((await Promise.all(calling)).flat()).toHaveLength(10)
     await device.end()
   })
@@ -139,7 +139,7 @@ describe('a direct method', () => {
     const results = await calling
     await device.publish(answer(200, rid), '1', 1)
 
-    expect(results).toEqual([{ deviceId: 'slow', kind: 'noAnswer' }])
+    expect(results).toEqual([{ identity: 'slow', kind: 'noAnswer' }])
     await device.end()
   })
 
@@ -154,7 +154,7 @@ describe('a direct method', () => {
     const results = await Promise.all(rounds.map((payload) => call(deviceIds, { payload })))
 
     for (const [round, ofRound] of results.entries()) {
-      expect(ofRound.map(({ deviceId }) => deviceId).toSorted()).toEqual(deviceIds.toSorted())
+      expect(ofRound.map(({ identity }) => identity).toSorted()).toEqual(deviceIds.toSorted())
       expect(ofRound.every((result) => result.kind === 'answered' && result.payload === round)).toBe(true)
     }
     await Promise.all(devices.map((device) => device.end()))

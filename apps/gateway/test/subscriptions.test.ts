@@ -1,8 +1,7 @@
-import { parseDeviceId } from '@muster/contract'
-import { patchTwin } from '@muster/store'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDevice, desired, methods, responses } from './device.ts'
 import { openHub, type TestGateway, type TestHub } from './hub.ts'
+import { connectPacket, openRaw, packet, pingRequest, pingResponse, subscribePacket, uint16 } from './raw.ts'
 
 let hub: TestHub
 let gateway: TestGateway
@@ -11,15 +10,6 @@ beforeAll(async () => {
   gateway = await hub.startGateway()
 })
 afterAll(() => hub[Symbol.asyncDispose]())
-
-/** A change of the desired properties, told to the gateway that holds the device. */
-async function change(deviceId: string) {
-  const { db, bus } = gateway.hub
-  const patch = { x: 1 }
-  const changed = await patchTwin(db, parseDeviceId(deviceId), { desired: patch }, { etag: null }, new Date())
-  if (changed.kind !== 'patched' || changed.gatewayId === null) throw new Error(`${deviceId} is not connected`)
-  await bus.pushDesired(changed.gatewayId, { patch, devices: [{ deviceId, version: changed.desiredVersion }] })
-}
 
 describe('a subscription', () => {
   it('G10 is granted for the filters of the contract, at QoS 1 at most, and refused for others', async () => {
@@ -44,6 +34,27 @@ describe('a subscription', () => {
   })
 })
 
+describe('a SUBSCRIBE', () => {
+  it.each([
+    ['the same filter twice', [methods, methods], [1, 1]],
+    ['wildcards in wrong places', ['a#', '#/a', 'a+/b', methods], [0x80, 0x80, 0x80, 1]],
+    ['more levels than anyone needs', ['/'.repeat(500), methods], [0x80, 1]],
+    ['an empty filter', ['', responses], [0x80, 1]],
+  ])('G10 has an answer for each filter: %s', async (name, filters, granted) => {
+    const identity = await hub.addDevice(name.replaceAll(' ', '-'))
+    const client = openRaw(gateway)
+    client.send(connectPacket(identity))
+    await client.receive(1)
+
+    client.send(subscribePacket(filters, { qos: 2 }), pingRequest)
+
+    const packets = await client.receive(3)
+    expect(packets).toContainEqual(packet(0x90, uint16(1), Buffer.from(granted)))
+    expect(packets).toContainEqual(pingResponse)
+    client.stream.destroy()
+  })
+})
+
 describe('a persistent session', () => {
   it('G15 has its subscriptions when the device comes back, without subscribing again', async () => {
     const identity = await hub.addDevice('comes-back')
@@ -52,7 +63,7 @@ describe('a persistent session', () => {
     await before.end('drop')
 
     const after = await connectDevice(gateway, identity)
-    await change('comes-back')
+    await hub.change('comes-back', { x: 1 })
 
     expect([before.sessionPresent, after.sessionPresent]).toEqual([false, true])
     await after.take('$iothub/twin/PATCH/properties/desired/?$version=2')
@@ -70,7 +81,7 @@ describe('a persistent session', () => {
     await before.closed
 
     const after = await connectDevice(gateway, identity)
-    await change('wanders')
+    await hub.change('wanders', { x: 1 })
 
     expect(after.sessionPresent).toBe(true)
     await after.take('$iothub/twin/PATCH/properties/desired/?$version=2')
@@ -85,7 +96,7 @@ describe('a persistent session', () => {
     await before.end()
 
     const after = await connectDevice(gateway, identity)
-    await change('gives-up')
+    await hub.change('gives-up', { x: 1 })
     await after.publish('$iothub/twin/GET/?$rid=1')
     await after.take('$iothub/twin/res/200/?$rid=1')
 
@@ -101,7 +112,7 @@ describe('a persistent session', () => {
 
     const clean = await connectDevice(gateway, identity, { clean: true })
     await clean.subscribe([desired])
-    await change('clean')
+    await hub.change('clean', { x: 1 })
     await clean.take('$iothub/twin/PATCH/properties/desired/?$version=2')
     await clean.client.unsubscribeAsync(desired)
     await clean.subscribe([methods])

@@ -1,8 +1,8 @@
-import { parseDeviceId, type TwinPatch } from '@muster/contract'
-import { patchTwin, readProperties } from '@muster/store'
+import { parseDeviceId } from '@muster/contract'
+import { readProperties } from '@muster/store'
 import { eventually } from '@muster/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connectDevice, desired, methods, responses } from './device.ts'
+import { connectDevice, desired, responses } from './device.ts'
 import { openHub, type TestGateway, type TestHub } from './hub.ts'
 
 let hub: TestHub
@@ -15,7 +15,6 @@ afterAll(() => hub[Symbol.asyncDispose]())
 
 const get = '$iothub/twin/GET/?$rid='
 const patch = '$iothub/twin/PATCH/properties/reported/?$rid='
-const notification = '$iothub/twin/PATCH/properties/desired/?$version='
 
 async function connected(deviceId: string, filters = [responses, desired]) {
   const device = await connectDevice(gateway, await hub.addDevice(deviceId))
@@ -23,28 +22,10 @@ async function connected(deviceId: string, filters = [responses, desired]) {
   return device
 }
 
-/** A change by the back end, as the API makes it: committed first, then pushed. */
-async function change(deviceId: string, patch: TwinPatch) {
-  const changed = await commit(deviceId, patch)
-  if (changed.gatewayId !== null) await push(deviceId, changed)
-  return changed
-}
-
-async function commit(deviceId: string, patch: TwinPatch) {
-  const changed = await patchTwin(gateway.hub.db, parseDeviceId(deviceId), patch, { etag: null }, new Date())
-  if (changed.kind !== 'patched') throw new Error(`no twin ${deviceId}`)
-  return { gatewayId: changed.gatewayId, version: changed.desiredVersion, patch: patch.desired ?? {} }
-}
-
-async function push(deviceId: string, { gatewayId, version, patch }: Awaited<ReturnType<typeof commit>>) {
-  if (gatewayId === null) throw new Error(`${deviceId} is not connected`)
-  await gateway.hub.bus.pushDesired(gatewayId, { patch, devices: [{ deviceId, version }] })
-}
-
 describe('reading the twin', () => {
   it('G21 answers with desired and reported, each with its version, and echoes the request id', async () => {
     const device = await connected('reads')
-    await change('reads', { tags: { floor: 3 }, desired: { interval: 60 } })
+    await hub.change('reads', { interval: 60 })
 
     await device.publish(`${get}4%2Fa%20b`, ' ')
 
@@ -147,63 +128,5 @@ describe('reporting properties', () => {
     const statuses = new Set(device.messages.map(({ topic }) => topic.split('/')[3]))
     expect(statuses).toEqual(new Set(['200', '429']))
     await device.end()
-  })
-})
-
-describe('a change of desired properties', () => {
-  it('G24 is told to the device, with what was removed and the new version', async () => {
-    const device = await connected('told')
-
-    await change('told', { desired: { x: 1, y: null } })
-
-    const told = await device.take(notification)
-    expect(told.topic).toBe(`${notification}2`)
-    expect(JSON.parse(told.payload)).toEqual({ x: 1, y: null, $version: 2 })
-    await device.end()
-  })
-
-  it('G24 is told to nobody who is not subscribed', async () => {
-    const device = await connected('untold', [responses, methods])
-
-    await change('untold', { desired: { x: 1 } })
-    await device.publish(`${get}1`)
-    await device.take('$iothub/twin/res/200')
-
-    expect(device.messages).toEqual([])
-    await device.end()
-  })
-
-  it('G24 comes in the order of the versions, and not when the device has read it already', async () => {
-    const device = await connected('ordered')
-    const second = await commit('ordered', { desired: { x: 1 } })
-    const third = await commit('ordered', { desired: { x: 2 } })
-    const fourth = await commit('ordered', { desired: { x: 3 } })
-
-    await push('ordered', third)
-    await push('ordered', second)
-    await device.take(`${notification}3`)
-    await device.publish(`${get}1`)
-    await device.take('$iothub/twin/res/200')
-    await push('ordered', fourth)
-    const fifth = await change('ordered', { desired: { x: 4 } })
-
-    expect((await device.take(notification)).topic).toBe(`${notification}${fifth.version}`)
-    expect(device.messages).toEqual([])
-    await device.end()
-  })
-
-  it('G26 ends the connection of a device that does not read what it is told', async () => {
-    const device = await connected('clogged')
-    const ended = new Promise((resolve) => {
-      gateway.hub.events.on('deviceDisconnected', ({ deviceId, reason }) => deviceId === 'clogged' && resolve(reason))
-    })
-    const changed = await commit('clogged', { desired: { x: 1 } })
-
-    device.client.stream.pause()
-    const large = { x: 'x'.repeat(250_000) }
-    for (let version = 2; version <= 100; version++) await push('clogged', { ...changed, version, patch: large })
-
-    expect(await ended).toBe('slow')
-    await device.end('drop')
   })
 })

@@ -43,7 +43,7 @@ export async function carryOut(
   await settle(outcomes)
   const call = operation.call(claim.job.body)
   const calls = [...byGateway].map(async ([gatewayId, deviceIds]) => {
-    for await (const results of hub.bus.callDevices({ ...call, gatewayId, deviceIds }, signal)) {
+    for await (const results of hub.bus.callDevices({ ...call, gatewayId, identities: deviceIds }, signal)) {
       await settle(decideAll(operation, results))
     }
   })
@@ -59,7 +59,7 @@ interface Decided {
 
 /** Which gateway holds which device, and the outcome of those that none holds. */
 async function route({ db }: Tools, { deviceIds }: Claim) {
-  const routes = new Map((await findRoutes(db, deviceIds)).map((found) => [String(found.deviceId), found]))
+  const routes = new Map((await findRoutes(db, deviceIds)).map((found) => [String(found.identity), found]))
   const byGateway = new Map<GatewayId, string[]>()
   const outcomes: Decided[] = []
   for (const deviceId of deviceIds) {
@@ -77,7 +77,7 @@ function unknownDevice(deviceId: string): Outcome {
 }
 
 function decideAll(operation: DeviceOperation, results: readonly CallResult[]): Decided[] {
-  return results.map((result) => ({ deviceId: result.deviceId, outcome: operation.decide(result) }))
+  return results.map((result) => ({ deviceId: result.identity, outcome: operation.decide(result) }))
 }
 
 /** Records outcomes and sees to what follows from them. */

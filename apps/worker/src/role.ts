@@ -8,9 +8,9 @@ import type { WorkerHub } from './worker-hub.ts'
 export const role: Role = {
   name: 'worker',
   async start(hub) {
-    const { bus, clock, config, db, events } = hub
+    const { bus, clock, config, db, events, throttles } = hub
     const attempts = createAttempts(hub, { callsInFlight: config.callsInFlight })
-    const worker: WorkerHub = { db, bus, clock, events, attempts }
+    const worker: WorkerHub = { db, bus, clock, events, throttles, attempts }
 
     const consumer = bus.consumeWork(
       async (wakeUp) => {

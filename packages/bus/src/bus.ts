@@ -4,10 +4,11 @@ import type { ConnectionClose, DesiredPush, GatewayDoor, GatewayMessage } from '
 import { createChannels } from './channels.ts'
 import { checkRedis, openConnections } from './connection.ts'
 import { serveGateway } from './gateway-door.ts'
+import { createTokenBuckets, type TokenBuckets } from './token-buckets.ts'
 import { createWakeUps, type WakeUps } from './wake-ups.ts'
 
 /** The only door to Redis. Nothing that goes through it is the truth: all of it may be lost at any moment. */
-export interface Bus extends Omit<WakeUps, 'close'>, Caller, AsyncDisposable {
+export interface Bus extends Omit<WakeUps, 'close'>, Caller, TokenBuckets, AsyncDisposable {
   /** Throws when Redis does not answer, or throws keys away under memory pressure. */
   ping(): Promise<void>
   /** Serves the calls of the rest of the hub until disposed. */
@@ -45,6 +46,7 @@ export async function connectBus(options: {
   return {
     ...wakeUps,
     ...caller,
+    ...createTokenBuckets(connections, { prefix, onError }),
     ping: () => checkRedis(connections.commands),
     serveGateway: (gatewayId, door) => serveGateway(channels, gatewayId, door, onError),
     pushDesired: (gatewayId, push) => tell(gatewayId, { kind: 'desired', push }),

@@ -9,7 +9,7 @@ const graceMs = 5_000
 
 export interface Caller {
   /**
-   * Calls the devices and yields their results as they come, exactly one per device. Ends early, without the missing
+   * Calls the devices and yields their results as they come, exactly one for each. Ends early, without the missing
    * results, when the signal aborts. Every wait ends: a silent gateway yields `gatewayLost`.
    */
   callDevices(call: DeviceCall, signal: AbortSignal): AsyncIterable<readonly CallResult[]>
@@ -29,7 +29,7 @@ export async function createCaller(channels: Channels): Promise<Caller> {
   return {
     callDevices(call, signal) {
       const callId = randomUUID()
-      const open = new Set(call.deviceIds)
+      const open = new Set(call.identities)
       let timer: NodeJS.Timeout | undefined
       let close = () => {}
 
@@ -42,7 +42,7 @@ export async function createCaller(channels: Channels): Promise<Caller> {
         start(stream) {
           close = () => stream.close()
           const giveUp = () => {
-            const lost = [...open].map((deviceId) => ({ deviceId, kind: 'gatewayLost' }) as const)
+            const lost = [...open].map((identity) => ({ identity, kind: 'gatewayLost' }) as const)
             open.clear()
             if (lost.length > 0 && sinks.has(callId)) stream.enqueue(lost)
             end()
@@ -53,7 +53,7 @@ export async function createCaller(channels: Channels): Promise<Caller> {
               timer = setTimeout(giveUp, call.responseTimeoutSeconds * 1000 + graceMs)
               return
             }
-            const results = message.results.filter(({ deviceId }) => open.delete(deviceId))
+            const results = message.results.filter(({ identity }) => open.delete(identity))
             if (results.length > 0) stream.enqueue(results)
             if (open.size === 0) end()
           })

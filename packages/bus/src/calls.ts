@@ -1,16 +1,16 @@
-import type { GatewayId, Json, JsonObject } from '@muster/contract'
+import type { GatewayId, IdentityKey, Json, JsonObject } from '@muster/contract'
 
-/** One direct method to be called on many devices of one gateway. */
+/** One direct method to be called on many devices or modules of one gateway. */
 export interface DeviceCall {
   readonly gatewayId: GatewayId
-  readonly deviceIds: readonly string[]
+  readonly identities: readonly string[]
   readonly methodName: string
   readonly payload: Json
   readonly responseTimeoutSeconds: number
 }
 
-/** What came of a call on one device. */
-export type CallResult = { readonly deviceId: string } & (
+/** What came of a call on one device or module. */
+export type CallResult = { readonly identity: string } & (
   | { readonly kind: 'answered'; readonly status: number; readonly payload: Json }
   /** Delivered, and not answered within the response timeout. */
   | { readonly kind: 'noAnswer' }
@@ -26,22 +26,22 @@ export type CallResult = { readonly deviceId: string } & (
   | { readonly kind: 'gatewayLost' }
 )
 
-/** A desired patch for connected devices, with the version that each twin has reached by it. */
+/** A desired patch for connected devices or modules, with the version that each twin has reached by it. */
 export interface DesiredPush {
   readonly patch: JsonObject
-  readonly devices: readonly { readonly deviceId: string; readonly version: number }[]
+  readonly devices: readonly { readonly identity: string; readonly version: number }[]
 }
 
-/** A connection that must end. `connectionNo` null: whichever the device has. */
+/** A connection that must end. `connectionNo` null: whichever the identity has. */
 export interface ConnectionClose {
-  readonly deviceId: string
+  readonly identity: IdentityKey
   readonly connectionNo: number | null
   readonly reason: 'takeover' | 'disabled' | 'rekeyed' | 'deleted'
 }
 
 /** What a gateway does for the rest of the hub. */
 export interface GatewayDoor {
-  /** Delivers the method to each device and reports exactly one result for each, in any order. */
+  /** Delivers the method to each of them and reports exactly one result for each, in any order. */
   call(call: DeviceCall, report: (result: CallResult) => void): void
   pushDesired(push: DesiredPush): void
   closeConnection(close: ConnectionClose): void

@@ -28,7 +28,7 @@ export async function serveGateway(
     send({ kind: 'accepted', callId })
     door.call(
       call,
-      collect((results) => send({ kind: 'results', callId, results }), call.deviceIds.length),
+      collect((results) => send({ kind: 'results', callId, results }), call.identities.length),
     )
   })
   return {

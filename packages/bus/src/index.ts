@@ -1,3 +1,4 @@
 export { type Bus, connectBus } from './bus.ts'
 export type { CallResult, ConnectionClose, DesiredPush, DeviceCall, GatewayDoor } from './calls.ts'
+export type { BucketRate } from './token-buckets.ts'
 export type { Consumer, WorkWakeUp } from './wake-ups.ts'

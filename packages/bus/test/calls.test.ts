@@ -1,4 +1,4 @@
-import { gatewayId } from '@muster/contract'
+import { gatewayId, storedIdentity } from '@muster/contract'
 import { eventually, uniquePrefix } from '@muster/testkit'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { type Bus, type CallResult, connectBus, type DeviceCall, type GatewayDoor } from '../src/index.ts'
@@ -24,10 +24,10 @@ describe('a call of devices', () => {
     await using _ = await gateway.serveGateway(
       id,
       door({
-        call: ({ deviceIds }, report) => {
-          for (const deviceId of deviceIds) {
-            const answer = () => report({ deviceId, kind: 'answered', status: 200, payload: { deviceId } })
-            if (deviceId === 'slow') late.push(answer)
+        call: ({ identities }, report) => {
+          for (const identity of identities) {
+            const answer = () => report({ identity, kind: 'answered', status: 200, payload: { identity } })
+            if (identity === 'slow') late.push(answer)
             else answer()
           }
         },
@@ -40,7 +40,7 @@ describe('a call of devices', () => {
       late.pop()?.()
     }
 
-    expect(batches.map((batch) => batch.map(({ deviceId }) => deviceId))).toEqual([['a', 'b'], ['slow']])
+    expect(batches.map((batch) => batch.map(({ identity }) => identity))).toEqual([['a', 'b'], ['slow']])
   })
 
   it('takes the first of two results for one device', async () => {
@@ -49,23 +49,23 @@ describe('a call of devices', () => {
       id,
       door({
         call: (_, report) => {
-          report({ deviceId: 'a', kind: 'noAnswer' })
-          report({ deviceId: 'a', kind: 'connectionLost' })
-          report({ deviceId: 'b', kind: 'notOnline' })
+          report({ identity: 'a', kind: 'noAnswer' })
+          report({ identity: 'a', kind: 'connectionLost' })
+          report({ identity: 'b', kind: 'notOnline' })
         },
       }),
     )
 
     expect(await collect(call(id, ['a', 'b']))).toEqual([
-      { deviceId: 'a', kind: 'noAnswer' },
-      { deviceId: 'b', kind: 'notOnline' },
+      { identity: 'a', kind: 'noAnswer' },
+      { identity: 'b', kind: 'notOnline' },
     ])
   })
 
   it('of a gateway that is not there is lost at once', async () => {
     expect(await collect(call(gatewayId('nobody'), ['a', 'b']))).toEqual([
-      { deviceId: 'a', kind: 'gatewayLost' },
-      { deviceId: 'b', kind: 'gatewayLost' },
+      { identity: 'a', kind: 'gatewayLost' },
+      { identity: 'b', kind: 'gatewayLost' },
     ])
   })
 
@@ -89,8 +89,8 @@ it('pushes and closes reach the gateway, and say so when there is none', async (
     id,
     door({ pushDesired: (push) => heard.push(push), closeConnection: (close) => heard.push(close) }),
   )
-  const push = { patch: { interval: 5 }, devices: [{ deviceId: 'a', version: 3 }] }
-  const close = { deviceId: 'a', connectionNo: 2, reason: 'takeover' } as const
+  const push = { patch: { interval: 5 }, devices: [{ identity: 'a', version: 3 }] }
+  const close = { identity: storedIdentity('a/m'), connectionNo: 2, reason: 'takeover' } as const
 
   const told = [await caller.pushDesired(id, push), await caller.closeConnection(id, close)]
   const untold = await caller.pushDesired(gatewayId('nobody'), push)
@@ -103,8 +103,8 @@ function door(parts: Partial<GatewayDoor>): GatewayDoor {
   return { call: () => {}, pushDesired: () => {}, closeConnection: () => {}, ...parts }
 }
 
-function call(id: DeviceCall['gatewayId'], deviceIds: string[]): DeviceCall {
-  return { gatewayId: id, deviceIds, methodName: 'ping', payload: null, responseTimeoutSeconds: 5 }
+function call(id: DeviceCall['gatewayId'], identities: string[]): DeviceCall {
+  return { gatewayId: id, identities, methodName: 'ping', payload: null, responseTimeoutSeconds: 5 }
 }
 
 async function collect(request: DeviceCall, signal = never): Promise<CallResult[]> {

@@ -5,6 +5,7 @@
 export const errorCodes = {
   GenericBadRequest: 400000,
   InvalidProtocolVersion: 400001,
+  InvalidOperation: 400003,
   ArgumentInvalid: 400004,
   ArgumentNull: 400005,
   IotHubFormatError: 400006,
@@ -16,16 +17,19 @@ export const errorCodes = {
   NotFound: 404000,
   DeviceNotFound: 404001,
   JobNotFound: 404002,
+  ModuleNotFound: 404010,
   DeviceNotOnline: 404103,
   DeviceConnectionClosedRemotely: 404104,
   MethodNotAllowed: 405000,
   OperationNotAllowedInCurrentState: 405102,
   DeviceAlreadyExists: 409001,
   JobAlreadyExists: 409104,
+  ModuleAlreadyExistsOnDevice: 409301,
   PreconditionFailed: 412001,
   JobRunPreconditionFailed: 412003,
   MessageTooLarge: 413001,
   TooManyDevices: 413002,
+  TooManyModulesOnDevice: 413003,
   ThrottlingException: 429001,
   ServerError: 500001,
   GenericBadGateway: 502000,
@@ -40,12 +44,18 @@ export class HubError extends Error {
   readonly code: ErrorName
   /** Extra members of the second error form, such as how long a connection was waited for. */
   readonly info: Readonly<Record<string, string>> | undefined
+  /** When trying again may help. */
+  readonly retryAfterMs: number | undefined
 
-  constructor(code: ErrorName, options: { message: string; info?: Readonly<Record<string, string>>; cause?: unknown }) {
+  constructor(
+    code: ErrorName,
+    options: { message: string; info?: Readonly<Record<string, string>>; retryAfterMs?: number; cause?: unknown },
+  ) {
     super(options.message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'HubError'
     this.code = code
     this.info = options.info
+    this.retryAfterMs = options.retryAfterMs
   }
 
   get httpStatus(): number {

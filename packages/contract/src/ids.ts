@@ -3,28 +3,62 @@ import { HubError } from './errors.ts'
 import { limits } from './limits.ts'
 
 export type DeviceId = string & { readonly brand: 'DeviceId' }
+/** A module's name within its device. */
+export type ModuleId = string & { readonly brand: 'ModuleId' }
+/** A module of a device: `<device id>/<module id>`, also its MQTT client id. Neither id can hold a slash. */
+export type ModuleKey = string & { readonly brand: 'ModuleKey' }
+/** What has a twin, credentials and a session: a device, or a module of one. */
+export type IdentityKey = DeviceId | ModuleKey
 export type JobId = string & { readonly brand: 'JobId' }
 /** Our own id of a job row: a decimal number as text. The only job id in indexes, in Redis and in chunk rows. */
 export type JobKey = string & { readonly brand: 'JobKey' }
 /** Which gateway process holds a session. New at each start of the process. */
 export type GatewayId = string & { readonly brand: 'GatewayId' }
 
-const deviceIdPattern = /^[A-Za-z0-9\-:.+%_#*?!(),=@;$']+$/
+const registryIdPattern = /^[A-Za-z0-9\-:.+%_#*?!(),=@;$']+$/
 const jobIdPattern = /^[!-~]+$/
 const jobIdExcluded = /[$()<>@,;:\\"/[\]?={}]/
 
 /** @throws HubError ArgumentInvalid when the id breaks the registry's rule. */
 export function parseDeviceId(text: string): DeviceId {
-  if (!isDeviceId(text)) {
-    throw new HubError('ArgumentInvalid', {
-      message: `deviceId must be 1 to ${limits.deviceIdLength} ASCII letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ ', got "${clip(text)}"`,
-    })
-  }
+  if (!isDeviceId(text)) throw notAnId('deviceId', text)
   return text
 }
 
 export function isDeviceId(text: string): text is DeviceId {
-  return text.length <= limits.deviceIdLength && deviceIdPattern.test(text)
+  return isRegistryId(text)
+}
+
+/** @throws HubError ArgumentInvalid when the id breaks the registry's rule, which is that of device ids. */
+export function parseModuleId(text: string): ModuleId {
+  if (!isModuleId(text)) throw notAnId('moduleId', text)
+  return text
+}
+
+export function isModuleId(text: string): text is ModuleId {
+  return isRegistryId(text)
+}
+
+export function moduleKey(deviceId: DeviceId, moduleId: ModuleId): ModuleKey {
+  return `${deviceId}/${moduleId}` as ModuleKey
+}
+
+/** The way back from a key. `moduleId` is null for a device. */
+export function partsOf(key: IdentityKey): { readonly deviceId: DeviceId; readonly moduleId: ModuleId | null } {
+  const slash = key.indexOf('/')
+  if (slash === -1) return { deviceId: key as DeviceId, moduleId: null }
+  return { deviceId: key.slice(0, slash) as DeviceId, moduleId: key.slice(slash + 1) as ModuleId }
+}
+
+// "." and ".." would be lost from an address, and what is meant for one would reach another.
+function isRegistryId(text: string): boolean {
+  return text.length <= limits.deviceIdLength && registryIdPattern.test(text) && !/^\.{1,2}$/.test(text)
+}
+
+function notAnId(member: string, text: string): HubError {
+  return new HubError('ArgumentInvalid', {
+    message: `${member} must be 1 to ${limits.deviceIdLength} ASCII letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ ', and not . or .., got "${clip(text)}"`,
+  })
 }
 
 /** @throws HubError ArgumentInvalid when the id breaks the job id rule. */
@@ -52,6 +86,10 @@ export function gatewayId(value: string): GatewayId {
 /** Ids that come back from our own tables were checked when they went in. */
 export function storedDeviceId(value: string): DeviceId {
   return value as DeviceId
+}
+
+export function storedIdentity(value: string): IdentityKey {
+  return value as IdentityKey
 }
 
 export function storedJobId(value: string): JobId {

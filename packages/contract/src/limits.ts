@@ -15,6 +15,7 @@ export const limits = {
   pageSizeDefault: 100,
   pageSizeMax: 1000,
   bulkDevices: 100,
+  modulesPerDevice: 50,
 
   jobWindowSecondsDefault: 3600,
   jobWindowSecondsMax: 30 * 24 * 3600,

@@ -9,6 +9,12 @@ export interface TwinPatch {
   readonly desired?: JsonObject | null
 }
 
+/** The sections that the back end writes, whole. */
+export interface TwinSections {
+  readonly tags: JsonObject
+  readonly desired: JsonObject
+}
+
 export type Section = 'tags' | 'desired' | 'reported'
 
 export const sectionBytes: Record<Section, number> = {
@@ -41,6 +47,21 @@ export function parseTwinPatch(body: JsonObject): TwinPatch {
     ...(body.tags === undefined ? {} : { tags: parseSection('tags', body.tags) }),
     ...(properties.desired === undefined ? {} : { desired: parseSection('desired', properties.desired) }),
   }
+}
+
+/**
+ * Reads a twin body that is to replace what is there, or to be there first: a section that is missing is empty, and a member
+ * that is null is none.
+ * @throws HubError as `parseTwinPatch`
+ */
+export function parseTwinSections(body: JsonObject): TwinSections {
+  const { tags, desired } = parseTwinPatch(body)
+  return { tags: withoutNulls(tags ?? {}), desired: withoutNulls(desired ?? {}) }
+}
+
+function withoutNulls(members: JsonObject): JsonObject {
+  const kept = Object.entries(members).filter(([, value]) => value !== null)
+  return Object.fromEntries(kept.map(([key, value]) => [key, isJsonObject(value) ? withoutNulls(value) : value]))
 }
 
 /** One section of a patch, without its system keys, checked. Null clears the section. */

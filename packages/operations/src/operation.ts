@@ -1,6 +1,6 @@
-import type { CallResult, DesiredPush } from '@muster/bus'
-import type { DeviceError, GatewayId, JobType, Json, JsonObject, Vocabulary } from '@muster/contract'
-import type { Db, LockedChunk } from '@muster/store'
+import type { CallResult } from '@muster/bus'
+import type { DeviceError, JobType, Json, JsonObject, Vocabulary } from '@muster/contract'
+import type { Db, DesiredChange, LockedChunk } from '@muster/store'
 
 /** The code behind one job type: how its body reads, and what is done for each device. */
 export type Operation = StoreOperation | DeviceOperation
@@ -27,8 +27,8 @@ export interface StoreOperation extends OperationCore {
 export interface Execution {
   /** Devices of the chunk that failed; all others succeeded. */
   readonly failures: readonly { readonly deviceId: string; readonly error: DeviceError }[]
-  /** What connected devices are to be told once the transaction has committed. */
-  readonly pushes: readonly { readonly gatewayId: GatewayId; readonly push: DesiredPush }[]
+  /** What the devices are to be told once the transaction has committed. */
+  readonly desired: readonly DesiredChange[]
 }
 
 /** Reaches each device through the gateway that owns its session: at least once, and recorded once. */

@@ -84,7 +84,7 @@ describe('a method call', () => {
   })
 
   it('J9 takes a device’s answer as final, whatever its status, and tries again what was lost on the way', () => {
-    const device = { deviceId: 'pump-1' }
+    const device = { identity: 'pump-1' }
 
     expect(operation.decide({ ...device, kind: 'answered', status: 500, payload: null }).kind).toBe('succeeded')
     expect(operation.decide({ ...device, kind: 'noAnswer' })).toMatchObject({

@@ -8,7 +8,7 @@ import {
   type TwinPatch,
   type Vocabulary,
 } from '@muster/contract'
-import { checkPatchFits, type Db, patchTwin, patchTwins } from '@muster/store'
+import { checkPatchFits, type Db, type DesiredChange, patchTwin, patchTwins } from '@muster/store'
 import type { Execution, StoreOperation } from './operation.ts'
 
 /** `scheduleUpdateTwin`: merges a patch of tags and desired properties into the twin of every device. */
@@ -21,7 +21,7 @@ export const updateTwin: StoreOperation = {
   parseBody: parseUpdateTwin,
   execute: async (tx, { deviceIds, job }, now) => {
     const patch = parseTwinPatch(job.body)
-    const { unsure, missing, connected } = await patchTwins(tx, deviceIds, patch, now)
+    const { unsure, missing, desired } = await patchTwins(tx, deviceIds, patch, now)
     const singly = await patchOneByOne(tx, unsure, patch, now)
     const failures = [
       ...missing.map((deviceId) => ({
@@ -30,7 +30,7 @@ export const updateTwin: StoreOperation = {
       })),
       ...singly.failures,
     ]
-    return { failures, pushes: pushesOf(patch, [...connected, ...singly.connected]) }
+    return { failures, desired: [...desired, ...singly.desired] }
   },
 }
 
@@ -67,37 +67,18 @@ function checkEtag(etag: unknown, vocabulary: Vocabulary): void {
   })
 }
 
-type Connected = Awaited<ReturnType<typeof patchTwins>>['connected'][number]
-
 /** Twins near a size limit, where only the exact count of the merged section decides. */
-async function patchOneByOne(tx: Db, deviceIds: readonly DeviceId[], patch: TwinPatch, now: Date) {
+async function patchOneByOne(tx: Db, deviceIds: readonly DeviceId[], patch: TwinPatch, now: Date): Promise<Execution> {
   const failures: Execution['failures'][number][] = []
-  const connected: Connected[] = []
+  const desired: DesiredChange[] = []
   for (const deviceId of deviceIds) {
     try {
-      const patched = await tx.transaction((savepoint) => patchTwin(savepoint, deviceId, patch, { etag: null }, now))
-      if (patched.kind === 'patched' && patched.gatewayId !== null) {
-        connected.push({ deviceId, gatewayId: patched.gatewayId, desiredVersion: patched.desiredVersion })
-      }
+      const changed = await tx.transaction((savepoint) => patchTwin(savepoint, deviceId, patch, { etag: null }, now))
+      if (changed.kind === 'changed' && changed.desired !== null) desired.push(changed.desired)
     } catch (error) {
       if (!(error instanceof HubError)) throw error
       failures.push({ deviceId, error: { code: error.code, description: error.message } })
     }
   }
-  return { failures, connected }
-}
-
-function pushesOf(patch: TwinPatch, connected: readonly Connected[]): Execution['pushes'] {
-  if (patch.desired === undefined) return []
-  const desired = patch.desired ?? {}
-  const gateways = [...new Set(connected.map(({ gatewayId }) => gatewayId))]
-  return gateways.map((gatewayId) => ({
-    gatewayId,
-    push: {
-      patch: desired,
-      devices: connected
-        .filter((device) => device.gatewayId === gatewayId)
-        .map(({ deviceId, desiredVersion }) => ({ deviceId, version: desiredVersion })),
-    },
-  }))
+  return { failures, desired }
 }

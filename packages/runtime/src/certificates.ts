@@ -25,8 +25,8 @@ export interface Tls extends Bundle {
 
 /**
  * The configured key and certificate; else our own ones in the data folder: a CA that is made once and stays, so that clients
- * trust it once, and a server certificate that is made anew when, at a start, it nears its end or the host names have changed.
- * Several processes may share the folder.
+ * trust it once, and a server certificate that is made anew when it nears its end or the host names have changed. Several
+ * processes may share the folder. Called again and again, it writes only what has changed.
  * @throws StartError when a file cannot be read, written or used.
  */
 export async function loadTls(config: Pick<Config, 'tls' | 'dataDir' | 'hostNames'>, now: Date): Promise<Tls> {
@@ -58,7 +58,7 @@ async function ownTls({ dataDir, hostNames }: Pick<Config, 'dataDir' | 'hostName
     const authority = parseBundle(
       await keep(join(folder, 'ca-key.pem'), async () => formatBundle(await makeAuthority(now))),
     )
-    await replace(caFile, authority.cert, 0o644)
+    if ((await readIfPresent(caFile)) !== authority.cert) await replace(caFile, authority.cert, 0o644)
     const server = await currentServer(join(folder, 'server-key.pem'), authority, hostNames, now)
     return { ...server, ca: authority.cert, caFile }
   } catch (cause) {

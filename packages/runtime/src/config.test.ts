@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { loadConfig, redactConfig } from './config.ts'
 import { StartError } from './start-error.ts'
+import { throttleNames } from './throttle-rates.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'muster-config-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -24,6 +25,8 @@ it('needs nothing: an empty environment gives the documented ports, and no store
     dataDir: '/data',
     logLevel: 'info',
     tls: null,
+    oidc: null,
+    throttles: {},
   })
 })
 
@@ -54,6 +57,11 @@ it.each([
   [{ MUSTER_MAX_RUNNING_JOBS: '1.5' }, 'MUSTER_MAX_RUNNING_JOBS: expected a whole number from 1 to 100000, got "1.5"'],
   [{ MUSTER_HOSTNAME: 'a b' }, 'MUSTER_HOSTNAME.0: expected host names, comma-separated, got "a b"'],
   [{ MUSTER_TLS_CERT: 'cert.pem' }, 'MUSTER_TLS_KEY: expected too, since its counterpart is set'],
+  [{ MUSTER_OIDC_ISSUER: 'https://id' }, 'MUSTER_OIDC_AUDIENCE: expected too, since its counterpart is set'],
+  [
+    { MUSTER_OIDC_ISSUER: 'http://id.example.com', MUSTER_OIDC_AUDIENCE: 'a' },
+    'MUSTER_OIDC_ISSUER: expected https, which may be left out for localhost only, got "http://id.example.com"',
+  ],
   [{ DATABASE_URL_FILE: '/none/such' }, "DATABASE_URL_FILE: ENOENT: no such file or directory, open '/none/such'"],
   [{ REDIS_URL: 'redis://a', REDIS_URL_FILE: 'b' }, 'REDIS_URL and REDIS_URL_FILE are both set; expected one of them'],
 ])('refuses %j and says what was expected', (env, message) => {
@@ -77,6 +85,40 @@ it('takes policies as JSON', () => {
 
   expect(loadConfig(defaults, { MUSTER_POLICIES: JSON.stringify(policies) }).policies).toEqual(policies)
   expect(() => loadConfig(defaults, { MUSTER_POLICIES: 'ops' })).toThrow(/MUSTER_POLICIES: expected JSON/)
+})
+
+it.each(['S4', 'S1x0', 'S1x1001', '20', '{"twinReads":5}', '{"twinReads":"0/s"}', '{"reads":"5/s"}', '["5/s"]', '{"a'])(
+  'refuses the throttle %s',
+  (text) => {
+    expect(() => loadConfig(defaults, { MUSTER_THROTTLE: text })).toThrow(
+      /^MUSTER_THROTTLE: expected S1, S2 or S3, with units as in S2x3, or JSON such as .*"queries":"20\/min"/,
+    )
+  },
+)
+
+it('takes rates of one’s own, and limits nothing else', () => {
+  const text = '{"twinReads":"7/s","queries":"20/min"}'
+
+  expect(loadConfig(defaults, { MUSTER_THROTTLE: text }).throttles).toEqual({
+    twinReads: { tokens: 7, perMs: 1_000 },
+    queries: { tokens: 20, perMs: 60_000 },
+  })
+})
+
+/** jobs/min, job devices/s, twin reads/s, twin updates/s, methods/s, queries/min, registry/min, connections/s */
+it.each([
+  ['S1', [100, 10, 100, 50, 40, 20, 100, 100]],
+  ['s1x20', [2_000, 10, 100, 50, 800, 400, 2_000, 240]],
+  ['S2', [100, 10, 100, 50, 120, 20, 100, 120]],
+  ['S2x40', [4_000, 40, 400, 200, 4_800, 800, 4_000, 4_800]],
+  ['S3', [5_000, 50, 500, 250, 6_000, 1_000, 5_000, 6_000]],
+  ['S3x2', [10_000, 100, 1_000, 500, 12_000, 2_000, 10_000, 12_000]],
+])('knows the rates of %s', (text, tokens) => {
+  const { throttles } = loadConfig(defaults, { MUSTER_THROTTLE: text })
+
+  const inMinutes = ['jobOperations', 'queries', 'registryOperations']
+  expect(throttleNames.map((name) => throttles[name]?.tokens)).toEqual(tokens)
+  expect(throttleNames.filter((name) => throttles[name]?.perMs === 60_000)).toEqual(inMinutes)
 })
 
 it('prints no password and no key', () => {

@@ -1,5 +1,6 @@
 import type { Permission } from '@muster/auth'
 import { type Environment, parseEnvironment, type Variables } from './environment.ts'
+import type { ThrottleRates } from './throttle-rates.ts'
 
 /** Everything that can be set from outside. */
 export interface Config {
@@ -21,6 +22,10 @@ export interface Config {
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null
   readonly dataDir: string
   readonly policies: readonly ConfiguredPolicy[]
+  /** Whose bearer tokens are accepted beside SAS tokens. Null: nobody's. */
+  readonly oidc: { readonly issuer: string; readonly audience: string } | null
+  /** Empty: nothing is limited. */
+  readonly throttles: ThrottleRates
 
   readonly logLevel: NonNullable<Variables['MUSTER_LOG_LEVEL']>
   /** Jobs above it wait in `queued`. */
@@ -52,6 +57,7 @@ export interface Defaults {
 export function loadConfig(defaults: Defaults, env: Environment = process.env): Config {
   const variables = parseEnvironment(env)
   const { MUSTER_TLS_CERT: certFile, MUSTER_TLS_KEY: keyFile } = variables
+  const { MUSTER_OIDC_ISSUER: issuer, MUSTER_OIDC_AUDIENCE: audience } = variables
   return {
     databaseUrl: variables.DATABASE_URL ?? null,
     redisUrl: variables.REDIS_URL ?? null,
@@ -65,6 +71,8 @@ export function loadConfig(defaults: Defaults, env: Environment = process.env): 
     tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : null,
     dataDir: variables.MUSTER_DATA_DIR ?? defaults.dataDir,
     policies: variables.MUSTER_POLICIES,
+    oidc: issuer !== undefined && audience !== undefined ? { issuer, audience } : null,
+    throttles: variables.MUSTER_THROTTLE,
     logLevel: variables.MUSTER_LOG_LEVEL ?? defaults.logLevel ?? 'info',
     maxRunningJobs: variables.MUSTER_MAX_RUNNING_JOBS,
     historyDays: variables.MUSTER_HISTORY_DAYS,

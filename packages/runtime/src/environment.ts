@@ -3,6 +3,7 @@ import { permissions } from '@muster/auth'
 import { clip } from '@muster/contract'
 import { z } from 'zod'
 import { StartError } from './start-error.ts'
+import { parseThrottleRates, throttleNames } from './throttle-rates.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -24,6 +25,12 @@ const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
 const secrets = ['DATABASE_URL', 'REDIS_URL', 'MUSTER_POLICIES'] as const
 
+/** Variables that mean nothing without one another. */
+const pairs = [
+  ['MUSTER_TLS_CERT', 'MUSTER_TLS_KEY'],
+  ['MUSTER_OIDC_ISSUER', 'MUSTER_OIDC_AUDIENCE'],
+] as const
+
 const key = z.base64('expected a key in base64').min(1).optional()
 const policies = z.array(
   z.strictObject({
@@ -39,6 +46,22 @@ const hostNames = z
   .string()
   .transform((text) => text.split(',').map((name) => name.trim()))
   .pipe(z.array(hostName))
+
+const throttles = z.string().transform((text, context) => {
+  const rates = parseThrottleRates(text)
+  if (rates !== null) return rates
+  const example = 'S1, S2 or S3, with units as in S2x3, or JSON such as {"twinReads":"100/s","queries":"20/min"}'
+  context.addIssue({ code: 'custom', message: `expected ${example}, of ${throttleNames.join(', ')}` })
+  return z.NEVER
+})
+
+/** In clear only from this machine itself: whoever could change the issuer's keys on the way could do everything. */
+const issuer = z
+  .url({ protocol: /^https?$/, error: 'expected a URL such as https://login.example.com/tenant' })
+  .refine((text) => text.startsWith('https:') || /^(localhost|127\.0\.0\.1|\[::1\])$/.test(new URL(text).hostname), {
+    error: 'expected https, which may be left out for localhost only',
+    abort: true,
+  })
 
 const variables = z
   .object({
@@ -58,6 +81,9 @@ const variables = z
     MUSTER_TLS_KEY: z.string().optional(),
     MUSTER_DATA_DIR: z.string().optional(),
     MUSTER_POLICIES: z.string().transform(parseJson).pipe(policies).default([]),
+    MUSTER_OIDC_ISSUER: issuer.optional(),
+    MUSTER_OIDC_AUDIENCE: z.string().optional(),
+    MUSTER_THROTTLE: throttles.default({}),
 
     MUSTER_LOG_LEVEL: z.enum(logLevels).optional(),
     MUSTER_PG_POOL_SIZE: integer(2, 1000).default(20),
@@ -67,10 +93,12 @@ const variables = z
     MUSTER_CALLS_IN_FLIGHT: integer(1, 100_000).default(5000),
     MUSTER_SHUTDOWN_SECONDS: integer(1, 3600).default(25),
   })
-  .superRefine(({ MUSTER_TLS_CERT, MUSTER_TLS_KEY }, context) => {
-    if ((MUSTER_TLS_CERT === undefined) === (MUSTER_TLS_KEY === undefined)) return
-    const missing = MUSTER_TLS_CERT === undefined ? 'MUSTER_TLS_CERT' : 'MUSTER_TLS_KEY'
-    context.addIssue({ code: 'custom', path: [missing], message: 'expected too, since its counterpart is set' })
+  .superRefine((given, context) => {
+    for (const [one, other] of pairs) {
+      if ((given[one] === undefined) === (given[other] === undefined)) continue
+      const missing = given[one] === undefined ? one : other
+      context.addIssue({ code: 'custom', path: [missing], message: 'expected too, since its counterpart is set' })
+    }
   })
 
 function integer(min: number, max: number) {

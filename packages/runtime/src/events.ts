@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events'
-import type { JobStatus, JobType } from '@muster/contract'
+import type { ErrorName, JobStatus, JobType } from '@muster/contract'
 import type { Level, Logger } from 'pino'
 import { Counter, Gauge, Histogram } from 'prom-client'
 import type { Metrics } from './metrics.ts'
 import type { RoleName } from './role.ts'
+import type { ThrottleName } from './throttle-rates.ts'
 
 /**
  * Every business event and what is known about it. One event is one log line, one metric and one signal that tests can
@@ -17,8 +18,13 @@ interface EventFields {
   roleStopped: { role: RoleName; seconds: number }
   readinessLost: { check: string; error: unknown }
   busFailed: { error: unknown }
+  certificateLoaded: { expiresAt: Date }
+  certificateRefused: { error: unknown }
+  connectionNotAccepted: { error: unknown }
 
+  throttled: { throttle: ThrottleName }
   requestServed: { method: string; route: string; status: number; seconds: number; trackingId: string }
+  requestRefused: { method: string; route: string; code: ErrorName; trackingId: string }
   requestFailed: { trackingId: string; error: unknown }
   jobCreated: { jobId: string; type: JobType }
   jobCancelled: { jobId: string; type: JobType }
@@ -81,6 +87,11 @@ export function openEvents({ log, metrics }: { log: Logger; metrics: Metrics }):
     help: 'Devices connected to this process',
     registers,
   })
+  const expiry = new Gauge({
+    name: 'muster_certificate_expiry_timestamp_seconds',
+    help: 'When the certificate of the TLS listeners ends, in seconds since 1970',
+    registers,
+  })
   const pushed = new Counter({
     name: 'muster_desired_pushed_total',
     help: 'Desired patches sent to connected devices',
@@ -94,8 +105,13 @@ export function openEvents({ log, metrics }: { log: Logger; metrics: Metrics }):
     roleStopped: counted('roleStopped', 'info', 'Roles stopped', 'role'),
     readinessLost: counted('readinessLost', 'warn', 'Readiness checks failed', 'check'),
     busFailed: counted('busFailed', 'warn', 'Errors of the connection to Redis'),
+    certificateLoaded: event('certificateLoaded', 'info', ({ expiresAt }) => expiry.set(expiresAt.getTime() / 1000)),
+    connectionNotAccepted: counted('connectionNotAccepted', 'error', 'HTTP connections that could not be accepted'),
+    certificateRefused: counted('certificateRefused', 'error', 'Changed certificates that could not be used'),
 
+    throttled: counted('throttled', 'debug', 'Operations over their rate, refused or put off', 'throttle'),
     requestServed: timed('requestServed', 'Requests of the service API', 'method', 'route', 'status'),
+    requestRefused: counted('requestRefused', 'info', 'Requests answered with an error', 'code'),
     requestFailed: counted('requestFailed', 'error', 'Requests that met a bug or lost infrastructure'),
     jobCreated: counted('jobCreated', 'info', 'Jobs accepted', 'type'),
     jobCancelled: counted('jobCancelled', 'info', 'Jobs cancelled by a caller', 'type'),

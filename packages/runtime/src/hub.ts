@@ -3,11 +3,13 @@ import type { Config } from './config.ts'
 import { openEvents } from './events.ts'
 import { type FrontPorts, openFront } from './front.ts'
 import { operatorPages } from './health.ts'
+import { type LiveTls, openTls } from './live-tls.ts'
 import { openLog } from './log.ts'
 import { openMetrics } from './metrics.ts'
 import { type Clock, type Hub, type Role, type RunningRole, systemClock } from './role.ts'
 import { stopRoles } from './stop-roles.ts'
 import { openStores } from './stores.ts'
+import { createThrottles } from './throttles.ts'
 
 /** The roles of one process, started. */
 export interface RunningHub {
@@ -35,10 +37,16 @@ export async function runRoles(
   const startedAtMs = performance.now()
   const metrics = openMetrics()
   const events = openEvents({ log: openLog(config.logLevel), metrics })
-  const tls = roles.some(({ name }) => name === 'api' || name === 'gateway') ? await loadTls(config, clock.now()) : null
+  const hasTls = roles.some(({ name }) => name === 'api' || name === 'gateway')
+  const tls = hasTls ? await openCertificates({ config, clock, events }) : null
   // Redis only wakes: without it the API and the gateways serve all the same.
   const needsRedis = roles.some(({ name }) => name === 'worker' || name === 'dispatcher')
-  const stores = await openStores(config, { needsRedis, onLoss: (error) => events.busFailed({ error }) })
+  const stores = await openStores(config, { needsRedis, onLoss: (error) => events.busFailed({ error }) }).catch(
+    (error) => {
+      tls?.[Symbol.dispose]()
+      throw error
+    },
+  )
 
   const running: { role: Role; run: RunningRole }[] = []
   const checks = () => [
@@ -46,11 +54,13 @@ export async function runRoles(
     ...running.map(({ role, run }) => ({ name: role.name, check: async () => run.check?.(), isNeeded: true })),
   ]
   const page = operatorPages({ metrics, checks, onFailure: (check, error) => events.readinessLost({ check, error }) })
-  const front = openFront({ config, tls, page })
-  const hub: Hub = { config, db: stores.db, bus: stores.bus, events, clock, front }
+  const front = openFront({ config, tls, page, onRefused: (error) => events.connectionNotAccepted({ error }) })
+  const throttles = createThrottles({ bus: stores.bus, events }, config.throttles)
+  const hub: Hub = { config, db: stores.db, bus: stores.bus, events, clock, front, throttles }
 
   const stop = once(async (reason: string) => {
     events.hubStopping({ reason })
+    tls?.[Symbol.dispose]()
     await stopRoles(running, { front, events, seconds: config.shutdownSeconds }).finally(() => stores.close())
   })
   try {
@@ -61,11 +71,22 @@ export async function runRoles(
     }
     const seconds = (performance.now() - startedAtMs) / 1000
     events.hubStarted({ roles: roles.map(({ name }) => name), ...ports, seconds })
-    return { hub, ports, caFile: tls?.caFile ?? null, stop }
+    return { hub, ports, caFile: tls?.current.caFile ?? null, stop }
   } catch (error) {
     await stop('start failed')
     throw error
   }
+}
+
+/** How soon a changed certificate counts. Reading and comparing two small files costs nothing. */
+const certificateEveryMs = 10_000
+
+function openCertificates({ config, clock, events }: Pick<Hub, 'config' | 'clock' | 'events'>): Promise<LiveTls> {
+  return openTls(() => loadTls(config, clock.now()), {
+    everyMs: certificateEveryMs,
+    onLoaded: events.certificateLoaded,
+    onRefused: (error) => events.certificateRefused({ error }),
+  })
 }
 
 function once(stop: (reason: string) => Promise<void>): (reason: string) => Promise<void> {

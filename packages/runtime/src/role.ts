@@ -3,6 +3,7 @@ import type { Db } from '@muster/store'
 import type { Config } from './config.ts'
 import type { Events } from './events.ts'
 import type { Front } from './front.ts'
+import type { Throttles } from './throttles.ts'
 
 export const roleNames = ['api', 'dispatcher', 'worker', 'gateway'] as const
 export type RoleName = (typeof roleNames)[number]
@@ -21,6 +22,7 @@ export interface Hub {
   readonly events: Events
   readonly clock: Clock
   readonly front: Front
+  readonly throttles: Throttles
 }
 
 export interface Role {

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { Agent as HttpAgent, get as httpGet, type IncomingMessage, request } from 'node:http'
@@ -5,25 +6,34 @@ import { Agent, get as httpsGet } from 'node:https'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
 import { loadTls, type Tls } from '../src/certificates.ts'
 import { openFront } from '../src/front.ts'
 import { listen } from '../src/listen.ts'
+import { type LiveTls, openTls } from '../src/live-tls.ts'
+import { makeAuthority } from '../src/local-authority.ts'
 
 let dataDir = ''
+let live: LiveTls
 let tls: Tls
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'muster-front-'))
-  tls = await loadTls({ tls: null, dataDir, hostNames: ['localhost'] }, new Date())
+  const load = () => loadTls({ tls: null, dataDir, hostNames: ['localhost'] }, new Date())
+  live = await openTls(load, { everyMs: 60_000, onLoaded: () => {}, onRefused: () => {} })
+  tls = live.current
 })
-afterAll(() => rm(dataDir, { recursive: true }))
+afterAll(async () => {
+  live[Symbol.dispose]()
+  await rm(dataDir, { recursive: true })
+})
 
 const freePorts = { httpsPort: 0, httpPort: 0, httpHost: '127.0.0.1' }
 const soon = () => AbortSignal.timeout(2000)
 
 async function opened(prepare: (front: ReturnType<typeof openFront>) => void = () => {}) {
   const page = (path: string) => (path === '/health/live' ? Promise.resolve(new Response('live')) : null)
-  const front = openFront({ config: freePorts, tls, page })
+  const front = openFront({ config: freePorts, tls: live, page, onRefused: () => {} })
   prepare(front)
   const ports = await front.listen()
   onTestFinished(() => front.close(AbortSignal.abort()))
@@ -75,6 +85,29 @@ it('hands an upgrade to the path it was asked for, with or without a query', asy
   expect(await upgradeStatus(http, '/$iothub/websocket')).toBe(101)
   expect(await upgradeStatus(http, '/$iothub/websocket?iothub-no-client-cert=true')).toBe(101)
   expect(await upgradeStatus(http, '/$iothub/websocket/more')).toBe(404)
+})
+
+it('H4 asks for the certificate of a client, takes one that nobody has signed, and hands it to the upgrade', async () => {
+  const shown: string[] = []
+  const { https } = await opened((front) => {
+    front.serve(() => new Response('served'))
+    front.upgrade('/$iothub/websocket', (request, socket) => {
+      shown.push((request.socket as TLSSocket).getPeerX509Certificate()?.fingerprint256 ?? 'none')
+      socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\n')
+    })
+  })
+  const own = await makeAuthority(new Date())
+  const headers = { connection: 'Upgrade', upgrade: 'websocket' }
+
+  for (const client of [own, {}]) {
+    const to = { host: 'localhost', port: https, ca: tls.ca, agent: false, ...client }
+    const [response] = await once(httpsGet({ ...to, path: '/twins/a' }), 'response')
+    expect([response.statusCode, await textOf(response)]).toEqual([200, 'served'])
+    const [upgraded] = await once(httpsGet({ ...to, path: '/$iothub/websocket', headers }), 'response')
+    expect(upgraded.statusCode).toBe(101)
+  }
+
+  expect(shown).toEqual([new X509Certificate(own.cert).fingerprint256, 'none'])
 })
 
 async function upgradeStatus(port: number, path: string): Promise<number | undefined> {
@@ -140,7 +173,12 @@ it('cuts what is left at the deadline, upgraded connections included', async () 
 
 it('names the port that is in use and the variable that sets it', async () => {
   const port = await occupied()
-  const front = openFront({ config: { ...freePorts, httpPort: port }, tls, page: () => null })
+  const front = openFront({
+    config: { ...freePorts, httpPort: port },
+    tls: live,
+    page: () => null,
+    onRefused: () => {},
+  })
 
   await expect(front.listen()).rejects.toThrow(
     `port ${port} is already in use: stop the program that holds it, or set MUSTER_HTTP_PORT`,

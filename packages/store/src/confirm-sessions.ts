@@ -1,35 +1,48 @@
-import type { DeviceId, GatewayId } from '@muster/contract'
+import type { GatewayId, IdentityKey } from '@muster/contract'
 import { sql } from 'drizzle-orm'
+import { authenticationHash } from './identities.ts'
 import { at, type Db, rows, texts } from './sql.ts'
 
 /** A connection that its gateway may keep. */
 export interface ConfirmedSession {
-  readonly deviceId: DeviceId
+  readonly identity: IdentityKey
   /** It had been closed for want of a sign of life of its gateway, and is open again. */
   readonly isRevived: boolean
+  /** Of its desired properties, now. */
+  readonly desiredVersion: number
 }
 
 /**
  * Compares the connections that a gateway believes to hold with the sessions. Returns those that stand, in no order; the
- * device of any other has been taken over, disabled or deleted, and its connection must end.
+ * identity of any other has been taken over, disabled, deleted or given other keys, and its connection must end.
  */
 export async function confirmSessions(
   db: Db,
   gatewayId: GatewayId,
-  connections: readonly { readonly deviceId: DeviceId; readonly connectionNo: number }[],
+  connections: readonly {
+    readonly identity: IdentityKey
+    readonly connectionNo: number
+    /** Of the credentials by which it was opened. */
+    readonly authenticationHash: string
+  }[],
   now: Date,
 ): Promise<ConfirmedSession[]> {
-  const deviceIds = texts(connections.map(({ deviceId }) => deviceId))
+  const identities = texts(connections.map(({ identity }) => identity))
   const connectionNos = texts(connections.map(({ connectionNo }) => String(connectionNo)))
-  const confirmed = await rows<{ device_id: DeviceId; is_revived: boolean }>(
+  const hashes = texts(connections.map((connection) => connection.authenticationHash))
+  const confirmed = await rows<{ device_id: IdentityKey; is_revived: boolean; desired_version: string }>(
     db,
     sql`
     with held as (
-      select s.device_id, s.gateway_id
-        from unnest(${deviceIds}, ${connectionNos}::bigint[]) as connection (device_id, connection_no)
+      select s.device_id, s.gateway_id, t.desired_version
+        from unnest(${identities}, ${connectionNos}::bigint[], ${hashes}) as connection (device_id, connection_no, hash)
         join sessions s using (device_id, connection_no)
         join devices d using (device_id)
-       where d.status = 'enabled'),
+        join twins t using (device_id)
+        left join devices parent on parent.device_id = d.module_of
+       where d.status = 'enabled'
+         and parent.status is distinct from 'disabled'
+         and ${authenticationHash} = connection.hash),
     revived as (
       update sessions s
          set gateway_id = ${gatewayId},
@@ -38,10 +51,14 @@ export async function confirmSessions(
        where s.device_id = held.device_id
          and held.gateway_id is null
          and s.gateway_id is null
-      returning s.device_id)
-    select device_id, false as is_revived from held where gateway_id = ${gatewayId}
+      returning s.device_id, held.desired_version)
+    select device_id, desired_version, false as is_revived from held where gateway_id = ${gatewayId}
      union all
-    select device_id, true from revived`,
+    select device_id, desired_version, true from revived`,
   )
-  return confirmed.map((row) => ({ deviceId: row.device_id, isRevived: row.is_revived }))
+  return confirmed.map((row) => ({
+    identity: row.device_id,
+    isRevived: row.is_revived,
+    desiredVersion: Number(row.desired_version),
+  }))
 }

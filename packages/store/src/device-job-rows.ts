@@ -116,9 +116,13 @@ export const deviceJobColumns: Columns = new Map<string, Column>([
   ],
 ])
 
-/** A device's answer may hold what jsonb refuses, U+0000 and halves of surrogate pairs: replaced for the search. */
+/**
+ * A device's answer may hold what jsonb refuses, U+0000 and halves of surrogate pairs: replaced for the search by U+FFFD.
+ * Behind an odd number of backslashes alone, `u0000` is such an escape.
+ */
 function searchable(column: string): string {
-  return `regexp_replace(${column}::text, '\\\\u(0000|d[89a-f][0-9a-f]{2})', '\\\\ufffd', 'g')::jsonb`
+  const unstorable = String.raw`(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})`
+  return String.raw`regexp_replace(${column}::text, '${unstorable}', '\1\\ufffd', 'g')::jsonb`
 }
 
 export const shownColumns: SQL = sql.raw(

@@ -2,17 +2,34 @@ export * from './chunks.ts'
 export * from './confirm-sessions.ts'
 export * from './connect.ts'
 export { isDatabaseLost, isWorthRepeating } from './database-error.ts'
+export type { DesiredChange } from './desired-change.ts'
 export * from './device-jobs.ts'
 export * from './devices.ts'
 export * from './gateways.ts'
+export {
+  type Authentication,
+  type Credentials,
+  deleteIdentities,
+  deleteIdentity,
+  type Identity,
+  type IdentityDraft,
+  type IdentitySettings,
+  insertIdentities,
+  readCredentials,
+  readIdentity,
+  updateIdentity,
+} from './identities.ts'
 export * from './jobs.ts'
+export * from './modules.ts'
 export * from './partitions.ts'
 export * from './policies.ts'
-export { deviceColumns, devicesFrom, type Page, type PageRequest, queryDevices } from './query.ts'
-export { queryDeviceJobs } from './query-device-jobs.ts'
+export { previewTarget } from './preview-target.ts'
+export { runQuery } from './query.ts'
 export * from './sessions.ts'
 export type { Db } from './sql.ts'
 export * from './start-job.ts'
 export * from './sweeps.ts'
+export { deviceColumns } from './twin-columns.ts'
 export { checkPatchFits } from './twin-patch.ts'
+export * from './twin-sets.ts'
 export * from './twins.ts'

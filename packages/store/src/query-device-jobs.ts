@@ -1,4 +1,4 @@
-import { type DeviceJobStatus, deviceJobStatuses, HubError } from '@muster/contract'
+import { type DeviceJobStatus, deviceJobStatuses } from '@muster/contract'
 import { compileCondition, type Expression } from '@muster/query'
 import { type SQL, sql } from 'drizzle-orm'
 import { requiredTexts } from './condition-texts.ts'
@@ -11,9 +11,9 @@ import {
   planByChunk,
   shownColumns,
 } from './device-job-rows.ts'
-import type { Page, PageRequest } from './query.ts'
-import { withinQueryTime } from './query-time.ts'
-import { type Db, embed, rows, texts } from './sql.ts'
+import { foreignPosition, type Page, type PageRequest } from './page.ts'
+import { type Search, withinQueryTime } from './query-time.ts'
+import { type Db, embed, texts } from './sql.ts'
 
 /**
  * The device jobs that a condition selects, of every job whose target set is frozen; `null` selects all. In the order of the
@@ -22,7 +22,7 @@ import { type Db, embed, rows, texts } from './sql.ts'
  */
 export async function queryDeviceJobs(db: Db, where: Expression | null, { limit, after }: PageRequest): Promise<Page> {
   const start = after === null ? firstPosition : parsePosition(after)
-  const found = await withinQueryTime(db, (tx) => searchDeviceJobs(tx, where, start, limit + 1))
+  const found = await withinQueryTime(db, (search) => searchDeviceJobs(search, where, start, limit + 1))
   const page = found.slice(0, limit)
   const last = page.at(-1)
   return {
@@ -39,33 +39,30 @@ const largestBatch = 2048
  * single statement would do, but no plan of it stops early for certain: at worst all rows of a job are made and sorted.
  */
 async function searchDeviceJobs(
-  tx: Db,
+  search: Search,
   where: Expression | null,
   start: Position,
   limit: number,
 ): Promise<DeviceJobRow[]> {
   const { sql: condition } = compileCondition(where, deviceJobColumns)
   const statuses = requiredStatuses(where)
-  const isWanted = await candidates(tx, where, statuses)
-  await rows(tx, planByChunk)
+  const isWanted = await candidates(search, where, statuses)
+  await search(planByChunk)
   const found: DeviceJobRow[] = []
   let from = start
   for (let batch = firstBatch; ; batch = Math.min(batch * 4, largestBatch)) {
-    const chunks = await nextChunks(tx, isWanted, from, batch)
+    const chunks = await nextChunks(search, isWanted, from, batch)
     const last = chunks.at(-1)
     if (last === undefined) return found
     const isInBatch = sql`${isWanted} and (${chunkKey}) between ${chunkKeyOf(from)} and ${chunkKeyOf(last)}
       and c.week between ${from.week}::date and ${last.week}::date`
-    const selected = await rows<DeviceJobRow>(
-      tx,
-      sql`
+    const selected = await search<DeviceJobRow>(sql`
       select ${shownColumns}
         from (${deviceJobRows(isInBatch, statuses)}) as device_job
        where ${embed(condition)}
          and (${position}) > (${from.week}::date, ${from.job_key}::bigint, ${from.chunk_no}::int, ${from.device_id}::text)
        order by ${position}
-       limit ${limit - found.length}`,
-    )
+       limit ${limit - found.length}`)
     found.push(...selected)
     if (found.length === limit || chunks.length < batch) return found
     from = { ...last, device_id: endOfChunk }
@@ -73,22 +70,23 @@ async function searchDeviceJobs(
 }
 
 /** The bounds of the partitions are given apart: a comparison of whole keys does not leave one out. */
-async function nextChunks(tx: Db, isWanted: SQL, from: Position, limit: number): Promise<ChunkPosition[]> {
-  return rows(
-    tx,
-    sql`
+async function nextChunks(search: Search, isWanted: SQL, from: Position, limit: number): Promise<ChunkPosition[]> {
+  return search<ChunkPosition>(sql`
     select week::text, job_key::text, chunk_no
       from chunks c
      where ${isWanted}
        and (${chunkKey}) >= ${chunkKeyOf(from)} and c.week >= ${from.week}::date
      order by ${chunkKey}
-     limit ${limit}`,
-  )
+     limit ${limit}`)
 }
 
 /** A predicate on `chunks c` that leaves out those without a device that the condition can select. */
-async function candidates(tx: Db, where: Expression | null, statuses: readonly DeviceJobStatus[] | null): Promise<SQL> {
-  const predicates = [await ofJobs(tx, requiredTexts(where, 'jobId'), requiredTexts(where, 'jobType'))]
+async function candidates(
+  search: Search,
+  where: Expression | null,
+  statuses: readonly DeviceJobStatus[] | null,
+): Promise<SQL> {
+  const predicates = [await ofJobs(search, requiredTexts(where, 'jobId'), requiredTexts(where, 'jobType'))]
   const deviceIds = requiredTexts(where, 'deviceId')
   if (deviceIds !== null) {
     predicates.push(sql`exists (
@@ -108,17 +106,18 @@ function requiredStatuses(where: Expression | null): readonly DeviceJobStatus[] 
 }
 
 /** Looked up first, so that their keys, and with them the partitions, are known when the chunks are planned. */
-async function ofJobs(tx: Db, jobIds: ReadonlySet<string> | null, types: ReadonlySet<string> | null): Promise<SQL> {
+async function ofJobs(
+  search: Search,
+  jobIds: ReadonlySet<string> | null,
+  types: ReadonlySet<string> | null,
+): Promise<SQL> {
   if (jobIds === null && types === null) return sql`true`
-  const found = await rows<{ job_key: string; week: string }>(
-    tx,
-    sql`
+  const found = await search<{ job_key: string; week: string }>(sql`
     select job_key::text, week::text
       from jobs
      where week is not null
        and ${jobIds === null ? sql`true` : sql`job_id = any(${texts([...jobIds])})`}
-       and ${types === null ? sql`true` : sql`type = any(${texts([...types])})`}`,
-  )
+       and ${types === null ? sql`true` : sql`type = any(${texts([...types])})`}`)
   const weeks = texts([...new Set(found.map(({ week }) => week))])
   const keys = texts(found.map(({ job_key }) => job_key))
   return sql`c.week = any(${weeks}::date[]) and c.job_key = any(${keys}::bigint[])`
@@ -156,7 +155,7 @@ const positionPattern = /^(\d{4}-\d{2}-\d{2})\/(\d{1,18})\/(\d{1,9})\/([^/]+)$/
 function parsePosition(text: string): Position {
   const [, week, jobKey, chunkNo, deviceId] = positionPattern.exec(text) ?? []
   if (week === undefined || jobKey === undefined || deviceId === undefined) {
-    throw new HubError('ArgumentInvalid', { message: 'the continuation is not one that a page of this query gave' })
+    throw foreignPosition()
   }
   return { week, job_key: jobKey, chunk_no: Number(chunkNo), device_id: deviceId }
 }

@@ -1,16 +1,27 @@
 import { HubError } from '@muster/contract'
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { isStatementTimeout } from './database-error.ts'
 import { type Db, rows } from './sql.ts'
 
 /** What one page of a caller's query may take. */
 const queryTimeSeconds = 10
 
+/** Runs one statement of a caller's query. */
+export type Search = <Row extends Record<string, unknown>>(statement: SQL) => ReturnType<typeof rows<Row>>
+
 /**
- * Runs a caller's query in a read-only transaction of bounded time.
- * @throws HubError GatewayTimeout when it takes longer.
+ * Runs a caller's query on one snapshot, read-only and in bounded time: no statement of it takes longer, and none begins
+ * afterwards.
+ * @throws HubError GatewayTimeout when the time is over.
  */
-export async function withinQueryTime<Result>(db: Db, work: (tx: Db) => Promise<Result>): Promise<Result> {
+export async function withinQueryTime<Result>(db: Db, work: (search: Search) => Promise<Result>): Promise<Result> {
+  const start = performance.now()
+  const search =
+    (tx: Db): Search =>
+    (statement) => {
+      if (performance.now() - start > queryTimeSeconds * 1000) throw tooLong()
+      return rows(tx, statement)
+    }
   try {
     return await db.transaction(
       async (tx) => {
@@ -19,15 +30,19 @@ export async function withinQueryTime<Result>(db: Db, work: (tx: Db) => Promise<
           tx,
           sql`select set_config('statement_timeout', ${`${queryTimeSeconds}s`}, true), set_config('jit', 'off', true)`,
         )
-        return work(tx)
+        return work(search(tx))
       },
-      { accessMode: 'read only' },
+      { isolationLevel: 'repeatable read', accessMode: 'read only' },
     )
   } catch (cause) {
     if (!isStatementTimeout(cause)) throw cause
-    throw new HubError('GatewayTimeout', {
-      message: `the query took longer than ${queryTimeSeconds} seconds; narrow it with an equality of deviceId, jobId or a tag`,
-      cause,
-    })
+    throw tooLong(cause)
   }
+}
+
+function tooLong(cause?: unknown): HubError {
+  return new HubError('GatewayTimeout', {
+    message: `the query took longer than ${queryTimeSeconds} seconds; narrow it with an equality of deviceId, jobId or a tag`,
+    cause,
+  })
 }

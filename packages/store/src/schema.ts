@@ -1,4 +1,4 @@
-import type { DeviceId, GatewayId, Json, JsonObject } from '@muster/contract'
+import type { GatewayId, IdentityKey, Json, JsonObject } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { bigint, boolean, date, integer, json, jsonb, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core'
 
@@ -7,7 +7,7 @@ import { bigint, boolean, date, integer, json, jsonb, pgTable, primaryKey, text,
  * Indexes, checks and partitions are only there.
  */
 export const devices = pgTable('devices', {
-  deviceId: text('device_id').$type<DeviceId>().primaryKey(),
+  deviceId: text('device_id').$type<IdentityKey>().primaryKey(),
   generationId: text('generation_id').notNull(),
   etag: counter('etag').notNull().default(1),
   status: text('status', { enum: ['enabled', 'disabled'] })
@@ -24,10 +24,13 @@ export const devices = pgTable('devices', {
   secondaryThumbprint: text('secondary_thumbprint'),
   isEdge: boolean('is_edge').notNull().default(false),
   createdAt: instant('created_at').notNull(),
+  /** Made from the id: of a module, the device that it belongs to. */
+  moduleOf: text('module_of'),
+  managedBy: text('managed_by'),
 })
 
 export const twins = pgTable('twins', {
-  deviceId: text('device_id').$type<DeviceId>().primaryKey(),
+  deviceId: text('device_id').$type<IdentityKey>().primaryKey(),
   etag: counter('etag').notNull().default(1),
   version: counter('version').notNull().default(2),
   modelId: text('model_id').notNull().default(''),
@@ -38,6 +41,8 @@ export const twins = pgTable('twins', {
   reported: members('reported'),
   reportedVersion: counter('reported_version').notNull().default(1),
   reportedMetadata: members('reported_metadata'),
+  /** Made from the id: null for a device. */
+  moduleId: text('module_id'),
 })
 
 export const gateways = pgTable('gateways', {
@@ -53,7 +58,7 @@ export interface Subscription {
 }
 
 export const sessions = pgTable('sessions', {
-  deviceId: text('device_id').$type<DeviceId>().primaryKey(),
+  deviceId: text('device_id').$type<IdentityKey>().primaryKey(),
   gatewayId: text('gateway_id').$type<GatewayId>(),
   connectionNo: counter('connection_no').notNull().default(0),
   stateUpdatedAt: instant('state_updated_at').notNull(),

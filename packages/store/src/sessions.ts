@@ -1,42 +1,44 @@
-import { type DeviceId, type GatewayId, HubError } from '@muster/contract'
+import { type GatewayId, HubError, type IdentityKey, partsOf } from '@muster/contract'
 import { and, eq, sql } from 'drizzle-orm'
-import { devices, type Subscription, sessions } from './schema.ts'
+import { type Subscription, sessions } from './schema.ts'
 import { at, type Db, json, rows, texts } from './sql.ts'
 
 export type { Subscription } from './schema.ts'
 
 export interface OpenedSession {
-  /** Rises with each connection of the device, and fences whatever an older one still has to say. */
+  /** Rises with each connection of the identity, and fences whatever an older one still has to say. */
   readonly connectionNo: number
   readonly subscriptions: readonly Subscription[]
-  /** The gateway that held the device until now, when it is another one. */
+  /** The gateway that held it until now, when it is another one. */
   readonly takenOver: GatewayId | null
+  /** The version of the desired properties at that moment. */
+  readonly desiredVersion: number
 }
 
 /**
- * Makes a gateway the owner of a device's connection. The stored subscriptions come back, methods are accepted again if
- * they were; `clean` drops both.
- * @throws HubError DeviceNotFound when the device was deleted meanwhile.
+ * Makes a gateway the owner of the connection of a device or module. The stored subscriptions come back, methods are
+ * accepted again if they were; `clean` drops both.
+ * @throws HubError DeviceNotFound, ModuleNotFound when it was deleted meanwhile.
  */
 export async function openSession(
   db: Db,
-  { deviceId, gatewayId, clean }: { deviceId: DeviceId; gatewayId: GatewayId; clean: boolean },
+  { identity, gatewayId, clean }: { identity: IdentityKey; gatewayId: GatewayId; clean: boolean },
   now: Date,
 ): Promise<OpenedSession> {
-  const connection = { deviceId, gatewayId, clean }
+  const connection = { identity, gatewayId, clean }
   const opened = await takeSession(db, connection, now)
   if (opened !== null) return opened
 
-  await createSession(db, deviceId, now)
+  await createSession(db, identity, now)
   const first = await takeSession(db, connection, now)
-  if (first === null) throw new HubError('DeviceNotFound', { message: `there is no device ${deviceId}` })
+  if (first === null) throw notRegistered(identity)
   return first
 }
 
 /** The end of a connection. False, and nothing changes, when a newer connection owns the session. */
 export async function closeSession(
   db: Db,
-  connection: { deviceId: DeviceId; gatewayId: GatewayId; connectionNo: number },
+  connection: { identity: IdentityKey; gatewayId: GatewayId; connectionNo: number },
   now: Date,
 ): Promise<boolean> {
   const closed = await db
@@ -44,7 +46,7 @@ export async function closeSession(
     .set({ gatewayId: null, stateUpdatedAt: now })
     .where(
       and(
-        eq(sessions.deviceId, connection.deviceId),
+        eq(sessions.deviceId, connection.identity),
         eq(sessions.gatewayId, connection.gatewayId),
         eq(sessions.connectionNo, connection.connectionNo),
       ),
@@ -53,26 +55,26 @@ export async function closeSession(
   return closed.length === 1
 }
 
-/** Keeps what a device has subscribed to. False, and nothing changes, when a newer connection owns the session. */
+/** Keeps what an identity has subscribed to. False, and nothing changes, when a newer connection owns the session. */
 export async function storeSubscriptions(
   db: Db,
-  connection: { deviceId: DeviceId; connectionNo: number },
+  connection: { identity: IdentityKey; connectionNo: number },
   subscriptions: readonly Subscription[],
   acceptsMethods: boolean,
 ): Promise<boolean> {
   const stored = await db
     .update(sessions)
     .set({ subscriptions, acceptsMethods })
-    .where(and(eq(sessions.deviceId, connection.deviceId), eq(sessions.connectionNo, connection.connectionNo)))
+    .where(and(eq(sessions.deviceId, connection.identity), eq(sessions.connectionNo, connection.connectionNo)))
     .returning({ deviceId: sessions.deviceId })
   return stored.length === 1
 }
 
-/** Notes that these devices of a gateway have sent or received something. Time never goes back. Returns how many it noted. */
+/** Notes that these identities of a gateway have sent or received something. Time never goes back. Returns how many it noted. */
 export async function recordActivity(
   db: Db,
   gatewayId: GatewayId,
-  deviceIds: readonly string[],
+  identities: readonly string[],
   now: Date,
 ): Promise<number> {
   const active = await rows(
@@ -80,7 +82,7 @@ export async function recordActivity(
     sql`
     update sessions
        set last_activity_at = ${at(now)}
-     where device_id = any(${texts(deviceIds)})
+     where device_id = any(${texts(identities)})
        and gateway_id = ${gatewayId}
        and last_activity_at < ${at(now)}
     returning device_id`,
@@ -88,50 +90,69 @@ export async function recordActivity(
   return active.length
 }
 
-/** Where a direct method for a device has to go. */
+/** Where a direct method for a device or module has to go. */
 export interface Route {
-  readonly deviceId: DeviceId
+  readonly identity: IdentityKey
+  /** Of a module: `disabled` also while its device is. */
   readonly status: 'enabled' | 'disabled'
   /** Null: not connected, or not subscribed to methods. */
   readonly gatewayId: GatewayId | null
 }
 
-/** The routes of those of the devices that exist, in no order. */
-export async function findRoutes(db: Db, deviceIds: readonly string[]): Promise<Route[]> {
-  return db
-    .select({
-      deviceId: devices.deviceId,
-      status: devices.status,
-      gatewayId: sql<GatewayId | null>`case when ${sessions.acceptsMethods} then ${sessions.gatewayId} end`,
-    })
-    .from(devices)
-    .leftJoin(sessions, eq(sessions.deviceId, devices.deviceId))
-    .where(sql`${devices.deviceId} = any(${texts(deviceIds)})`)
-}
-
-/** Which gateways hold these devices, in no order. A device that is not connected is left out. */
-export async function findOwners(
-  db: Db,
-  deviceIds: readonly string[],
-): Promise<{ deviceId: DeviceId; gatewayId: GatewayId }[]> {
-  return rows(
+/** The routes of those of the identities that exist, in no order. */
+export async function findRoutes(db: Db, identities: readonly string[]): Promise<Route[]> {
+  return rows<{ identity: IdentityKey; status: 'enabled' | 'disabled'; gatewayId: GatewayId | null }>(
     db,
     sql`
-    select device_id as "deviceId", gateway_id as "gatewayId"
+    select d.device_id as identity,
+           case when parent.status = 'disabled' then 'disabled' else d.status end as status,
+           case when s.accepts_methods then s.gateway_id end as "gatewayId"
+      from devices d
+      left join devices parent on parent.device_id = d.module_of
+      left join sessions s on s.device_id = d.device_id
+     where d.device_id = any(${texts(identities)})`,
+  )
+}
+
+export interface Owner {
+  readonly identity: IdentityKey
+  readonly gatewayId: GatewayId
+}
+
+/** Which gateways hold these identities, in no order. What is not connected is left out. */
+export async function findOwners(db: Db, identities: readonly string[]): Promise<Owner[]> {
+  return rows<{ identity: IdentityKey; gatewayId: GatewayId }>(
+    db,
+    sql`
+    select device_id as identity, gateway_id as "gatewayId"
       from sessions
-     where device_id = any(${texts(deviceIds)})
+     where device_id = any(${texts(identities)})
        and gateway_id is not null`,
   )
 }
 
-/** Null when the device has never connected. */
+/** The same of these identities and of all modules of the devices among them. */
+export async function findOwnersWithModules(db: Db, identities: readonly string[]): Promise<Owner[]> {
+  const modules = await rows<{ device_id: IdentityKey }>(
+    db,
+    sql`select device_id from devices where module_of = any(${texts(identities)})`,
+  )
+  return findOwners(db, [...identities, ...modules.map((row) => row.device_id)])
+}
+
+/** Null when the identity has never connected. */
 async function takeSession(
   db: Db,
-  { deviceId, gatewayId, clean }: { deviceId: DeviceId; gatewayId: GatewayId; clean: boolean },
+  { identity, gatewayId, clean }: { identity: IdentityKey; gatewayId: GatewayId; clean: boolean },
   now: Date,
 ): Promise<OpenedSession | null> {
   // The row is locked before it is changed: `previous` is then who really held it, however many connect at once.
-  const [taken] = await rows<{ connection_no: string; subscriptions: Subscription[]; previous: GatewayId | null }>(
+  const [taken] = await rows<{
+    connection_no: string
+    subscriptions: Subscription[]
+    previous: GatewayId | null
+    desired_version: string
+  }>(
     db,
     sql`
     update sessions s
@@ -141,27 +162,35 @@ async function takeSession(
            last_activity_at = greatest(s.last_activity_at, ${at(now)}),
            subscriptions = ${clean ? json([]) : sql`s.subscriptions`},
            accepts_methods = s.accepts_methods and not ${clean}::boolean
-      from (select device_id, gateway_id from sessions where device_id = ${deviceId} for update) as previous
+      from (select device_id, gateway_id from sessions where device_id = ${identity} for update) as previous
      where s.device_id = previous.device_id
-    returning s.connection_no, s.subscriptions, previous.gateway_id as previous`,
+    returning s.connection_no, s.subscriptions, previous.gateway_id as previous,
+              (select t.desired_version from twins t where t.device_id = s.device_id) as desired_version`,
   )
   if (taken === undefined) return null
   return {
     connectionNo: Number(taken.connection_no),
     subscriptions: taken.subscriptions,
     takenOver: taken.previous === gatewayId ? null : taken.previous,
+    desiredVersion: Number(taken.desired_version),
   }
 }
 
-async function createSession(db: Db, deviceId: DeviceId, now: Date): Promise<void> {
+async function createSession(db: Db, identity: IdentityKey, now: Date): Promise<void> {
   await rows(
     db,
     sql`
     insert into sessions (device_id, state_updated_at, last_activity_at)
     select device_id, ${at(now)}, ${at(now)}
       from devices
-     where device_id = ${deviceId}
+     where device_id = ${identity}
         on conflict (device_id) do nothing
     returning device_id`,
   )
+}
+
+function notRegistered(identity: IdentityKey): HubError {
+  return new HubError(partsOf(identity).moduleId === null ? 'DeviceNotFound' : 'ModuleNotFound', {
+    message: `${identity} is not registered any more`,
+  })
 }

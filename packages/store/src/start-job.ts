@@ -1,10 +1,10 @@
 import { type JobKey, type JobType, jobKey } from '@muster/contract'
-import { compileCondition, parseCondition, QueryError } from '@muster/query'
-import { type SQL, sql } from 'drizzle-orm'
+import { type Expression, parseCondition, QueryError } from '@muster/query'
+import { sql } from 'drizzle-orm'
 import { databaseError, isStatementTimeout } from './database-error.ts'
 import { ensurePartitions, weekOf } from './partitions.ts'
-import { deviceColumns, devicesFrom } from './query.ts'
-import { at, type Db, embed, instant, rows } from './sql.ts'
+import { at, type Db, instant, rows } from './sql.ts'
+import { listedDevices, matchingDevices } from './target-devices.ts'
 
 export type JobStart =
   /** The target set is frozen and the job runs. */
@@ -125,12 +125,15 @@ interface DueRow extends Record<string, unknown> {
 
 /** In device id order: a page of per-device rows is then a walk along the chunks. */
 async function freeze(tx: Db, key: JobKey, due: DueRow, chunkSize: number, now: Date): Promise<number> {
+  const devices = due.is_listed
+    ? listedDevices(sql`(select target_ids from jobs where job_key = ${key})`)
+    : matchingDevices(parsed(due.query_condition))
   const freezing = rows<{ device_count: number }>(
     tx,
     sql`
     with target as (
       select device_id, (row_number() over (order by device_id) - 1) / ${chunkSize}::int as chunk_no
-        from (${due.is_listed ? listedDevices(key) : matchingDevices(due.query_condition)}) as target),
+        from (${devices}) as target),
     frozen as (
       insert into chunks (week, job_key, chunk_no, device_ids, device_count)
       select ${weekOf(now)}::date, ${key}::bigint, chunk_no, array_agg(device_id order by device_id), count(*)
@@ -152,17 +155,7 @@ function blameCondition(error: unknown): never {
   throw error
 }
 
-/** What the caller listed, known or not: an unknown one ends failed, so that the count is what was asked for. */
-function listedDevices(key: JobKey): SQL {
-  return sql`select distinct unnest(target_ids) collate "C" as device_id from jobs where job_key = ${key}`
-}
-
-function matchingDevices(condition: string): SQL {
-  const { sql: where, roots } = compileCondition(parsed(condition), deviceColumns)
-  return sql`select t.device_id ${devicesFrom(roots)} where ${embed(where)}`
-}
-
-function parsed(condition: string): ReturnType<typeof parseCondition> {
+function parsed(condition: string): Expression | null {
   try {
     return parseCondition(condition)
   } catch (error) {

@@ -1,4 +1,4 @@
-import { formatInstant, type GatewayId, type JsonObject } from '@muster/contract'
+import { formatInstant, type GatewayId, type IdentityKey, type JsonObject, partsOf } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
 import { instantOrNull } from './sql.ts'
 
@@ -22,7 +22,7 @@ export const selectTwins: SQL = sql`
     left join sessions s on s.device_id = t.device_id`
 
 export interface TwinRow extends Record<string, unknown> {
-  readonly device_id: string
+  readonly device_id: IdentityKey
   readonly etag: string
   readonly device_etag: string
   readonly status: string
@@ -45,10 +45,15 @@ export interface TwinRow extends Record<string, unknown> {
   readonly reported_metadata: JsonObject
 }
 
-/** A twin as the wire shows it, members in the order of Azure IoT Hub's answers. Empty tags are left out, as there. */
+/**
+ * A twin as the wire shows it, members in the order of Azure IoT Hub's answers. Empty tags are left out, as there, and the
+ * capabilities of a module.
+ */
 export function twinDocument(row: TwinRow): JsonObject {
+  const { deviceId, moduleId } = partsOf(row.device_id)
   return {
-    deviceId: row.device_id,
+    deviceId,
+    ...(moduleId === null ? {} : { moduleId }),
     etag: row.etag,
     deviceEtag: row.device_etag,
     status: row.status,
@@ -69,6 +74,6 @@ export function twinDocument(row: TwinRow): JsonObject {
       desired: { ...row.desired, $metadata: row.desired_metadata, $version: Number(row.desired_version) },
       reported: { ...row.reported, $metadata: row.reported_metadata, $version: Number(row.reported_version) },
     },
-    capabilities: { iotEdge: row.is_edge },
+    ...(moduleId === null ? { capabilities: { iotEdge: row.is_edge } } : {}),
   }
 }

@@ -1,4 +1,4 @@
-import { HubError, isJsonObject, type JsonObject, type TwinPatch } from '@muster/contract'
+import { HubError, isJsonObject, type JsonObject, type TwinPatch, type TwinSections } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
 import { json, texts } from './sql.ts'
 
@@ -23,6 +23,17 @@ export function compilePatch({ tags, desired }: TwinPatch, now: Date): SQL {
     )
   }
   return sql.join(assignments, sql`, `)
+}
+
+/** The same for a replacement of both sections. Every level and member of `desired` gets a stamp. */
+export function compileReplacement({ tags, desired }: TwinSections, now: Date): SQL {
+  return sql`
+    version = t.version + 1,
+    etag = t.etag + 1,
+    tags = ${json(tags)},
+    desired = ${json(desired)},
+    desired_version = t.desired_version + 1,
+    desired_metadata = ${versioned(metadataText(desired, versionedStamp(now)), sql`t.desired_version + 1`)}`
 }
 
 /** The same for what a device reports. The twin's etag stays: it covers what the back end writes. */
@@ -136,12 +147,30 @@ function plainStamps(now: Date): Stamps {
  * function calls. JSON text escapes control characters, so that no key can hold the mark.
  */
 function versionedStamps(now: Date, version: SQL): Stamps {
-  const mark = '\u0001'
-  const stamp = `"$lastUpdated":"${now.toISOString()}","$lastUpdatedVersion":${mark}`
+  const stamp = versionedStamp(now)
   return (keys) => {
     const level = [stamp, ...keys.map((key) => `${JSON.stringify(key)}:{${stamp}}`)]
-    return sql`replace(${`{${level.join(',')}}`}::text, ${mark}::text, (${version})::text)::jsonb`
+    return versioned(`{${level.join(',')}}`, version)
   }
+}
+
+const mark = '\u0001'
+
+/** The members of a stamp as text. */
+function versionedStamp(now: Date): string {
+  return `"$lastUpdated":"${now.toISOString()}","$lastUpdatedVersion":${mark}`
+}
+
+/** A stamp at every level and member, as text. */
+function metadataText(members: JsonObject, stamp: string): string {
+  const below = Object.entries(members).map(
+    ([key, value]) => `${JSON.stringify(key)}:${isJsonObject(value) ? metadataText(value, stamp) : `{${stamp}}`}`,
+  )
+  return `{${[stamp, ...below].join(',')}}`
+}
+
+function versioned(metadata: string, version: SQL): SQL {
+  return sql`replace(${metadata}::text, ${mark}::text, (${version})::text)::jsonb`
 }
 
 /** Of the 65,535 parameters that a statement takes; the rest is for everything but the patch. */

@@ -1,8 +1,8 @@
 import { isJsonObject, type Json, type JsonObject } from '@muster/contract'
-import { type Expression, parseQuery } from '@muster/query'
+import { type Expression, parseQuery, type Source } from '@muster/query'
 
 /** The WHERE of a query text. */
-export function whereOf(source: 'devices' | 'devices.jobs', condition: string): Expression | null {
+export function whereOf(source: Source, condition: string): Expression | null {
   return parseQuery(`SELECT * FROM ${source} WHERE ${condition}`).where
 }
 

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { listDevices } from '../src/devices.ts'
 import {
-  deleteDevice,
-  deleteDevices,
-  insertDevices,
-  listDevices,
+  deleteIdentities,
+  deleteIdentity,
+  insertIdentities,
   readCredentials,
-  readDevice,
-  updateDevice,
-} from '../src/devices.ts'
+  readIdentity,
+  updateIdentity,
+} from '../src/identities.ts'
 import { openSession } from '../src/sessions.ts'
 import type { Db } from '../src/sql.ts'
 import { patchTwin, readTwin } from '../src/twins.ts'
@@ -27,7 +27,11 @@ describe('creating devices', () => {
   it('T1 makes device and twin together, and leaves those alone that exist', async () => {
     await givenDevice(db, 'first', { tags: { floor: 1 } })
 
-    const created = await insertDevices(db, [draft('first', { tags: { floor: 2 } }), draft('second')], on('13:00:00'))
+    const created = await insertIdentities(
+      db,
+      [draft('first', { tags: { floor: 2 } }), draft('second')],
+      on('13:00:00'),
+    )
 
     expect(created).toEqual(['second'])
     expect(await readTwin(db, deviceId('first'))).toMatchObject({ tags: { floor: 1 }, version: 2 })
@@ -48,9 +52,9 @@ describe('creating devices', () => {
       },
     })
 
-    await insertDevices(db, [identity], noon)
+    await insertIdentities(db, [identity], noon)
 
-    expect(await readDevice(db, identity.deviceId)).toEqual({
+    expect(await readIdentity(db, identity.identity)).toEqual({
       ...identity,
       generationId: expect.stringMatching(/.+/),
       etag: 'MQ==',
@@ -64,16 +68,16 @@ describe('creating devices', () => {
   it('T10 refuses a section over its limit and creates none of the set', async () => {
     const tooLarge = { tags: { text: 'x'.repeat(9000) } }
 
-    await expect(insertDevices(db, [draft('slim'), draft('fat', tooLarge)], noon)).rejects.toMatchObject({
+    await expect(insertIdentities(db, [draft('slim'), draft('fat', tooLarge)], noon)).rejects.toMatchObject({
       code: 'ArgumentInvalid',
     })
-    expect(await readDevice(db, deviceId('slim'))).toBeNull()
+    expect(await readIdentity(db, deviceId('slim'))).toBeNull()
   })
 
   it('gives a device that is created again another generation', async () => {
     const id = await givenDevice(db, 'reborn')
     const before = await readCredentials(db, id)
-    await deleteDevices(db, [id])
+    await deleteIdentities(db, [id])
 
     await givenDevice(db, 'reborn')
 
@@ -86,10 +90,10 @@ describe('updating a device', () => {
     const id = await givenDevice(db, 'changing')
     const changed = draft('changing', { status: 'disabled', statusReason: 'stolen' })
 
-    expect(await updateDevice(db, changed, { etag: 'MQ==' }, on('13:00:00'))).toBe('updated')
-    expect(await updateDevice(db, changed, { etag: null }, on('14:00:00'))).toBe('updated')
+    expect(await updateIdentity(db, changed, { etag: 'MQ==' }, on('13:00:00'))).toBe('updated')
+    expect(await updateIdentity(db, changed, { etag: null }, on('14:00:00'))).toBe('updated')
 
-    expect(await readDevice(db, id)).toMatchObject({
+    expect(await readIdentity(db, id)).toMatchObject({
       status: 'disabled',
       statusReason: 'stolen',
       statusUpdatedTime: on('13:00:00'),
@@ -101,15 +105,15 @@ describe('updating a device', () => {
     const id = await givenDevice(db, 'guarded')
     const changed = draft('guarded', { status: 'disabled' })
 
-    expect(await updateDevice(db, changed, { etag: 'Mg==' }, noon)).toBe('etag')
-    expect(await updateDevice(db, draft('nobody'), { etag: 'Mg==' }, noon)).toBe('missing')
-    expect(await readDevice(db, id)).toMatchObject({ status: 'enabled', etag: 'MQ==' })
+    expect(await updateIdentity(db, changed, { etag: 'Mg==' }, noon)).toBe('etag')
+    expect(await updateIdentity(db, draft('nobody'), { etag: 'Mg==' }, noon)).toBe('missing')
+    expect(await readIdentity(db, id)).toMatchObject({ status: 'enabled', etag: 'MQ==' })
   })
 
   it('leaves the twin as it is', async () => {
     const id = await givenDevice(db, 'twinned', { tags: { floor: 1 } })
 
-    await updateDevice(db, draft('twinned'), { etag: null }, noon)
+    await updateIdentity(db, draft('twinned'), { etag: null }, noon)
 
     expect(await readTwin(db, id)).toMatchObject({ tags: { floor: 1 }, version: 2, etag: 'AAAAAAAAAAE=' })
   })
@@ -119,9 +123,9 @@ describe('deleting devices', () => {
   it('takes twin and session along, and names those that existed', async () => {
     const id = await givenDevice(db, 'leaving')
     const gatewayId = await givenGateway(db, 'gateway-1')
-    await openSession(db, { deviceId: id, gatewayId, clean: false }, noon)
+    await openSession(db, { identity: id, gatewayId, clean: false }, noon)
 
-    expect(await deleteDevices(db, ['leaving', 'nobody'])).toEqual(['leaving'])
+    expect(await deleteIdentities(db, ['leaving', 'nobody'])).toEqual(['leaving'])
 
     expect(await readTwin(db, id)).toBeNull()
     expect(await patchTwin(db, id, { tags: { a: 1 } }, { etag: null }, noon)).toEqual({ kind: 'missing' })
@@ -130,17 +134,17 @@ describe('deleting devices', () => {
   it('tells another etag from a device that is not there', async () => {
     const id = await givenDevice(db, 'kept')
 
-    expect(await deleteDevice(db, id, 'Mg==')).toBe('etag')
-    expect(await deleteDevice(db, deviceId('nobody'), 'Mg==')).toBe('missing')
-    expect(await deleteDevice(db, id, 'MQ==')).toBe('deleted')
-    expect(await deleteDevice(db, id, null)).toBe('missing')
+    expect(await deleteIdentity(db, id, 'Mg==')).toBe('etag')
+    expect(await deleteIdentity(db, deviceId('nobody'), 'Mg==')).toBe('missing')
+    expect(await deleteIdentity(db, id, 'MQ==')).toBe('deleted')
+    expect(await deleteIdentity(db, id, null)).toBe('missing')
   })
 })
 
 describe('listing devices', () => {
   it('starts with the first in ordinal order of their ids', async () => {
-    await insertDevices(db, [draft('a-lower'), draft('Z-upper'), draft('0-digit')], noon)
+    await insertIdentities(db, [draft('a-lower'), draft('Z-upper'), draft('0-digit')], noon)
 
-    expect((await listDevices(db, 2)).map((device) => device.deviceId)).toEqual(['0-digit', 'Z-upper'])
+    expect((await listDevices(db, 2)).map((device) => device.identity)).toEqual(['0-digit', 'Z-upper'])
   })
 })

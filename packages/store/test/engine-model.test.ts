@@ -48,6 +48,7 @@ describe('the engine', () => {
       }),
       { numRuns, timeout: 60_000 },
     )
+    process.stdout.write(`${numRuns} random histories of the engine\n`)
   }, 3_600_000)
 })
 

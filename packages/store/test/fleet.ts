@@ -1,6 +1,13 @@
-import { type DeviceId, type GatewayId, gatewayId, type JsonObject, parseDeviceId } from '@muster/contract'
-import { type DeviceDraft, insertDevices } from '../src/devices.ts'
+import {
+  type DeviceId,
+  type GatewayId,
+  gatewayId,
+  type JsonObject,
+  parseDeviceId,
+  storedIdentity,
+} from '@muster/contract'
 import { heartbeat } from '../src/gateways.ts'
+import { type IdentityDraft, insertIdentities } from '../src/identities.ts'
 import type { Db } from '../src/sql.ts'
 import { noon } from './engine.ts'
 
@@ -8,9 +15,9 @@ export function deviceId(text: string): DeviceId {
   return parseDeviceId(text)
 }
 
-export function draft(id: string, changes: Partial<DeviceDraft> = {}): DeviceDraft {
+export function draft(id: string, changes: Partial<IdentityDraft> = {}): IdentityDraft {
   return {
-    deviceId: deviceId(id),
+    identity: deviceId(id),
     status: 'enabled',
     statusReason: null,
     authentication: {
@@ -21,6 +28,7 @@ export function draft(id: string, changes: Partial<DeviceDraft> = {}): DeviceDra
       secondaryThumbprint: null,
     },
     isEdge: false,
+    managedBy: null,
     ...changes,
   }
 }
@@ -31,9 +39,21 @@ export async function givenDevice(
   id: string,
   twin: { tags?: JsonObject; desired?: JsonObject } = {},
 ): Promise<DeviceId> {
-  const created = await insertDevices(db, [draft(id, twin)], noon)
+  const created = await insertIdentities(db, [draft(id, twin)], noon)
   if (created.length === 0) throw new Error(`the device ${id} exists already`)
   return deviceId(id)
+}
+
+/** Modules of devices that exist, `device/module` each, created at noon. */
+export async function givenModules(
+  db: Db,
+  modules: Readonly<Record<string, { tags?: JsonObject; desired?: JsonObject }>>,
+): Promise<void> {
+  const drafts = Object.entries(modules).map(([key, twin]) => ({
+    ...draft('any', twin),
+    identity: storedIdentity(key),
+  }))
+  await insertIdentities(db, drafts, noon)
 }
 
 /** A gateway that runs at noon. */

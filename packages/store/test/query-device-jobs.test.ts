@@ -1,4 +1,4 @@
-import type { JsonObject } from '@muster/contract'
+import { type JsonObject, knownJobTypes, parseJobType } from '@muster/contract'
 import { evaluate } from '@muster/query'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -147,6 +147,18 @@ describe('a query over device jobs', () => {
     ["jobId = 'mixed-1' AND jobId = 'mixed-2'", 0],
     ['jobId = 7', 0],
     ["'mixed-1' = jobId AND outcome.deviceMethodResponse.status = 200", 2],
+    ["outcome.deviceMethodResponse.payload.text = 'plain'", 1],
+    ['is_defined(outcome.deviceMethodResponse) AND NOT is_defined(outcome.deviceMethodResponse.payload.text)', 1],
+    ['is_object(outcome)', 9],
+    ["error.code = 'GatewayTimeout' AND STARTSWITH(error.description, 'no')", 1],
+    ["error.code IN ['DeviceNotFound', 'GatewayTimeout'] AND status = 'failed'", 1],
+    ['is_defined(error)', 1],
+    ['is_defined(moduleId)', 0],
+    ["startTimeUtc >= '2026-03-02T13:30:00+01:00'", 1],
+    ["endTimeUtc = '2026-03-02T13:00:00Z' AND startTimeUtc < endTimeUtc", 8],
+    ["lastUpdatedDateTimeUtc > '2026-03-02T12:00:10Z' AND lastUpdatedDateTimeUtc <= '2026-03-02T12:00:12'", 4],
+    ["CreatedTimeUtc = '2026-03-02T12:30' AND createddatetimeutc > '2026-03-02'", 1],
+    ["DEVICES.JOBS.DEVICEID = 'device-0003' AND status = 'running'", 1],
   ])('takes every spelling and narrows the chunks by what is required: %s', async (condition, count) => {
     await givenMixedJobs()
 
@@ -155,7 +167,21 @@ describe('a query over device jobs', () => {
     expect(items).toHaveLength(count)
   })
 
-  it('walks page by page along jobs and chunks, and meets each row once', async () => {
+  it.each(knownJobTypes)('knows jobs of the type %s', async (spelling) => {
+    await givenMixedJobs()
+    const type = parseJobType(spelling)
+
+    const { items } = await queryDeviceJobs(
+      db,
+      whereOf('devices.jobs', `jobType = '${spelling.toUpperCase()}' OR jobType IN ['${spelling}']`),
+      everything,
+    )
+
+    expect(items).toHaveLength(type === 'scheduleDeviceMethod' ? 5 : 4)
+    expect(new Set(items.map((row) => row.jobType))).toEqual(new Set([type]))
+  })
+
+  it('Q29 walks page by page along jobs and chunks, and meets each row once', async () => {
     await givenRunningJob(db, { devices: 130, chunkSize: 3 })
     await givenRunningJob(db, { devices: 70, chunkSize: 50 })
     const whole = await queryDeviceJobs(db, null, everything)
@@ -190,15 +216,20 @@ describe('a query over device jobs', () => {
     )
   })
 
-  it('searches answers that hold what the database has no text for', async () => {
+  it('Q13 searches answers that hold what the database has no text for', async () => {
     const job = await givenRunningJob(db, { devices: 2 })
-    const payload = { odd: 'a \u0000 and a half \ud800 pair', plain: 'found' }
+    const payload = { odd: '\u0000\u0000 and a half \ud800 pair', plain: 'found', backslash: '\\u0000' }
     const answer = { deviceId: 'device-0001', status: 'completed', response: { status: 200, payload } } as const
     await recordFirstAttempts(db, await claimed(db, job.key), [answer], noon)
 
-    const where = whereOf('devices.jobs', "outcome.deviceMethodResponse.payload.plain = 'found'")
-
-    expect((await queryDeviceJobs(db, where, everything)).items).toMatchObject([{ deviceId: 'device-0001' }])
+    for (const said of [
+      "plain = 'found'",
+      "odd = '\\uFFFD\\uFFFD and a half \\uFFFD pair'",
+      "backslash = '\\\\u0000'",
+    ]) {
+      const where = whereOf('devices.jobs', `outcome.deviceMethodResponse.payload.${said}`)
+      expect((await queryDeviceJobs(db, where, everything)).items).toMatchObject([{ deviceId: 'device-0001' }])
+    }
   })
 
   it('refuses a position that no page gave', async () => {

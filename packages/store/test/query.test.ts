@@ -1,16 +1,15 @@
-import type { JsonObject } from '@muster/contract'
 import { evaluate } from '@muster/query'
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { insertDevices } from '../src/devices.ts'
-import { type Page, queryDevices, selectPage } from '../src/query.ts'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { insertIdentities } from '../src/identities.ts'
 import { withinQueryTime } from '../src/query-time.ts'
 import { openSession } from '../src/sessions.ts'
-import { type Db, rows } from '../src/sql.ts'
+import type { Db } from '../src/sql.ts'
 import { patchReported, patchTwin } from '../src/twins.ts'
 import { conditionsAbout, whereOf } from './conditions.ts'
 import { noon, on, openStore } from './engine.ts'
 import { deviceId, draft, givenGateway } from './fleet.ts'
+import { ask, askPages, idsOf } from './queries.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>
 let db: Db
@@ -22,11 +21,9 @@ beforeAll(async () => {
 })
 afterAll(() => store[Symbol.asyncDispose]())
 
-const everything = { limit: 1000, after: null }
-
 async function givenFleet(): Promise<void> {
   const thumbprints = { primaryKey: null, secondaryKey: null, primaryThumbprint: 'A1', secondaryThumbprint: null }
-  await insertDevices(
+  await insertIdentities(
     db,
     [
       draft('b-pump', { tags: { site: 'north', floor: 3, "o'neil": { 'line-no': '7' } }, desired: { interval: 60 } }),
@@ -36,7 +33,7 @@ async function givenFleet(): Promise<void> {
     noon,
   )
   const gatewayId = await givenGateway(db, 'gateway-1')
-  await openSession(db, { deviceId: deviceId('b-pump'), gatewayId, clean: true }, on('13:00:00'))
+  await openSession(db, { identity: deviceId('b-pump'), gatewayId, clean: true }, on('13:00:00'))
   await patchReported(
     db,
     deviceId('b-pump'),
@@ -48,91 +45,83 @@ async function givenFleet(): Promise<void> {
 }
 
 describe('a query over devices', () => {
-  it('gives all twins in ordinal order of their ids', async () => {
-    const { items, continuation } = await queryDevices(db, null, everything)
+  it('Q29 gives all twins in ordinal order of their ids', async () => {
+    const { items, continuation } = await ask(db, 'SELECT * FROM devices')
 
     expect(idsOf(items)).toEqual(['Gate:1', 'a-pump', 'b-pump'])
     expect(continuation).toBeNull()
   })
 
   it('selects by every member that a twin shows, as the reference evaluator does', async () => {
-    const { items } = await queryDevices(db, null, everything)
+    const { items } = await ask(db, 'SELECT * FROM devices')
     const conditions = new Set(items.flatMap(conditionsAbout))
 
     for (const condition of conditions) {
-      const where = whereOf('devices', condition)
-      const selected = await queryDevices(db, where, everything)
-      expect(idsOf(selected.items), condition).toEqual(idsOf(items.filter((twin) => evaluate(where, twin))))
+      const selected = await ask(db, `SELECT * FROM devices WHERE ${condition}`)
+      const expected = items.filter((twin) => evaluate(whereOf('devices', condition), twin))
+      expect(idsOf(selected.items), condition).toEqual(idsOf(expected))
     }
   })
 
-  it('goes on where a page ended, also when a device came or went meanwhile', async () => {
-    const first = await queryDevices(db, null, { limit: 2, after: null })
-    await insertDevices(db, [draft('A-new'), draft('b-new')], noon)
+  it('gives what a select list names of each twin, page by page', async () => {
+    const pages = await askPages(db, 'SELECT deviceId, tags.floor, status AS state FROM devices', 2)
 
-    const second = await queryDevices(db, null, { limit: 2, after: first.continuation })
+    expect(pages).toEqual([
+      [
+        { deviceId: 'Gate:1', state: 'enabled' },
+        { deviceId: 'a-pump', floor: '3', state: 'disabled' },
+      ],
+      [{ deviceId: 'b-pump', floor: 3, state: 'enabled' }],
+    ])
+  })
 
-    expect([idsOf(first.items), idsOf(second.items)]).toEqual([
+  it('Q29 goes on where a page ended, also when a device came or went meanwhile', async () => {
+    const pages = await askPages(db, 'SELECT * FROM devices', 2, () =>
+      insertIdentities(db, [draft('A-new'), draft('b-new')], noon),
+    )
+
+    expect(pages.map(idsOf)).toEqual([
       ['Gate:1', 'a-pump'],
       ['b-new', 'b-pump'],
     ])
-    expect(second.continuation).toBeNull()
   })
 
-  it('has 10 seconds, changes nothing, and ends with a HubError when they are over', async () => {
-    const settings = await withinQueryTime(db, (tx) =>
-      rows(
-        tx,
-        sql`select current_setting('statement_timeout') as time, current_setting('transaction_read_only') as is_read_only`,
-      ),
+  it.each(['', 'a/b', 'a b', '2 a', 'ä'])('refuses %j, a position that no page gave', async (after) => {
+    await expect(ask(db, 'SELECT * FROM devices', { after })).rejects.toMatchObject({ code: 'ArgumentInvalid' })
+  })
+})
+
+describe('Q30 the time of a query', () => {
+  afterEach(() => void vi.useRealTimers())
+
+  it('is 10 seconds for a statement, which changes nothing and sees what the others of its page see', async () => {
+    const settings = await withinQueryTime(db, (search) =>
+      search(sql`
+        select current_setting('statement_timeout') as time,
+               current_setting('transaction_read_only') as is_read_only,
+               current_setting('transaction_isolation') as isolation`),
     )
-    const tooLong = withinQueryTime(db, async (tx) => {
-      await rows(tx, sql`set local statement_timeout = '20ms'`)
-      return rows(tx, sql`select pg_sleep(60)`)
+    const tooLong = withinQueryTime(db, async (search) => {
+      await search(sql`set local statement_timeout = '20ms'`)
+      return search(sql`select pg_sleep(60)`)
     })
 
-    expect(settings).toEqual([{ time: '10s', is_read_only: 'on' }])
+    expect(settings).toEqual([{ time: '10s', is_read_only: 'on', isolation: 'repeatable read' }])
     await expect(tooLong).rejects.toMatchObject({ code: 'GatewayTimeout' })
   })
-})
 
-describe('the plan of a query over devices', () => {
-  beforeAll(async () => {
-    await rows(
-      db,
-      sql`
-      with registered as (
-        insert into devices (device_id, generation_id, created_at)
-        select 'planned-' || lpad(n::text, 6, '0'), '1', now() from generate_series(1, 20000) as n
-        returning device_id)
-      insert into twins (device_id, tags)
-      select device_id, jsonb_build_object('building', right(device_id, 2)::int, 'floor', right(device_id, 1)::int)
-        from registered`,
-    )
-    await db.execute(sql`vacuum analyze twins`)
-  })
+  it('is over after 10 seconds, however many statements there are to come', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    let statements = 0
 
-  it.each([
-    ['an equality of a tag', 'tags.building = 43', 'twins_tags'],
-    [
-      'equalities of tags among other conditions',
-      "tags.building = 43 AND tags.floor = 3 AND status = 'enabled'",
-      'twins_tags',
-    ],
-    ['a device id', "deviceId = 'planned-000043'", 'twins_pkey'],
-    ['a list of device ids', "deviceId IN ['planned-000043', 'planned-000044']", 'twins_pkey'],
-  ])('finds %s by its index', async (_, condition, index) => {
-    const plan = await rows<{ 'QUERY PLAN': string }>(
-      db,
-      sql`explain ${selectPage(whereOf('devices', condition), { limit: 100, after: null })}`,
-    )
+    const endless = withinQueryTime(db, async (search) => {
+      for (; ; statements += 1) {
+        await search(sql`select 1`)
+        vi.advanceTimersByTime(3_000)
+      }
+    })
 
-    const text = plan.map((row) => row['QUERY PLAN']).join('\n')
-    expect(text).toContain(index)
-    expect(text).not.toMatch(/Seq Scan on twins/)
+    await expect(endless).rejects.toMatchObject({ code: 'GatewayTimeout' })
+    expect(statements).toBe(4)
   })
 })
-
-function idsOf(items: Page['items']): (JsonObject[string] | undefined)[] {
-  return items.map((twin) => twin.deviceId)
-}

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { deleteDevices, readDevice, updateDevice } from '../src/devices.ts'
 import { closeSessionsOfDeadGateways, heartbeat, removeGateway } from '../src/gateways.ts'
+import { deleteIdentities, readIdentity, updateIdentity } from '../src/identities.ts'
 import { closeSession, findRoutes, openSession, recordActivity, storeSubscriptions } from '../src/sessions.ts'
 import { type Db, rows } from '../src/sql.ts'
 import { noon, on, openStore } from './engine.ts'
@@ -22,15 +22,15 @@ describe('a session', () => {
   it('shows in the connection state when it opens and when it closes', async () => {
     const [id, gatewayId] = [await givenDevice(db, 'd1'), await givenGateway(db, 'g1')]
 
-    const { connectionNo } = await openSession(db, { deviceId: id, gatewayId, clean: false }, on('13:00:00'))
-    expect(await readDevice(db, id)).toMatchObject({
+    const { connectionNo } = await openSession(db, { identity: id, gatewayId, clean: false }, on('13:00:00'))
+    expect(await readIdentity(db, id)).toMatchObject({
       connectionState: 'Connected',
       connectionStateUpdatedTime: on('13:00:00'),
       lastActivityTime: on('13:00:00'),
     })
 
-    expect(await closeSession(db, { deviceId: id, gatewayId, connectionNo }, on('14:00:00'))).toBe(true)
-    expect(await readDevice(db, id)).toMatchObject({
+    expect(await closeSession(db, { identity: id, gatewayId, connectionNo }, on('14:00:00'))).toBe(true)
+    expect(await readIdentity(db, id)).toMatchObject({
       connectionState: 'Disconnected',
       connectionStateUpdatedTime: on('14:00:00'),
       lastActivityTime: on('13:00:00'),
@@ -41,9 +41,9 @@ describe('a session', () => {
     const id = await givenDevice(db, 'd2')
     const [g1, g2] = [await givenGateway(db, 'g1'), await givenGateway(db, 'g2')]
 
-    const first = await openSession(db, { deviceId: id, gatewayId: g1, clean: false }, noon)
-    const second = await openSession(db, { deviceId: id, gatewayId: g1, clean: false }, noon)
-    const third = await openSession(db, { deviceId: id, gatewayId: g2, clean: false }, noon)
+    const first = await openSession(db, { identity: id, gatewayId: g1, clean: false }, noon)
+    const second = await openSession(db, { identity: id, gatewayId: g1, clean: false }, noon)
+    const third = await openSession(db, { identity: id, gatewayId: g2, clean: false }, noon)
 
     expect([first, second, third].map((session) => session.takenOver)).toEqual([null, null, 'g1'])
     expect([first, second, third].map((session) => session.connectionNo)).toEqual([1, 2, 3])
@@ -54,7 +54,7 @@ describe('a session', () => {
     const gateways = await Promise.all(['r1', 'r2', 'r3', 'r4', 'r5'].map((name) => givenGateway(db, name)))
 
     const opened = await Promise.all(
-      gateways.map((gatewayId) => openSession(db, { deviceId: id, gatewayId, clean: false }, noon)),
+      gateways.map((gatewayId) => openSession(db, { identity: id, gatewayId, clean: false }, noon)),
     )
 
     expect(opened.map((session) => session.connectionNo).sort()).toEqual([1, 2, 3, 4, 5])
@@ -65,36 +65,36 @@ describe('a session', () => {
 
   it('ignores what an older connection still has to say', async () => {
     const [id, gatewayId] = [await givenDevice(db, 'd4'), await givenGateway(db, 'g1')]
-    const old = await openSession(db, { deviceId: id, gatewayId, clean: false }, noon)
-    await openSession(db, { deviceId: id, gatewayId, clean: false }, noon)
+    const old = await openSession(db, { identity: id, gatewayId, clean: false }, noon)
+    await openSession(db, { identity: id, gatewayId, clean: false }, noon)
 
-    const stale = { deviceId: id, gatewayId, connectionNo: old.connectionNo }
+    const stale = { identity: id, gatewayId, connectionNo: old.connectionNo }
 
     expect(await closeSession(db, stale, noon)).toBe(false)
     expect(await storeSubscriptions(db, stale, [methods], true)).toBe(false)
-    expect(await readDevice(db, id)).toMatchObject({ connectionState: 'Connected' })
+    expect(await readIdentity(db, id)).toMatchObject({ connectionState: 'Connected' })
   })
 
   it('restores subscriptions and methods, and forgets them for a clean connection', async () => {
     const [id, gatewayId] = [await givenDevice(db, 'd5'), await givenGateway(db, 'g1')]
-    const first = await openSession(db, { deviceId: id, gatewayId, clean: false }, noon)
-    await storeSubscriptions(db, { deviceId: id, connectionNo: first.connectionNo }, [methods], true)
-    await closeSession(db, { deviceId: id, gatewayId, connectionNo: first.connectionNo }, noon)
+    const first = await openSession(db, { identity: id, gatewayId, clean: false }, noon)
+    await storeSubscriptions(db, { identity: id, connectionNo: first.connectionNo }, [methods], true)
+    await closeSession(db, { identity: id, gatewayId, connectionNo: first.connectionNo }, noon)
 
-    const restored = await openSession(db, { deviceId: id, gatewayId, clean: false }, noon)
+    const restored = await openSession(db, { identity: id, gatewayId, clean: false }, noon)
     expect(restored.subscriptions).toEqual([methods])
-    expect(await findRoutes(db, ['d5'])).toEqual([{ deviceId: 'd5', status: 'enabled', gatewayId: 'g1' }])
+    expect(await findRoutes(db, ['d5'])).toEqual([{ identity: 'd5', status: 'enabled', gatewayId: 'g1' }])
 
-    const clean = await openSession(db, { deviceId: id, gatewayId, clean: true }, noon)
+    const clean = await openSession(db, { identity: id, gatewayId, clean: true }, noon)
     expect(clean.subscriptions).toEqual([])
-    expect(await findRoutes(db, ['d5'])).toEqual([{ deviceId: 'd5', status: 'enabled', gatewayId: null }])
+    expect(await findRoutes(db, ['d5'])).toEqual([{ identity: 'd5', status: 'enabled', gatewayId: null }])
   })
 
   it('is refused to a device that was deleted', async () => {
     const [id, gatewayId] = [await givenDevice(db, 'd6'), await givenGateway(db, 'g1')]
-    await deleteDevices(db, [id])
+    await deleteIdentities(db, [id])
 
-    await expect(openSession(db, { deviceId: id, gatewayId, clean: false }, noon)).rejects.toMatchObject({
+    await expect(openSession(db, { identity: id, gatewayId, clean: false }, noon)).rejects.toMatchObject({
       code: 'DeviceNotFound',
     })
   })
@@ -104,14 +104,14 @@ describe('activity', () => {
   it('moves the time of the gateway’s own devices, and never back', async () => {
     const [id, other] = [await givenDevice(db, 'active'), await givenDevice(db, 'elsewhere')]
     const [gatewayId, otherGateway] = [await givenGateway(db, 'g1'), await givenGateway(db, 'g2')]
-    await openSession(db, { deviceId: id, gatewayId, clean: false }, noon)
-    await openSession(db, { deviceId: other, gatewayId: otherGateway, clean: false }, noon)
+    await openSession(db, { identity: id, gatewayId, clean: false }, noon)
+    await openSession(db, { identity: other, gatewayId: otherGateway, clean: false }, noon)
 
     expect(await recordActivity(db, gatewayId, ['active', 'elsewhere', 'nobody'], on('13:00:00'))).toBe(1)
     expect(await recordActivity(db, gatewayId, ['active'], on('12:30:00'))).toBe(0)
 
-    expect(await readDevice(db, id)).toMatchObject({ lastActivityTime: on('13:00:00') })
-    expect(await readDevice(db, other)).toMatchObject({ lastActivityTime: noon })
+    expect(await readIdentity(db, id)).toMatchObject({ lastActivityTime: on('13:00:00') })
+    expect(await readIdentity(db, other)).toMatchObject({ lastActivityTime: noon })
   })
 })
 
@@ -120,14 +120,14 @@ describe('routes', () => {
     const gatewayId = await givenGateway(db, 'g1')
     for (const id of ['r-ready', 'r-disabled', 'r-offline', 'r-deaf']) await givenDevice(db, id)
     for (const id of ['r-ready', 'r-disabled', 'r-deaf'].map(deviceId)) {
-      const { connectionNo } = await openSession(db, { deviceId: id, gatewayId, clean: false }, noon)
-      await storeSubscriptions(db, { deviceId: id, connectionNo }, [methods], id !== 'r-deaf')
+      const { connectionNo } = await openSession(db, { identity: id, gatewayId, clean: false }, noon)
+      await storeSubscriptions(db, { identity: id, connectionNo }, [methods], id !== 'r-deaf')
     }
-    await updateDevice(db, draft('r-disabled', { status: 'disabled' }), { etag: null }, noon)
+    await updateIdentity(db, draft('r-disabled', { status: 'disabled' }), { etag: null }, noon)
 
     const routes = await findRoutes(db, ['r-ready', 'r-disabled', 'r-offline', 'r-deaf', 'nobody'])
 
-    expect(Object.fromEntries(routes.map((route) => [route.deviceId, [route.status, route.gatewayId]]))).toEqual({
+    expect(Object.fromEntries(routes.map((route) => [route.identity, [route.status, route.gatewayId]]))).toEqual({
       'r-ready': ['enabled', 'g1'],
       'r-disabled': ['disabled', 'g1'],
       'r-offline': ['enabled', null],
@@ -140,16 +140,16 @@ describe('a gateway', () => {
   it('disconnects its devices when it stops, and no others', async () => {
     const [leaving, staying] = [await givenGateway(db, 'leaving'), await givenGateway(db, 'staying')]
     const [gone, kept] = [await givenDevice(db, 'gone'), await givenDevice(db, 'kept')]
-    await openSession(db, { deviceId: gone, gatewayId: leaving, clean: false }, noon)
-    await openSession(db, { deviceId: kept, gatewayId: staying, clean: false }, noon)
+    await openSession(db, { identity: gone, gatewayId: leaving, clean: false }, noon)
+    await openSession(db, { identity: kept, gatewayId: staying, clean: false }, noon)
 
     expect(await removeGateway(db, leaving, on('13:00:00'))).toBe(1)
 
-    expect(await readDevice(db, gone)).toMatchObject({
+    expect(await readIdentity(db, gone)).toMatchObject({
       connectionState: 'Disconnected',
       connectionStateUpdatedTime: on('13:00:00'),
     })
-    expect(await readDevice(db, kept)).toMatchObject({ connectionState: 'Connected' })
+    expect(await readIdentity(db, kept)).toMatchObject({ connectionState: 'Connected' })
   })
 
   it('that gives no sign of life, or is unknown, loses its devices to a sweep, so many at a time', async () => {
@@ -162,7 +162,7 @@ describe('a gateway', () => {
       ['s3', unknown],
       ['s4', alive],
     ] as const) {
-      await openSession(db, { deviceId: await givenDevice(db, name), gatewayId, clean: false }, noon)
+      await openSession(db, { identity: await givenDevice(db, name), gatewayId, clean: false }, noon)
     }
     await rows(db, sql`delete from gateways where gateway_id = 'unknown'`)
     await heartbeat(db, alive, on('12:05:00'))

@@ -1,10 +1,12 @@
 import { isJsonObject, type Json, type JsonObject } from '@muster/contract'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { deleteDevices, insertDevices } from '../src/devices.ts'
+import { deleteIdentities, insertIdentities } from '../src/identities.ts'
 import type { Db } from '../src/sql.ts'
 import { checkPatchFits } from '../src/twin-patch.ts'
-import { patchReported, patchTwin, patchTwins, readTwin } from '../src/twins.ts'
+import { patchTwins } from '../src/twin-sets.ts'
+import { patchReported, patchTwin, readTwin } from '../src/twins.ts'
+import { section, wholePatch } from './arbitrary-section.ts'
 import { on, openStore } from './engine.ts'
 import { deviceId, draft, givenDevice } from './fleet.ts'
 import { mergePatch, mergeStamps } from './reference-merge.ts'
@@ -18,50 +20,6 @@ beforeAll(async () => {
 })
 afterAll(() => store[Symbol.asyncDispose]())
 
-// Few keys, so that patches meet members; among them whatever Postgres' operators could take for something else.
-const key = fc.constantFrom(
-  'a',
-  'b',
-  'ab',
-  '0',
-  '1',
-  '-1',
-  '+0',
-  '"',
-  "'",
-  '\\',
-  '{}',
-  ',',
-  'ключ',
-  '😀',
-  '__proto__',
-  'null',
-)
-const scalar = fc.oneof(
-  fc.string({ unit: 'grapheme', maxLength: 6 }).filter((text) => !text.includes('\u0000')),
-  fc.integer({ min: -4_503_599_627_370_496, max: 4_503_599_627_370_495 }),
-  fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => number + 0),
-  fc.boolean(),
-)
-
-function members(leaf: fc.Arbitrary<Json>): fc.Arbitrary<JsonObject> {
-  const { object } = fc.letrec<{ object: JsonObject; value: Json; element: Json }>((tie) => ({
-    object: fc.array(fc.tuple(key, tie('value')), { maxLength: 4 }).map((entries) => Object.fromEntries(entries)),
-    value: fc.oneof(
-      { depthSize: 'small', withCrossShrink: true },
-      leaf,
-      tie('object'),
-      fc.array(tie('element'), { maxLength: 3 }),
-    ),
-    element: fc.oneof({ depthSize: 'small' }, leaf, tie('object')),
-  }))
-  return object
-}
-
-const section = members(scalar)
-const patch = members(fc.oneof(scalar, fc.constant(null)))
-const wholePatch = fc.oneof({ weight: 9, arbitrary: patch }, { weight: 1, arbitrary: fc.constant(null) })
-
 describe('a compiled patch', () => {
   it('T3 T9 merges into many different twins at once as the reference does, values and metadata', async () => {
     const fleet = fc.array(fc.record({ tags: section, desired: section }), { minLength: 1, maxLength: 6 })
@@ -73,7 +31,7 @@ describe('a compiled patch', () => {
     await fc.assert(
       fc.asyncProperty(fleet, patches, async (twins, steps) => {
         const ids = twins.map((_, index) => deviceId(`d${index}`))
-        await insertDevices(
+        await insertIdentities(
           db,
           twins.map((twin, index) => draft(`d${index}`, twin)),
           on('12:00:00'),
@@ -87,7 +45,7 @@ describe('a compiled patch', () => {
         }
 
         expect(await Promise.all(ids.map((id) => readSections(id)))).toEqual(expected)
-        await deleteDevices(db, ids)
+        await deleteIdentities(db, ids)
       }),
       { numRuns: 150 },
     )
@@ -113,7 +71,7 @@ describe('a compiled patch', () => {
 
         const { $metadata, $version, ...value } = propertiesOf(await readTwin(db, id), 'reported')
         expect({ value, metadata: $metadata, version: $version }).toEqual({ ...expected, version: 1 + steps.length })
-        await deleteDevices(db, [id])
+        await deleteIdentities(db, [id])
       }),
       { numRuns: 100 },
     )

@@ -1,10 +1,11 @@
 import type { JsonObject, TwinPatch } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { insertDevices } from '../src/devices.ts'
+import { insertIdentities } from '../src/identities.ts'
 import { openSession } from '../src/sessions.ts'
 import { type Db, rows } from '../src/sql.ts'
-import { patchReported, patchTwin, patchTwins, readProperties, readTwin } from '../src/twins.ts'
+import { patchTwins } from '../src/twin-sets.ts'
+import { patchReported, patchTwin, readProperties, readTwin } from '../src/twins.ts'
 import { noon, on, openStore } from './engine.ts'
 import { deviceId, draft, givenDevice, givenGateway } from './fleet.ts'
 
@@ -55,9 +56,9 @@ describe('a twin', () => {
   })
 
   it('T2 shows its tags, its identity and its session when it has them', async () => {
-    await insertDevices(db, [draft('full', { statusReason: 'new', isEdge: true, tags: { floor: 3 } })], noon)
+    await insertIdentities(db, [draft('full', { statusReason: 'new', isEdge: true, tags: { floor: 3 } })], noon)
     const gatewayId = await givenGateway(db, 'gateway-1')
-    await openSession(db, { deviceId: deviceId('full'), gatewayId, clean: true }, on('13:00:00'))
+    await openSession(db, { identity: deviceId('full'), gatewayId, clean: true }, on('13:00:00'))
 
     expect(await readTwin(db, deviceId('full'))).toMatchObject({
       statusReason: 'new',
@@ -115,7 +116,7 @@ describe('patching a twin', () => {
 
     const patched = await patchTwin(db, id, patch, unconditional, noon)
 
-    expect(versionsOf(patched.kind === 'patched' ? patched.twin : null)).toEqual(expected)
+    expect(versionsOf(patched.kind === 'changed' ? patched.twin : null)).toEqual(expected)
   })
 
   it('T6 raises the version of reported, and not the etag, when the device patches', async () => {
@@ -131,7 +132,7 @@ describe('patching a twin', () => {
 
     const patched = await patchTwin(db, id, { tags: null, desired: null }, unconditional, on('13:00:00'))
 
-    const twin = patched.kind === 'patched' ? patched.twin : {}
+    const twin = patched.kind === 'changed' ? patched.twin : {}
     expect(twin).not.toHaveProperty('tags')
     expect(twin).toMatchObject({
       properties: {
@@ -140,18 +141,16 @@ describe('patching a twin', () => {
     })
   })
 
-  it('T8 answers with the whole twin, its etag, and where the device is connected', async () => {
-    const id = await givenDevice(db, 'connected')
-    await openSession(db, { deviceId: id, gatewayId: await givenGateway(db, 'gateway-1'), clean: true }, noon)
+  it('T8 answers with the whole twin, its etag, and what its device is to be told', async () => {
+    const id = await givenDevice(db, 'answered')
 
     const patched = await patchTwin(db, id, { desired: { a: 1 } }, { etag: 'AAAAAAAAAAE=' }, noon)
 
     expect(patched).toEqual({
-      kind: 'patched',
+      kind: 'changed',
       twin: await readTwin(db, id),
       etag: 'AAAAAAAAAAI=',
-      desiredVersion: 2,
-      gatewayId: 'gateway-1',
+      desired: { patch: { a: 1 }, versions: [{ identity: 'answered', version: 2 }] },
     })
   })
 
@@ -216,7 +215,7 @@ describe('the limits of a section', () => {
     )
     const id = await givenDevice(db, 'numbers')
 
-    expect(await patchTwin(db, id, { tags: numbers }, unconditional, noon)).toMatchObject({ kind: 'patched' })
+    expect(await patchTwin(db, id, { tags: numbers }, unconditional, noon)).toMatchObject({ kind: 'changed' })
   })
 
   it('T10 let a section that is over its limit shrink or stay, not grow', async () => {
@@ -226,9 +225,9 @@ describe('the limits of a section', () => {
       sql`update twins set tags = ${JSON.stringify({ a: 'x'.repeat(9000), b: 1 })}::jsonb where device_id = ${id}`,
     )
 
-    expect(await patchTwin(db, id, { tags: { b: null } }, unconditional, noon)).toMatchObject({ kind: 'patched' })
+    expect(await patchTwin(db, id, { tags: { b: null } }, unconditional, noon)).toMatchObject({ kind: 'changed' })
     expect(await patchTwin(db, id, { tags: { a: 'y'.repeat(9000) } }, unconditional, noon)).toMatchObject({
-      kind: 'patched',
+      kind: 'changed',
     })
     await expect(patchTwin(db, id, { tags: { b: 1 } }, unconditional, noon)).rejects.toMatchObject({
       code: 'ArgumentInvalid',
@@ -243,7 +242,7 @@ describe('patching many twins', () => {
 
     const result = await patchTwins(db, ['many-1', 'nobody', 'many-2'], { tags: { floor: 3 } }, noon)
 
-    expect(result).toEqual({ patched: 2, unsure: [], missing: ['nobody'], connected: [] })
+    expect(result).toEqual({ patched: 2, unsure: [], missing: ['nobody'], desired: [] })
     expect(await readTwin(db, deviceId('many-2'))).toMatchObject({ tags: { floor: 3, room: 2 }, version: 3 })
   })
 
@@ -264,16 +263,36 @@ describe('patching many twins', () => {
     expect(await patchTwins(db, ['emptied'], { tags: null }, noon)).toMatchObject({ patched: 1, unsure: [] })
   })
 
-  it('T11 names the connected devices among them to notify, with the version they get', async () => {
-    const gatewayId = await givenGateway(db, 'gateway-1')
-    for (const name of ['online', 'offline']) await givenDevice(db, name)
-    await openSession(db, { deviceId: deviceId('online'), gatewayId, clean: true }, noon)
+  it('T11 tells what those whose desired properties it writes are to be told, with the version of each', async () => {
+    await givenDevice(db, 'told-1')
+    await givenDevice(db, 'told-2')
+    await patchTwins(db, ['told-2'], { desired: { b: 1 } }, noon)
 
-    const { connected } = await patchTwins(db, ['online', 'offline'], { desired: { a: 1 } }, noon)
-    const onlyTags = await patchTwins(db, ['online', 'offline'], { tags: { a: 1 } }, noon)
+    const { desired } = await patchTwins(db, ['told-1', 'told-2', 'nobody'], { desired: { a: 1 } }, noon)
+    const onlyTags = await patchTwins(db, ['told-1', 'told-2'], { tags: { a: 1 } }, noon)
 
-    expect(connected).toEqual([{ deviceId: 'online', gatewayId: 'gateway-1', desiredVersion: 2 }])
-    expect(onlyTags.connected).toEqual([])
+    const versions = [
+      { identity: 'told-1', version: 2 },
+      { identity: 'told-2', version: 3 },
+    ]
+    expect(desired).toEqual([{ patch: { a: 1 }, versions }])
+    expect(onlyTags.desired).toEqual([])
+  })
+
+  it('T16 tells each whose desired properties are cleared what it loses, one patch for those that are alike', async () => {
+    await givenDevice(db, 'alike-1', { desired: { a: 1, b: { c: 2 } } })
+    await givenDevice(db, 'alike-2', { desired: { b: 7, a: { d: 1 } } })
+    await givenDevice(db, 'another', { desired: { z: 1 } })
+    await givenDevice(db, 'empty')
+
+    const { desired } = await patchTwins(db, ['alike-1', 'alike-2', 'another', 'empty'], { desired: null }, noon)
+
+    const told = desired.map(({ patch, versions }) => [patch, versions.map(({ identity }) => identity)])
+    expect(told).toEqual([
+      [{ a: null, b: null }, ['alike-1', 'alike-2']],
+      [{ z: null }, ['another']],
+      [{}, ['empty']],
+    ])
   })
 
   it('T12 locks twins in one order, whatever the plan, so that patches of one set do not wait for each other', async () => {

@@ -12,6 +12,7 @@ export function bulkRoutes(deps: Deps): readonly Endpoint[] {
       path: '/devices',
       summary: 'Create, update or delete up to 100 devices; 400 with the same reply when some could not be',
       permission: 'RegistryWrite',
+      throttle: 'registryOperations',
       body: entrySchema.array(),
       reply: bulkResultSchema,
       async handle(c) {

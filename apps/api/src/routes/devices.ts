@@ -1,16 +1,18 @@
-import { clip, type DeviceId, HubError, limits, parseDeviceId } from '@muster/contract'
-import { insertDevices, listDevices } from '@muster/store'
+import { clip, HubError, limits } from '@muster/contract'
+import { listDevices } from '@muster/store'
 import { z } from 'zod'
-import { draftDevice, type Identity, identitySchema } from '../device-body.ts'
-import { deviceJson } from '../device-json.ts'
+import { addressedDevice } from '../address.ts'
 import type { ApiContext, Deps, Endpoint } from '../endpoint.ts'
 import { etagHeader, readIfMatch } from '../etag.ts'
+import { draftIdentity, identityBodySchema } from '../identity-body.ts'
+import { deviceJson } from '../identity-json.ts'
 import { readBody } from '../json-body.ts'
-import { deviceExists, readExisting, removeDevice, updateIdentity } from '../registry.ts'
+import { changeIdentity, createIdentity, readExisting, removeIdentity } from '../registry.ts'
 import { jsonReply } from '../reply.ts'
+import { requireAddressed } from '../require-addressed.ts'
 import { deviceSchema } from '../schemas.ts'
 
-const bodySchema = identitySchema.extend({ deviceId: z.string().nullish() })
+const bodySchema = identityBodySchema.omit({ managedBy: true }).extend({ deviceId: z.string().nullish() })
 
 export function deviceRoutes(deps: Deps): readonly Endpoint[] {
   return [
@@ -19,6 +21,7 @@ export function deviceRoutes(deps: Deps): readonly Endpoint[] {
       path: '/devices',
       summary: 'List devices',
       permission: 'RegistryRead',
+      throttle: 'registryOperations',
       query: { top: `How many, at most ${limits.pageSizeMax}, the default` },
       reply: deviceSchema.array(),
       async handle(c) {
@@ -31,16 +34,18 @@ export function deviceRoutes(deps: Deps): readonly Endpoint[] {
       path: '/devices/{deviceId}',
       summary: 'Create a device; with If-Match update it',
       permission: 'RegistryWrite',
+      throttle: 'registryOperations',
       headers: { 'if-match': 'Update: the etag of the device, or * for whatever it is. Nothing: create' },
       body: bodySchema,
       reply: deviceSchema,
       async handle(c) {
-        const deviceId = readDeviceId(c)
-        const identity = readIdentity(await readBody(c, bodySchema), deviceId)
+        const identity = addressedDevice(c)
+        const { deviceId, ...body } = await readBody(c, bodySchema)
+        requireAddressed('deviceId', deviceId, identity)
         const { isGiven, etag } = readIfMatch(c)
-        const device = isGiven
-          ? await updateIdentity(deps, { deviceId, identity, etag })
-          : await createDevice(deps, deviceId, identity)
+        if (isGiven) await changeIdentity(deps, { identity, body, etag })
+        else await createIdentity(deps, draftIdentity(identity, body, null))
+        const device = await readExisting(deps, identity)
         return jsonReply(200, deviceJson(device), etagHeader(device.etag))
       },
     },
@@ -49,42 +54,27 @@ export function deviceRoutes(deps: Deps): readonly Endpoint[] {
       path: '/devices/{deviceId}',
       summary: 'Read a device',
       permission: 'RegistryRead',
+      throttle: 'registryOperations',
       reply: deviceSchema,
       async handle(c) {
-        const device = await readExisting(deps, readDeviceId(c))
+        const device = await readExisting(deps, addressedDevice(c))
         return jsonReply(200, deviceJson(device), etagHeader(device.etag))
       },
     },
     {
       method: 'delete',
       path: '/devices/{deviceId}',
-      summary: 'Delete a device and its twin',
+      summary: 'Delete a device, its twin and its modules',
       permission: 'RegistryWrite',
+      throttle: 'registryOperations',
       headers: { 'if-match': 'The etag of the device; * or nothing: whatever it is' },
       reply: null,
       async handle(c) {
-        await removeDevice(deps, readDeviceId(c), readIfMatch(c).etag)
+        await removeIdentity(deps, addressedDevice(c), readIfMatch(c).etag)
         return new Response(null, { status: 204 })
       },
     },
   ]
-}
-
-function readDeviceId(c: ApiContext): DeviceId {
-  return parseDeviceId(c.req.param('deviceId') ?? '')
-}
-
-function readIdentity({ deviceId: inBody, ...identity }: z.output<typeof bodySchema>, deviceId: DeviceId): Identity {
-  if (inBody == null || inBody === deviceId) return identity
-  throw new HubError('ArgumentInvalid', {
-    message: `deviceId in the body is "${clip(inBody)}"; expected "${deviceId}", as in the path, or no deviceId`,
-  })
-}
-
-async function createDevice(deps: Deps, deviceId: DeviceId, identity: Identity) {
-  const created = await insertDevices(deps.db, [draftDevice(deviceId, identity, null)], deps.clock.now())
-  if (created.length > 0) return readExisting(deps, deviceId)
-  throw deviceExists(deviceId)
 }
 
 function readTop(c: ApiContext): number {

@@ -14,6 +14,7 @@ export function jobMethodRoutes(deps: Deps): readonly Endpoint[] {
       path: '/jobs/v2/{deviceId}/methods/{jobId}',
       summary: 'Create a direct method job for one device',
       permission: 'ServiceConnect',
+      throttle: 'jobOperations',
       body: jobBodySchema.omit({ queryCondition: true, deviceIds: true, updateTwin: true }),
       reply: createdJobSchema,
       async handle(c) {

@@ -29,6 +29,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
       path: '/jobs/v2/query',
       summary: 'List jobs, latest first',
       permission: 'ServiceConnect',
+      throttle: 'jobOperations',
       query: { jobType: 'Only jobs of this type', jobStatus: 'Only jobs in this status', ...pageQuery },
       headers: pageHeaders,
       reply: jobSchema.array(),
@@ -46,6 +47,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
       path: '/jobs/v2/{jobId}',
       summary: 'Create a job',
       permission: 'ServiceConnect',
+      throttle: 'jobOperations',
       body: jobBodySchema,
       reply: createdJobSchema,
       async handle(c) {
@@ -60,6 +62,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
       path: '/jobs/v2/{jobId}',
       summary: 'Read a job and its statistics',
       permission: 'ServiceConnect',
+      throttle: 'jobOperations',
       reply: jobSchema,
       async handle(c) {
         const jobId = readJobId(c)
@@ -73,6 +76,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
       path: '/jobs/v2/{jobId}/cancel',
       summary: 'Cancel a job that has not ended',
       permission: 'ServiceConnect',
+      throttle: 'jobOperations',
       reply: jobSchema,
       async handle(c) {
         const jobId = readJobId(c)

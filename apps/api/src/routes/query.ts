@@ -1,13 +1,13 @@
 import { HubError, limits } from '@muster/contract'
 import { parseQuery, type Query, QueryError } from '@muster/query'
-import { queryDeviceJobs, queryDevices } from '@muster/store'
+import { runQuery } from '@muster/store'
 import { z } from 'zod'
 import type { Deps, Endpoint } from '../endpoint.ts'
 import { deviceJobJson } from '../job-json.ts'
 import { readBody } from '../json-body.ts'
-import { type Paging, pageHeaders } from '../paging.ts'
+import { type ItemType, type Paging, pageHeaders } from '../paging.ts'
 import { jsonReply } from '../reply.ts'
-import { deviceJobSchema, twinSchema } from '../schemas.ts'
+import { deviceJobSchema, rawSchema, twinSchema } from '../schemas.ts'
 
 const bodySchema = z.object({ query: z.string().min(1).max(limits.queryLength) })
 
@@ -16,25 +16,27 @@ export function queryRoutes({ db }: Pick<Deps, 'db'>, paging: Paging): readonly 
     {
       method: 'post',
       path: '/devices/query',
-      summary: 'Query twins (FROM devices) or the device jobs of jobs (FROM devices.jobs)',
+      summary: 'Query twins (FROM devices, devices.modules) or the device jobs of jobs (FROM devices.jobs)',
       permission: 'ServiceConnect',
+      throttle: 'queries',
       headers: pageHeaders,
       body: bodySchema,
-      reply: z.union([twinSchema.array(), deviceJobSchema.array()]),
+      reply: z.union([twinSchema.array(), deviceJobSchema.array(), rawSchema.array()]),
       async handle(c) {
         const { query: text } = await readBody(c, bodySchema)
-        const { source, where } = parse(text)
-        const page = paging.read(c, text)
-        if (source === 'devices') {
-          const { items, continuation } = await queryDevices(db, where, page)
-          return jsonReply(200, items, paging.headers('Twin', text, continuation))
-        }
-        const { items, continuation } = await queryDeviceJobs(db, where, page)
-        const rows = items.map((row) => deviceJobJson(row, c.get('vocabulary')))
-        return jsonReply(200, rows, paging.headers('DeviceJob', text, continuation))
+        const query = parse(text)
+        const { items, continuation } = await runQuery(db, query, paging.read(c, text))
+        const itemType = itemTypeOf(query)
+        const rows = itemType === 'DeviceJob' ? items.map((row) => deviceJobJson(row, c.get('vocabulary'))) : items
+        return jsonReply(200, rows, paging.headers(itemType, text, continuation))
       },
     },
   ]
+}
+
+function itemTypeOf({ source, select }: Query): ItemType {
+  if (source === 'devices.jobs') return 'DeviceJob'
+  return select.kind === 'documents' ? 'Twin' : 'Raw'
 }
 
 function parse(text: string): Query {

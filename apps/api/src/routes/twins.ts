@@ -1,52 +1,78 @@
-import { clip, HubError, isJsonObject, parseDeviceId, parseTwinPatch, type TwinPatch } from '@muster/contract'
+import { clip, HubError, isJsonObject, type JsonObject, parseTwinPatch, parseTwinSections } from '@muster/contract'
 import { readTwin } from '@muster/store'
-import type { Deps, Endpoint } from '../endpoint.ts'
+import { addressedIdentity } from '../address.ts'
+import { patchAndNotify, replaceAndNotify } from '../change-twin.ts'
+import type { ApiContext, Deps, Endpoint } from '../endpoint.ts'
 import { etagHeader, readIfMatch } from '../etag.ts'
 import { foldMembers, readJson } from '../json-body.ts'
-import { patchAndPush } from '../patch-twin.ts'
 import { jsonReply } from '../reply.ts'
 import { twinPatchSchema, twinSchema } from '../schemas.ts'
-import { unknownDevice } from '../unknown-device.ts'
+import { unknownIdentity } from '../unknown-identity.ts'
 
 export function twinRoutes(deps: Deps): readonly Endpoint[] {
   return [
+    ...routesOf(deps, '/twins/{deviceId}', 'a device'),
+    ...routesOf(deps, '/twins/{deviceId}/modules/{moduleId}', 'a module'),
+  ]
+}
+
+function routesOf(deps: Deps, path: string, whose: string): readonly Endpoint[] {
+  const headers = { 'if-match': 'The etag of the twin that is to be changed; * or nothing: whatever it is' }
+  return [
     {
       method: 'get',
-      path: '/twins/{deviceId}',
-      summary: 'Read a twin',
+      path,
+      summary: `Read the twin of ${whose}`,
       permission: 'ServiceConnect',
+      throttle: 'twinReads',
       reply: twinSchema,
       async handle(c) {
-        const deviceId = parseDeviceId(c.req.param('deviceId') ?? '')
-        const twin = await readTwin(deps.db, deviceId)
-        if (twin === null) throw unknownDevice(deviceId)
+        const identity = addressedIdentity(c)
+        const twin = await readTwin(deps.db, identity)
+        if (twin === null) throw await unknownIdentity(deps.db, identity)
         return jsonReply(200, twin, etagHeader(String(twin.etag)))
       },
     },
     {
       method: 'patch',
-      path: '/twins/{deviceId}',
-      summary: 'Merge a patch into the tags and desired properties of a twin',
+      path,
+      summary: `Merge a patch into the tags and desired properties of ${whose}`,
       permission: 'ServiceConnect',
-      headers: { 'if-match': 'The etag of the twin that is to be patched; * or nothing: whatever it is' },
+      throttle: 'twinUpdates',
+      headers,
       body: twinPatchSchema,
       reply: twinSchema,
       async handle(c) {
-        const deviceId = parseDeviceId(c.req.param('deviceId') ?? '')
-        const patch = readPatch(await readJson(c))
-        const { twin, etag } = await patchAndPush(deps, deviceId, { patch, etag: readIfMatch(c).etag })
+        const identity = addressedIdentity(c)
+        const patch = parseTwinPatch(await readTwinBody(c))
+        const { twin, etag } = await patchAndNotify(deps, identity, { patch, etag: readIfMatch(c).etag })
+        return jsonReply(200, twin, etagHeader(etag))
+      },
+    },
+    {
+      method: 'put',
+      path,
+      summary: `Replace the tags and desired properties of ${whose}; a section that is left out is cleared`,
+      permission: 'ServiceConnect',
+      throttle: 'twinUpdates',
+      headers,
+      body: twinPatchSchema,
+      reply: twinSchema,
+      async handle(c) {
+        const identity = addressedIdentity(c)
+        const sections = parseTwinSections(await readTwinBody(c))
+        const { twin, etag } = await replaceAndNotify(deps, identity, { sections, etag: readIfMatch(c).etag })
         return jsonReply(200, twin, etagHeader(etag))
       },
     },
   ]
 }
 
-/** The sections of a twin body; whatever else a caller sends back of what it has read is ignored. */
-function readPatch(body: unknown): TwinPatch {
-  const folded = foldMembers(body, ['tags', 'properties'])
-  if (isJsonObject(folded)) return parseTwinPatch(folded)
-  if (folded === undefined)
-    throw new HubError('ArgumentNull', { message: 'the body is missing; expected a twin patch' })
+/** A twin body; whatever a caller sends back of what it has read, beside the sections, is ignored. */
+async function readTwinBody(c: ApiContext): Promise<JsonObject> {
+  const folded = foldMembers(await readJson(c), ['tags', 'properties'])
+  if (isJsonObject(folded)) return folded
+  if (folded === undefined) throw new HubError('ArgumentNull', { message: 'the body is missing; expected a twin' })
   throw new HubError('IotHubFormatError', {
     message: `the body must be an object, got ${clip(JSON.stringify(folded))}`,
   })

@@ -1,0 +1,120 @@
+import { generateKey } from '@muster/auth'
+import { clip, HubError, type IdentityKey } from '@muster/contract'
+import type { Authentication, Identity, IdentitySettings } from '@muster/store'
+import { z } from 'zod'
+
+const statusReasonLength = 128
+const managedByLength = 128
+const optionalText = z.string().nullish()
+const authenticationTypes = ['sas', 'selfSigned', 'certificateAuthority', 'none'] as const
+
+export const plainText = z.string().regex(/^\P{Cc}*$/u, { error: 'a text without control characters' })
+
+/** What may be written of an identity. Keys are checked apart, so that no message can repeat one. */
+export const identityBodySchema = z.object({
+  status: anyCase(['enabled', 'disabled']).nullish(),
+  statusReason: plainText.max(statusReasonLength).nullish(),
+  authentication: z
+    .object({
+      type: anyCase(authenticationTypes).nullish(),
+      symmetricKey: z.object({ primaryKey: optionalText, secondaryKey: optionalText }).nullish(),
+      x509Thumbprint: z.object({ primaryThumbprint: optionalText, secondaryThumbprint: optionalText }).nullish(),
+    })
+    .nullish(),
+  capabilities: z.object({ iotEdge: z.boolean().nullish() }).nullish(),
+  managedBy: plainText.max(managedByLength).nullish(),
+})
+
+export type IdentityBody = z.output<typeof identityBodySchema>
+
+/** One of these words, in any letter case. */
+export function anyCase<const Words extends readonly string[]>(words: Words) {
+  return z.preprocess(
+    (value) => (typeof value === 'string' ? (words.find((word) => isSame(word, value)) ?? value) : value),
+    z.enum(words),
+  )
+}
+
+function isSame(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase()
+}
+
+/**
+ * What is to be stored. A member that the body leaves out stays as it is; a new identity is enabled, with keys of its own.
+ * Keys that are empty are kept too, or made: clients fill in empty ones when their caller gives none.
+ */
+export function draftIdentity(identity: IdentityKey, body: IdentityBody, current: Identity | null): IdentitySettings {
+  return {
+    identity,
+    status: body.status ?? current?.status ?? 'enabled',
+    statusReason: body.statusReason === undefined ? (current?.statusReason ?? null) : body.statusReason,
+    authentication: draftAuthentication(body.authentication, current?.authentication),
+    isEdge: body.capabilities?.iotEdge ?? current?.isEdge ?? false,
+    managedBy: body.managedBy === undefined ? (current?.managedBy ?? null) : body.managedBy,
+  }
+}
+
+/** The same for what the body of a module may say of it: whether it may connect, its device decides. */
+export function draftModule(identity: IdentityKey, body: IdentityBody, current: Identity | null): IdentitySettings {
+  const { authentication, managedBy } = body
+  return draftIdentity(identity, { authentication, managedBy }, current)
+}
+
+const noCredentials = { primaryKey: null, secondaryKey: null, primaryThumbprint: null, secondaryThumbprint: null }
+
+function draftAuthentication(
+  given: IdentityBody['authentication'],
+  current: Authentication | undefined,
+): Authentication {
+  if (given == null && current !== undefined) return current
+  const type = given?.type ?? (given?.x509Thumbprint?.primaryThumbprint ? 'selfSigned' : 'sas')
+  switch (type) {
+    case 'sas':
+      return {
+        ...noCredentials,
+        type,
+        primaryKey: readKey('primaryKey', given?.symmetricKey?.primaryKey) ?? current?.primaryKey ?? generateKey(),
+        secondaryKey:
+          readKey('secondaryKey', given?.symmetricKey?.secondaryKey) ?? current?.secondaryKey ?? generateKey(),
+      }
+    case 'selfSigned':
+      return { ...noCredentials, type, ...draftThumbprints(given?.x509Thumbprint, current) }
+    default:
+      return { ...noCredentials, type }
+  }
+}
+
+function readKey(member: 'primaryKey' | 'secondaryKey', text: string | null | undefined): string | null {
+  if (!text) return null
+  if (z.base64().safeParse(text).success) return text
+  throw new HubError('ArgumentInvalid', {
+    message: `authentication.symmetricKey.${member} must be base64, or empty for a key of the hub's making`,
+  })
+}
+
+type Thumbprints = Pick<Authentication, 'primaryThumbprint' | 'secondaryThumbprint'>
+
+/** Thumbprints that are both left out stay as they are; an empty one beside another is none. */
+function draftThumbprints(
+  given: Partial<Record<keyof Thumbprints, string | null | undefined>> | null | undefined,
+  current: Authentication | undefined,
+): Thumbprints {
+  const primaryThumbprint = readThumbprint('primaryThumbprint', given?.primaryThumbprint)
+  const secondaryThumbprint = readThumbprint('secondaryThumbprint', given?.secondaryThumbprint)
+  if (primaryThumbprint !== null || secondaryThumbprint !== null) return { primaryThumbprint, secondaryThumbprint }
+  if (current?.type === 'selfSigned') {
+    return { primaryThumbprint: current.primaryThumbprint, secondaryThumbprint: current.secondaryThumbprint }
+  }
+  throw new HubError('ArgumentNull', {
+    message:
+      'authentication.x509Thumbprint.primaryThumbprint is missing; it, or secondaryThumbprint, must be the thumbprint of a certificate',
+  })
+}
+
+function readThumbprint(member: keyof Thumbprints, text: string | null | undefined): string | null {
+  if (!text) return null
+  if (/^([\dA-Fa-f]{40}|[\dA-Fa-f]{64})$/.test(text)) return text.toUpperCase()
+  throw new HubError('ArgumentInvalid', {
+    message: `authentication.x509Thumbprint.${member} must be 40 or 64 hexadecimal digits, got "${clip(text, 80)}"`,
+  })
+}

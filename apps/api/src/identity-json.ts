@@ -1,0 +1,49 @@
+import { formatInstant, type JsonObject, partsOf } from '@muster/contract'
+import type { Identity } from '@muster/store'
+
+/** A device as reads of it show it. */
+export function deviceJson(device: Identity): JsonObject {
+  return {
+    deviceId: device.identity,
+    generationId: device.generationId,
+    etag: device.etag,
+    connectionState: device.connectionState,
+    connectionStateUpdatedTime: formatInstant(device.connectionStateUpdatedTime),
+    status: device.status,
+    statusReason: device.statusReason,
+    statusUpdatedTime: formatInstant(device.statusUpdatedTime),
+    lastActivityTime: formatInstant(device.lastActivityTime),
+    // Messages from the cloud are not part of this hub.
+    cloudToDeviceMessageCount: 0,
+    authentication: authenticationJson(device),
+    capabilities: { iotEdge: device.isEdge },
+  }
+}
+
+/** A module as reads of it show it. It has no status of its own: its device's counts. */
+export function moduleJson(module: Identity): JsonObject {
+  const { deviceId, moduleId } = partsOf(module.identity)
+  return {
+    moduleId,
+    managedBy: module.managedBy,
+    deviceId,
+    generationId: module.generationId,
+    etag: module.etag,
+    connectionState: module.connectionState,
+    connectionStateUpdatedTime: formatInstant(module.connectionStateUpdatedTime),
+    lastActivityTime: formatInstant(module.lastActivityTime),
+    cloudToDeviceMessageCount: 0,
+    authentication: authenticationJson(module),
+  }
+}
+
+function authenticationJson({ authentication }: Identity): JsonObject {
+  return {
+    symmetricKey: { primaryKey: authentication.primaryKey, secondaryKey: authentication.secondaryKey },
+    x509Thumbprint: {
+      primaryThumbprint: authentication.primaryThumbprint,
+      secondaryThumbprint: authentication.secondaryThumbprint,
+    },
+    type: authentication.type,
+  }
+}

@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { ApiEnv } from './endpoint.ts'
+
+/** Where a browser shows the document of the API. Nothing on it comes from another host. */
+const address = '/docs'
+
+/** Everything that the page loads: from swagger-ui-dist, but for the one script that starts it. */
+const assets = {
+  'swagger-ui.css': 'text/css; charset=utf-8',
+  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+  'favicon-32x32.png': 'image/png',
+} as const
+
+// The validator would be asked over the network, with the address of this hub.
+const startScript = `SwaggerUIBundle({
+  url: '/openapi.json',
+  dom_id: '#reference',
+  deepLinking: true,
+  validatorUrl: null,
+})
+`
+
+const page = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Muster service API</title>
+<link rel="icon" type="image/png" href="${address}/favicon-32x32.png">
+<link rel="stylesheet" href="${address}/swagger-ui.css">
+</head>
+<body>
+<div id="reference"></div>
+<script src="${address}/swagger-ui-bundle.js"></script>
+<script src="${address}/start.js"></script>
+</body>
+</html>
+`
+
+const headers = {
+  // The browser itself sees to it that the page talks to this hub alone, and that nobody frames it to catch a token.
+  'content-security-policy':
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'public, max-age=3600',
+} as const
+
+/** Serves the reference page. Needs no token: it shows what is in the sources of the hub, and nothing of its data. */
+export function addReferencePage(app: OpenAPIHono<ApiEnv>): void {
+  const require = createRequire(import.meta.url)
+  const folder = dirname(require.resolve('swagger-ui-dist/package.json'))
+  const serve = (path: string, type: string, read: () => string | Uint8Array<ArrayBuffer>) =>
+    app.get(path, (c) => {
+      c.set('route', address)
+      return new Response(read(), { headers: { ...headers, 'content-type': type } })
+    })
+
+  serve(address, 'text/html; charset=utf-8', () => page)
+  serve(`${address}/start.js`, 'text/javascript; charset=utf-8', () => startScript)
+  for (const [name, type] of Object.entries(assets)) {
+    let content: Uint8Array<ArrayBuffer> | undefined
+    serve(`${address}/${name}`, type, () => {
+      content ??= new Uint8Array(readFileSync(join(folder, name)))
+      return content
+    })
+  }
+}

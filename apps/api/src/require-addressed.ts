@@ -1,0 +1,9 @@
+import { clip, HubError } from '@muster/contract'
+
+/** An id that a body repeats must be the one of the path. @throws HubError ArgumentInvalid */
+export function requireAddressed(member: string, inBody: string | null | undefined, inPath: string): void {
+  if (inBody == null || inBody === inPath) return
+  throw new HubError('ArgumentInvalid', {
+    message: `${member} in the body is "${clip(inBody)}"; expected "${inPath}", as in the path, or no ${member}`,
+  })
+}

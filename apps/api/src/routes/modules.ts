@@ -1,0 +1,84 @@
+import { partsOf } from '@muster/contract'
+import { listModules } from '@muster/store'
+import { z } from 'zod'
+import { addressedDevice, addressedModule } from '../address.ts'
+import type { Deps, Endpoint } from '../endpoint.ts'
+import { etagHeader, readIfMatch } from '../etag.ts'
+import { draftModule, identityBodySchema } from '../identity-body.ts'
+import { moduleJson } from '../identity-json.ts'
+import { readBody } from '../json-body.ts'
+import { changeIdentity, createIdentity, readExisting, removeIdentity } from '../registry.ts'
+import { jsonReply } from '../reply.ts'
+import { requireAddressed } from '../require-addressed.ts'
+import { moduleSchema } from '../schemas.ts'
+import { unknownDevice } from '../unknown-identity.ts'
+
+const bodySchema = identityBodySchema
+  .pick({ authentication: true, managedBy: true })
+  .extend({ deviceId: z.string().nullish(), moduleId: z.string().nullish() })
+
+export function moduleRoutes(deps: Deps): readonly Endpoint[] {
+  return [
+    {
+      method: 'get',
+      path: '/devices/{deviceId}/modules',
+      summary: 'List the modules of a device',
+      permission: 'RegistryRead',
+      throttle: 'registryOperations',
+      reply: moduleSchema.array(),
+      async handle(c) {
+        const deviceId = addressedDevice(c)
+        const modules = await listModules(deps.db, deviceId)
+        if (modules === null) throw unknownDevice(deviceId)
+        return jsonReply(200, modules.map(moduleJson))
+      },
+    },
+    {
+      method: 'put',
+      path: '/devices/{deviceId}/modules/{moduleId}',
+      summary: 'Create a module of a device; with If-Match update it',
+      permission: 'RegistryWrite',
+      throttle: 'registryOperations',
+      headers: { 'if-match': 'Update: the etag of the module, or * for whatever it is. Nothing: create' },
+      body: bodySchema,
+      reply: moduleSchema,
+      async handle(c) {
+        const identity = addressedModule(c)
+        const { deviceId, moduleId, ...body } = await readBody(c, bodySchema)
+        const parts = partsOf(identity)
+        requireAddressed('deviceId', deviceId, parts.deviceId)
+        requireAddressed('moduleId', moduleId, String(parts.moduleId))
+        const { isGiven, etag } = readIfMatch(c)
+        if (isGiven) await changeIdentity(deps, { identity, body, etag })
+        else await createIdentity(deps, draftModule(identity, body, null))
+        const module = await readExisting(deps, identity)
+        return jsonReply(200, moduleJson(module), etagHeader(module.etag))
+      },
+    },
+    {
+      method: 'get',
+      path: '/devices/{deviceId}/modules/{moduleId}',
+      summary: 'Read a module',
+      permission: 'RegistryRead',
+      throttle: 'registryOperations',
+      reply: moduleSchema,
+      async handle(c) {
+        const module = await readExisting(deps, addressedModule(c))
+        return jsonReply(200, moduleJson(module), etagHeader(module.etag))
+      },
+    },
+    {
+      method: 'delete',
+      path: '/devices/{deviceId}/modules/{moduleId}',
+      summary: 'Delete a module and its twin',
+      permission: 'RegistryWrite',
+      throttle: 'registryOperations',
+      headers: { 'if-match': 'The etag of the module; * or nothing: whatever it is' },
+      reply: null,
+      async handle(c) {
+        await removeIdentity(deps, addressedModule(c), readIfMatch(c).etag)
+        return new Response(null, { status: 204 })
+      },
+    },
+  ]
+}

@@ -1,0 +1,77 @@
+import type { Connections } from './connection.ts'
+
+/** So many tokens fill an empty bucket in so many ms; no more than that are ever in it. */
+export interface BucketRate {
+  readonly tokens: number
+  readonly perMs: number
+}
+
+/** Token buckets that all processes of the hub share. Redis may be away or slow: then every taking is allowed, at once. */
+export interface TokenBuckets {
+  /**
+   * Takes tokens out of a bucket. 0: they are taken. Otherwise none is, and so many ms from now there will be enough, if nobody
+   * else takes them. More than a bucket holds are taken out of a full one, and are owed: the next taking waits for them.
+   */
+  takeTokens(bucket: string, count: number, rate: BucketRate): Promise<number>
+  /** Takes tokens that are used already, even those that are not there; a negative count gives back. */
+  chargeTokens(bucket: string, count: number, rate: BucketRate): Promise<void>
+}
+
+/** A request would rather be served unmetered than wait any longer for Redis. */
+const answerMsMax = 250
+/** After a failure nobody asks for so long, so that a Redis that hangs costs one request a second its 250 ms. */
+const pauseMs = 1_000
+
+/**
+ * A bucket is the time at which it will be full; there is no key for one that is. In Redis' own time, which is the same for
+ * all. KEYS: bucket. ARGV: tokens that fill it, ms that this takes, tokens to take, 1 when they are taken in any case.
+ */
+const script = `
+  local capacity, fill, count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + time[2] / 1000
+  local full = math.max(now, tonumber(redis.call('GET', KEYS[1]) or now))
+  local cost = count * fill / capacity
+  local wait = full + math.min(cost, fill) - now - fill
+  if wait > 0 and ARGV[4] ~= '1' then
+    return math.ceil(wait)
+  end
+  full = math.max(now, full + cost)
+  if full > now then
+    redis.call('SET', KEYS[1], string.format('%.3f', full), 'PX', math.ceil(full - now))
+  else
+    redis.call('DEL', KEYS[1])
+  end
+  return 0`
+
+export function createTokenBuckets(
+  { commands }: Pick<Connections, 'commands'>,
+  { prefix, onError }: { prefix: string; onError: (error: Error) => void },
+): TokenBuckets {
+  let askAgainAtMs = 0
+
+  async function move(bucket: string, count: number, { tokens, perMs }: BucketRate, always: 0 | 1): Promise<number> {
+    if (performance.now() < askAgainAtMs) return 0
+    try {
+      const key = `${prefix}:tokens:${bucket}`
+      return Number(await withTimeout(commands.eval(script, 1, key, tokens, perMs, count, always)))
+    } catch (error) {
+      askAgainAtMs = performance.now() + pauseMs
+      onError(error instanceof Error ? error : new Error(String(error)))
+      return 0
+    }
+  }
+
+  return {
+    takeTokens: (bucket, count, rate) => move(bucket, count, rate, 0),
+    chargeTokens: async (bucket, count, rate) => void (await move(bucket, count, rate, 1)),
+  }
+}
+
+async function withTimeout<Result>(work: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`Redis gave no tokens within ${answerMsMax} ms`)), answerMsMax)
+  })
+  return Promise.race([work, expired]).finally(() => clearTimeout(timer))
+}

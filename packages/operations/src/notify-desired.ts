@@ -1,0 +1,39 @@
+import type { Bus, DesiredPush } from '@muster/bus'
+import type { GatewayId } from '@muster/contract'
+import { type Db, type DesiredChange, findOwners, isDatabaseLost } from '@muster/store'
+
+/**
+ * Tells those who are connected of changes of their desired properties. To be called when the changes have been committed:
+ * who connects later reads its twin, and must not read an older one. Returns false when some could not be told; they read their
+ * twins when they connect again.
+ */
+export async function notifyDesired(
+  { db, bus }: { db: Db; bus: Pick<Bus, 'pushDesired'> },
+  changes: readonly DesiredChange[],
+): Promise<boolean> {
+  const identities = changes.flatMap(({ versions }) => versions.map(({ identity }) => identity))
+  if (identities.length === 0) return true
+  const owners = await findOwners(db, identities).catch((error: unknown) => {
+    // The change stands: it must not look as if it had failed.
+    if (isDatabaseLost(error)) return null
+    throw error
+  })
+  if (owners === null) return false
+  const gateways = new Map<string, GatewayId>(owners.map(({ identity, gatewayId }) => [identity, gatewayId]))
+  const pushes = changes.flatMap((change) => pushesOf(change, gateways))
+  const areTold = await Promise.all(pushes.map(({ gatewayId, push }) => bus.pushDesired(gatewayId, push)))
+  return !areTold.includes(false)
+}
+
+/** One push for each gateway that holds some of those whom a change is for. */
+function pushesOf({ patch, versions }: DesiredChange, gateways: ReadonlyMap<string, GatewayId>) {
+  const byGateway = new Map<GatewayId, DesiredPush['devices'][number][]>()
+  for (const version of versions) {
+    const gatewayId = gateways.get(version.identity)
+    if (gatewayId === undefined) continue
+    const devices = byGateway.get(gatewayId) ?? []
+    devices.push(version)
+    byGateway.set(gatewayId, devices)
+  }
+  return [...byGateway].map(([gatewayId, devices]) => ({ gatewayId, push: { patch, devices } }))
+}

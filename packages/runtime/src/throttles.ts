@@ -1,0 +1,43 @@
+import type { Bus } from '@muster/bus'
+import type { Events } from './events.ts'
+import type { ThrottleName, ThrottleRates } from './throttle-rates.ts'
+
+/** On whose account devices act: all of them together. */
+export const devicesAccount = 'devices'
+
+/**
+ * Limits of rates. Each account, such as an access policy, has a bucket of tokens for each throttle, which all processes of the
+ * hub share; what is not limited takes nothing. A burst up to the size of the bucket is served at once.
+ */
+export interface Throttles {
+  /**
+   * Takes tokens before an operation is done. Null: go on. Otherwise nothing was taken, and so many ms from now the operation may be
+   * tried again. Never rejects: while Redis is away, everything goes on.
+   */
+  take(name: ThrottleName, account: string, count?: number): Promise<number | null>
+  /** Takes tokens for what has been done already; a negative count gives back what was not used. */
+  charge(name: ThrottleName, account: string, count: number): Promise<void>
+  /** The most that can be taken at once; Infinity when there is no limit. */
+  burstOf(name: ThrottleName): number
+}
+
+export function createThrottles(
+  { bus, events }: { bus: Pick<Bus, 'takeTokens' | 'chargeTokens'>; events: Pick<Events, 'throttled'> },
+  rates: ThrottleRates,
+): Throttles {
+  return {
+    async take(name, account, count = 1) {
+      const rate = rates[name]
+      if (rate === undefined) return null
+      const waitMs = await bus.takeTokens(`${name}:${account}`, count, rate)
+      if (waitMs === 0) return null
+      events.throttled({ throttle: name })
+      return waitMs
+    },
+    async charge(name, account, count) {
+      const rate = rates[name]
+      if (rate !== undefined && count !== 0) await bus.chargeTokens(`${name}:${account}`, count, rate)
+    },
+    burstOf: (name) => rates[name]?.tokens ?? Number.POSITIVE_INFINITY,
+  }
+}

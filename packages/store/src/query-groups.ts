@@ -1,0 +1,69 @@
+import type { Json } from '@muster/contract'
+import { compileGrouping, type Expression, type Grouping, groupRow } from '@muster/query'
+import { type SQL, sql } from 'drizzle-orm'
+import { foreignPosition, type Page, type PageRequest } from './page.ts'
+import { withinQueryTime } from './query-time.ts'
+import { type Db, embed } from './sql.ts'
+import { type TwinSource, twinsWhere } from './twin-sources.ts'
+
+/** The groups of the twins that a condition selects; `where: null` is all of them. */
+export interface GroupQuery {
+  readonly grouping: Grouping
+  readonly where: Expression | null
+}
+
+/**
+ * A row per group, in the order of their keys. Every page counts anew, so that its numbers are those of its time.
+ * @throws HubError GatewayTimeout when the search takes too long, ArgumentInvalid for a position that no page gave.
+ */
+export async function queryGroups(
+  db: Db,
+  source: TwinSource,
+  query: GroupQuery,
+  { limit, after }: PageRequest,
+): Promise<Page> {
+  if (after !== null && !isJson(after)) throw foreignPosition()
+  const found = await withinQueryTime(db, async (search) => {
+    await search(planByHash)
+    return search<GroupRow>(selectGroups(source, query, { limit: limit + 1, after }))
+  })
+  const page = found.slice(0, limit)
+  return {
+    items: page.map(({ key, values }) => groupRow(query.grouping, key, values)),
+    continuation: found.length > limit ? (page.at(-1)?.place ?? null) : null,
+  }
+}
+
+/**
+ * How many groups there are, the planner cannot know: for want of better it takes the values of a member for as many as the
+ * rows, and would sort all those.
+ */
+const planByHash = sql`select set_config('enable_sort', 'off', true)`
+
+interface GroupRow extends Record<string, unknown> {
+  readonly key: readonly (readonly Json[])[]
+  readonly values: readonly Json[]
+  readonly place: string
+}
+
+function selectGroups(source: TwinSource, { grouping, where }: GroupQuery, { limit, after }: PageRequest): SQL {
+  const { row, group, groupBy, place, roots } = compileGrouping(grouping, source.columns)
+  return sql`
+    select key, values, place::text
+      from (select grouped.*, ${embed(place)} as place
+              from (select ${embed(group)}
+                      from (select ${embed(row)} ${twinsWhere(source, where, roots)}) as member
+                    ${groupBy === null ? sql`` : sql`group by ${embed(groupBy)}`}) as grouped) as placed
+     where ${after === null ? sql`true` : sql`place > ${after}::text::jsonb`}
+     order by placed.place
+     limit ${limit}`
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
