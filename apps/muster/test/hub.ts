@@ -39,7 +39,6 @@ export async function startHub({
   })
   const database = await createDatabase(inject('databaseUrl'), { template })
   const dataDir = await mkdtemp(join(tmpdir(), 'muster-hub-'))
-  const mqttsPort = await freePort()
   const environment = {
     DATABASE_URL: database.url,
     REDIS_URL: inject('redisUrl'),
@@ -47,7 +46,7 @@ export async function startHub({
     MUSTER_DATA_DIR: dataDir,
     MUSTER_HTTPS_PORT: '0',
     MUSTER_HTTP_PORT: '0',
-    MUSTER_MQTTS_PORT: String(mqttsPort),
+    MUSTER_MQTTS_PORT: String(await freePort()),
     MUSTER_LOG_LEVEL: 'error',
     MUSTER_SHUTDOWN_SECONDS: '10',
     ...settings,
@@ -75,7 +74,7 @@ export async function startHub({
     ca: running.hub.front.tls.ca,
     httpsPort: https ?? 0,
     httpPort: http,
-    mqttsPort,
+    mqttsPort: config.mqttsPort,
     request: (method, path, body) =>
       fetch(`http://127.0.0.1:${http}${path}${path.includes('?') ? '&' : '?'}api-version=2021-04-12`, {
         method,

@@ -7,8 +7,9 @@ const homes: Record<string, readonly string[]> = {
   'packages/testkit': ['postgres'],
   'packages/bus': ['bullmq', 'ioredis'],
   'packages/runtime': ['pino', 'prom-client', '@peculiar/x509', '@hono/node-server'],
+  'packages/auth': ['jose'],
   'packages/local-services': ['testcontainers', '@testcontainers/postgresql', '@testcontainers/redis'],
-  'apps/api': ['hono', '@hono/zod-openapi'],
+  'apps/api': ['hono', '@hono/zod-openapi', 'swagger-ui-dist'],
   'apps/gateway': ['aedes', 'ws'],
   'apps/simulator': ['mqtt'],
 }
@@ -81,8 +82,11 @@ function isIn(path: string, folder: string): boolean {
 /** The config; and what looks for programs and servers on the machine it finds itself on. */
 function mayReadEnvironment(path: string): boolean {
   return (
-    ['packages/runtime/src/config.ts', 'packages/testkit/src/services.ts'].includes(path) ||
-    isIn(path, 'packages/local-services')
+    [
+      'packages/runtime/src/config.ts',
+      'packages/testkit/src/services.ts',
+      'packages/testkit/src/fuzz-seconds.ts',
+    ].includes(path) || isIn(path, 'packages/local-services')
   )
 }
 
