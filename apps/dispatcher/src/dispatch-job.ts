@@ -10,9 +10,9 @@ export async function dispatchJob(hub: DispatchHub, key: JobKey): Promise<JobSta
   const { db, events, clock, config, throttles } = hub
   const options = {
     maxRunningJobs: config.maxRunningJobs,
-    // A chunk is worked on at once: it must not be more than the rate lets through at once.
+    // A chunk is worked on at once: it must not be more than a rate gives in one portion.
     chunkSize: (type: Parameters<typeof operationOf>[0]) =>
-      Math.min(operationOf(type).chunkSize, throttles.burstOf('jobDeviceOperations')),
+      Math.min(operationOf(type).chunkSize, throttles.portionOf('jobDeviceOperations')),
   }
   try {
     const start = await startJob(db, key, options, clock.now())

@@ -13,7 +13,7 @@ export async function pace<Next>(
   deviceCount: number,
   work: (countUsed: (devices: number) => void) => Promise<Next>,
 ): Promise<Next | 'later'> {
-  const taken = Math.min(deviceCount, throttles.burstOf('jobDeviceOperations'))
+  const taken = Math.min(deviceCount, throttles.portionOf('jobDeviceOperations'))
   if ((await throttles.take('jobDeviceOperations', account, taken)) !== null) return 'later'
   let used = 0
   try {

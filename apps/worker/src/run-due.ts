@@ -10,7 +10,7 @@ export async function runDue(worker: WorkerHub, key: JobKey): Promise<'more' | '
   const type = await readRunningType(db, key)
   if (type === null) return 'done'
 
-  const limit = Math.min(operationOf(type).chunkSize, throttles.burstOf('jobDeviceOperations'))
+  const limit = Math.min(operationOf(type).chunkSize, throttles.portionOf('jobDeviceOperations'))
   return pace(throttles, limit, (countUsed) =>
     attempts.start(limit, async (lease) => {
       const claim = await claimDueDeviceJobs(db, key, { ...lease, limit }, clock.now())

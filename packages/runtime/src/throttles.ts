@@ -17,9 +17,12 @@ export interface Throttles {
   take(name: ThrottleName, account: string, count?: number): Promise<number | null>
   /** Takes tokens for what has been done already; a negative count gives back what was not used. */
   charge(name: ThrottleName, account: string, count: number): Promise<void>
-  /** The most that can be taken at once; Infinity when there is no limit. */
-  burstOf(name: ThrottleName): number
+  /** How many to ask for at once, where work is done in portions; Infinity when there is no limit. */
+  portionOf(name: ThrottleName): number
 }
+
+/** Whoever asks for less is served first: with one portion for all that wait, nobody comes between for ever. */
+const largestPortion = 100
 
 export function createThrottles(
   { bus, events }: { bus: Pick<Bus, 'takeTokens' | 'chargeTokens'>; events: Pick<Events, 'throttled'> },
@@ -38,6 +41,9 @@ export function createThrottles(
       const rate = rates[name]
       if (rate !== undefined && count !== 0) await bus.chargeTokens(`${name}:${account}`, count, rate)
     },
-    burstOf: (name) => rates[name]?.tokens ?? Number.POSITIVE_INFINITY,
+    portionOf(name) {
+      const rate = rates[name]
+      return rate === undefined ? Number.POSITIVE_INFINITY : Math.min(rate.tokens, largestPortion)
+    },
   }
 }
