@@ -101,6 +101,17 @@ it('a direct method counts once for each 4 KiB of its request', async () => {
   expect((await api.send('POST', '/twins/d1/methods', { methodName: 'm' })).status).toBe(404)
 })
 
+it.each(['1000000000000000', '1000000000000000000000'])(
+  'a length of %s, of a body that is never read, is not owed',
+  async (length) => {
+    const api = await opened('{"directMethods":"6000/s"}')
+    const oversize = { text: '{}', headers: { 'content-length': length } }
+
+    expect((await api.send('POST', '/twins/d1/methods', undefined, oversize)).status).toBe(413)
+    expect((await api.send('POST', '/twins/d1/methods', { methodName: 'm' })).status).toBe(404)
+  },
+)
+
 it('H14 without Redis requests are served', async () => {
   const api = await opened('{"twinReads":"1/min"}')
   await api.bus[Symbol.asyncDispose]()

@@ -89,7 +89,7 @@ export function createRules(
       const session = sessions.of(client)
       if (session === undefined) return done(noSession)
       subscriptions.subscribe(session, { ...subscription, topic: filterOf(subscription.topic) }).then(
-        (isGranted) => done(null, isGranted ? subscription : null),
+        (isGranted) => done(null, isGranted ? { ...subscription, topic: granted } : null),
         (error: unknown) => {
           gateway.events.gatewayFailed({ step: 'subscribe', error })
           done(toError(error))
@@ -98,6 +98,12 @@ export function createRules(
     },
   }
 }
+
+/**
+ * The one topic that aedes keeps for all that a client is granted. It routes nothing by it, and under the aliases it would keep
+ * each filter until the end of the connection: an UNSUBSCRIBE names the filter, not the alias.
+ */
+const granted = 'granted'
 
 const noSession = new Error('the client has not connected')
 

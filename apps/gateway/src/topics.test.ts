@@ -118,6 +118,7 @@ describe('filters that a device subscribes to', () => {
       '$iothub/methods/POST/+',
       '$iothub/methods/POST/%zz/#',
       '$iothub/methods/POST/a/b/#',
+      `$iothub/methods/POST/${'a'.repeat(129)}/#`,
       'devices/d2/messages/devicebound/#',
       'devices/+/messages/devicebound/#',
       'devices/d1/messages/events/#',

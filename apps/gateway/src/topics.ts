@@ -1,4 +1,4 @@
-import { type IdentityKey, partsOf } from '@muster/contract'
+import { type IdentityKey, limits, partsOf } from '@muster/contract'
 
 /**
  * What a device publishes, by its topic. `rid` is opaque and kept as it was received, so that it can be echoed byte for
@@ -42,7 +42,8 @@ export function parseFilter(text: string, identity: IdentityKey): Filter | null 
 
   const name = /^\$iothub\/methods\/POST\/([^/#+]+)(\/#?)?$/.exec(text)?.[1]
   const methodName = name === undefined ? null : decode(name)
-  return methodName === null ? null : { kind: 'methods', methodName }
+  if (methodName === null || methodName.length > limits.methodNameLength) return null
+  return { kind: 'methods', methodName }
 }
 
 // The slash before "?" is part of the form: SDKs split the topic there.
