@@ -1,4 +1,5 @@
-import { ModuleClient } from 'azure-iot-device'
+import { eventually } from '@muster/testkit'
+import { type DeviceMethodResponse, ModuleClient } from 'azure-iot-device'
 import { Mqtt } from 'azure-iot-device-mqtt'
 import { Client, Registry } from 'azure-iothub'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -103,5 +104,27 @@ describe('direct methods', () => {
 
     expect(slow).toMatchObject({ name: 'ArgumentError', status: 400 })
     expect(slow.message).toContain('responseTimeoutInSeconds must be within [5, 300], got 301')
+  })
+
+  it('service Client.invokeDeviceMethod with a payload that is too large is an Error that says so', async () => {
+    const large = await failureOf(service.invokeDeviceMethod('lamp', { ...reboot, payload: 'x'.repeat(200_000) }))
+
+    expect(large).toMatchObject({ name: 'Error', status: 413 })
+    expect(large.message).toContain('payload takes 200002 bytes of JSON, at most 131072 are allowed')
+  })
+
+  it('service Client.invokeDeviceMethod while ten are in flight is a TooManyDevicesError, which the SDK makes of any 403', async () => {
+    const held: DeviceMethodResponse[] = []
+    lamp.client.onDeviceMethod('hold', (_, response) => held.push(response))
+    const hold = { methodName: 'hold', responseTimeoutInSeconds: 60 }
+    const inFlight = Promise.all(Array.from({ length: 10 }, () => service.invokeDeviceMethod('lamp', hold)))
+    await eventually(() => expect(held).toHaveLength(10))
+
+    const eleventh = await failureOf(service.invokeDeviceMethod('lamp', hold))
+    for (const response of held) void response.send(200)
+    const answered = await inFlight
+
+    expect(eleventh).toMatchObject({ name: 'TooManyDevicesError', status: 403 })
+    expect(answered.map(({ result }) => result.status)).toEqual(Array(10).fill(200))
   })
 })

@@ -10,7 +10,7 @@ import type { Report } from './sdk-program.ts'
 
 const program = fileURLToPath(new URL('sdk-program.ts', import.meta.url))
 
-it('a program of its own trusts the CA by NODE_EXTRA_CA_CERTS, and finds the hub at 443 and 8883 where those ports are free', async () => {
+it('a program of its own, which trusts the CA by NODE_EXTRA_CA_CERTS, finds the hub at 443 and 8883 where those ports are free', async () => {
   const isOpen = (await canBind(443)) && (await canBind(8883))
   // Where these ports are taken or need privileges, the sockets of the program are moved to others.
   const hub = await startHub({ settings: isOpen ? { MUSTER_HTTPS_PORT: '443', MUSTER_MQTTS_PORT: '8883' } : {} })
