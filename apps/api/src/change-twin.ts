@@ -7,8 +7,8 @@ import { unknownIdentity } from './unknown-identity.ts'
 type Changed = Extract<ChangedTwin, { kind: 'changed' }>
 
 /**
- * Patches a twin, and then tells its device or module if that is connected. One that cannot be told reads its twin when it
- * connects again. `etag` null: whatever the twin is.
+ * Patches a twin, and then tells its device or module if that is connected. What is lost between the two, also with this
+ * process, its gateway makes good. `etag` null: whatever the twin is.
  * @throws HubError DeviceNotFound, ModuleNotFound, PreconditionFailed, and ArgumentInvalid when a section would grow too large
  */
 export async function patchAndNotify(

@@ -1,5 +1,5 @@
 import { errorCodes, HubError } from '@muster/contract'
-import { isDatabaseLost } from '@muster/store'
+import { isDatabaseLost, isWorthRepeating } from '@muster/store'
 import { jsonReply } from './reply.ts'
 
 /** `envelope` is the shape of registry, twin, query and job errors; `nested` is the one of direct methods. */
@@ -17,8 +17,10 @@ const tryAgainMs = 1_000
 /** The error that a caller sees. What is no HubError is a bug or lost infrastructure: its text stays inside. */
 export function callersError(error: unknown): HubError {
   if (error instanceof HubError) return error
-  if (isDatabaseLost(error)) {
-    const message = 'The hub cannot reach its database; try again'
+  if (isWorthRepeating(error)) {
+    const message = isDatabaseLost(error)
+      ? 'The hub cannot reach its database; try again'
+      : 'The request was given up for others that changed the same at the same time; try again'
     return new HubError('ServiceUnavailable', { message, retryAfterMs: tryAgainMs, cause: error })
   }
   return new HubError('ServerError', {

@@ -67,7 +67,8 @@ function draftAuthentication(
   current: Authentication | undefined,
 ): Authentication {
   if (given == null && current !== undefined) return current
-  const type = given?.type ?? (given?.x509Thumbprint?.primaryThumbprint ? 'selfSigned' : 'sas')
+  const { primaryThumbprint, secondaryThumbprint } = given?.x509Thumbprint ?? {}
+  const type = given?.type ?? (primaryThumbprint || secondaryThumbprint ? 'selfSigned' : 'sas')
   switch (type) {
     case 'sas':
       return {

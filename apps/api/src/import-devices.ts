@@ -6,15 +6,18 @@ import type { Deps } from './endpoint.ts'
 import { changeIdentity, closeConnections, createIdentity, deviceExists, removeIdentity } from './registry.ts'
 import { unknownDevice } from './unknown-identity.ts'
 
-/** Carries out the changes of a bulk request, each for itself, and returns those that could not be. */
+/**
+ * Carries out the changes of a bulk request, each for itself, and returns those that could not be. Devices come first when
+ * they are created and last when they are deleted: the request may hold their modules, too.
+ */
 export async function importDevices(deps: Deps, changes: readonly Change[]): Promise<Refusal[]> {
-  const refusals = [...(await createDevices(deps, changes)), ...(await deleteDevices(deps, changes))]
+  const refusals = await createDevices(deps, changes)
   // The rest reads before it writes, each identity for itself; a request holds at most 100.
   for (const change of changes) {
     const refusal = await changeOne(deps, change)
     if (refusal !== null) refusals.push(refusal)
   }
-  return refusals
+  return [...refusals, ...(await deleteDevices(deps, changes))]
 }
 
 async function createDevices({ db, clock }: Deps, changes: readonly Change[]): Promise<Refusal[]> {

@@ -9,6 +9,7 @@ import {
   type IdentitySettings,
   insertIdentities,
   insertModule,
+  lockIdentity,
   type Owner,
   readIdentity,
   updateIdentity,
@@ -44,32 +45,27 @@ export async function createIdentity({ db, clock }: Deps, draft: IdentityDraft):
   }
 }
 
-/** How often an update starts again because the identity changed between reading and writing it. */
-const attemptsMax = 5
-
 /**
- * Updates an identity and returns it. What the caller leaves out is kept, so the write is guarded by the etag of what was
- * read, even when the caller takes any state (`etag` null). A device that is disabled loses its connection and those of its
- * modules; what has other keys now loses its own.
+ * Updates an identity and returns it. What the caller leaves out is kept, so it is locked from reading to writing: however
+ * many update it at once, one that takes any state (`etag` null) is never refused. A device that is disabled loses its
+ * connection and those of its modules; what has other keys now loses its own.
  * @throws HubError DeviceNotFound, ModuleNotFound, PreconditionFailed
  */
 export async function changeIdentity(
   deps: Deps,
   { identity, body, etag }: { identity: IdentityKey; body: IdentityBody; etag: string | null },
 ): Promise<Identity> {
-  const { db, clock } = deps
   const draftOf = partsOf(identity).moduleId === null ? draftIdentity : draftModule
-  for (let attempt = 1; ; attempt += 1) {
-    const current = await readExisting(deps, identity)
-    const draft = draftOf(identity, body, current)
-    const result = await updateIdentity(db, draft, { etag: etag ?? current.etag }, clock.now())
-    if (result === 'missing') throw await unknownIdentity(db, identity)
-    if (result === 'etag' && (etag !== null || attempt === attemptsMax)) throw otherEtag(identity, etag ?? current.etag)
-    if (result === 'etag') continue
-
-    await endConnections(deps, draft, current)
-    return readExisting(deps, identity)
-  }
+  const { before, draft, after } = await deps.db.transaction(async (tx) => {
+    const before = await lockIdentity(tx, identity)
+    if (before === null) throw await unknownIdentity(tx, identity)
+    const draft = draftOf(identity, body, before)
+    const result = await updateIdentity(tx, draft, { etag }, deps.clock.now())
+    if (result === 'etag') throw otherEtag(identity, etag)
+    return { before, draft, after: await readExisting({ db: tx }, identity) }
+  })
+  await endConnections(deps, draft, before)
+  return after
 }
 
 async function endConnections(deps: Deps, draft: IdentitySettings, current: Identity): Promise<void> {

@@ -127,6 +127,18 @@ describe('a bulk request for modules', () => {
     expect(reply.status).toBe(200)
   })
 
+  it.each(['before', 'after'])('deletes a module that it names %s its device, with the device', async (order) => {
+    const device = { id: `leaving-${order}`, importMode: 'delete' }
+    await api.send('PUT', `/devices/${device.id}`, {})
+    await api.send('PUT', `/devices/${device.id}/modules/m`, {})
+    const entries = [{ ...device, moduleId: 'm' }, device]
+
+    const reply = await bulk(...(order === 'before' ? entries : entries.reverse()))
+
+    expect(reply.body).toEqual({ isSuccessful: true, errors: [], warnings: [] })
+    expect((await api.send('GET', `/devices/${device.id}`)).status).toBe(404)
+  })
+
   it('of modules beyond the 50th of a device lists each of them', async () => {
     await api.send('PUT', '/devices/full', {})
     const entries = Array.from({ length: 52 }, (_, index) => ({

@@ -72,6 +72,17 @@ describe('thumbprints', () => {
     })
   })
 
+  it('make a device one that signs its own certificate when its type is left out', async () => {
+    const x509Thumbprint = { primaryThumbprint: null, secondaryThumbprint: sha1 }
+
+    const { body } = await register('thumb-untyped', { authentication: { x509Thumbprint } })
+
+    expect(body.authentication).toMatchObject({
+      type: 'selfSigned',
+      x509Thumbprint: { primaryThumbprint: null, secondaryThumbprint: sha1.toUpperCase() },
+    })
+  })
+
   it.each([
     ['the first', withThumbprints('A'.repeat(41)), 'primaryThumbprint must be 40 or 64 hexadecimal digits, got "AAAA'],
     ['the second', withThumbprints(sha1, 'g'.repeat(40)), 'secondaryThumbprint must be 40 or 64 hexadecimal digits'],
@@ -210,5 +221,22 @@ describe('If-Match', () => {
     )
 
     expect(replies.map(({ status }) => status).sort()).toEqual([200, ...Array.from({ length: 9 }, () => 412)])
+  })
+
+  it('* refuses none of many updates at the same time, and loses none of them', async () => {
+    await register('shared', {})
+
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, (_, writer) =>
+        register('shared', writer % 2 === 0 ? { statusReason: 'x' } : { capabilities: { iotEdge: true } }, any),
+      ),
+    )
+
+    expect(replies.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200))
+    expect(new Set(replies.map(({ body }) => body.etag)).size).toBe(20)
+    expect((await api.send('GET', '/devices/shared')).body).toMatchObject({
+      statusReason: 'x',
+      capabilities: { iotEdge: true },
+    })
   })
 })

@@ -4,8 +4,8 @@ import { type Db, type DesiredChange, findOwners, isDatabaseLost } from '@muster
 
 /**
  * Tells those who are connected of changes of their desired properties. To be called when the changes have been committed:
- * who connects later reads its twin, and must not read an older one. Returns false when some could not be told; they read their
- * twins when they connect again.
+ * who connects later reads its twin, and must not read an older one. Returns false when some could not be told: their gateways
+ * find that they are behind when they next compare their connections with the store.
  */
 export async function notifyDesired(
   { db, bus }: { db: Db; bus: Pick<Bus, 'pushDesired'> },

@@ -23,14 +23,7 @@ export const updateTwin: StoreOperation = {
     const patch = parseTwinPatch(job.body)
     const { unsure, missing, desired } = await patchTwins(tx, deviceIds, patch, now)
     const singly = await patchOneByOne(tx, unsure, patch, now)
-    const failures = [
-      ...missing.map((deviceId) => ({
-        deviceId,
-        error: { code: 'DeviceNotFound', description: `the device ${deviceId} is not registered` } as const,
-      })),
-      ...singly.failures,
-    ]
-    return { failures, desired: [...desired, ...singly.desired] }
+    return { failures: [...missing.map(notRegistered), ...singly.failures], desired: [...desired, ...singly.desired] }
   },
 }
 
@@ -74,6 +67,7 @@ async function patchOneByOne(tx: Db, deviceIds: readonly DeviceId[], patch: Twin
   for (const deviceId of deviceIds) {
     try {
       const changed = await tx.transaction((savepoint) => patchTwin(savepoint, deviceId, patch, { etag: null }, now))
+      if (changed.kind === 'missing') failures.push(notRegistered(deviceId))
       if (changed.kind === 'changed' && changed.desired !== null) desired.push(changed.desired)
     } catch (error) {
       if (!(error instanceof HubError)) throw error
@@ -81,4 +75,8 @@ async function patchOneByOne(tx: Db, deviceIds: readonly DeviceId[], patch: Twin
     }
   }
   return { failures, desired }
+}
+
+function notRegistered(deviceId: DeviceId): Execution['failures'][number] {
+  return { deviceId, error: { code: 'DeviceNotFound', description: `the device ${deviceId} is not registered` } }
 }

@@ -8,7 +8,7 @@ import {
 } from '@muster/contract'
 import { eq, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
-import { devices, sessions } from './schema.ts'
+import { devices, sessions, twins } from './schema.ts'
 import { at, type Db, json, rows, texts } from './sql.ts'
 import { deviceEtag } from './twin-document.ts'
 import { freshMetadata } from './twin-patch.ts'
@@ -116,13 +116,22 @@ export async function updateIdentity(
   return found.is_updated ? 'updated' : 'etag'
 }
 
-/** Deletes identities with what belongs to them, whatever their etags. Returns those that existed. */
+/**
+ * Deletes identities with what belongs to them, whatever their etags. Returns those that existed. A deletion takes its rows
+ * in any order, so they are locked before, in the order in which `patchTwins` takes its twins: the two never wait for each other.
+ */
 export async function deleteIdentities(db: Db, identities: readonly string[]): Promise<IdentityKey[]> {
-  const deleted = await db
-    .delete(devices)
-    .where(sql`${devices.deviceId} = any(${texts(identities)})`)
-    .returning({ identity: devices.deviceId })
-  return deleted.map(({ identity }) => identity)
+  const listed = texts(identities)
+  return db.transaction(async (tx) => {
+    for (const table of [devices, twins]) {
+      await rows(tx, sql`select from ${table} where device_id = any(${listed}) order by device_id for update`)
+    }
+    const deleted = await rows<{ device_id: IdentityKey }>(
+      tx,
+      sql`delete from devices where device_id = any(${listed}) returning device_id`,
+    )
+    return deleted.map((row) => row.device_id)
+  })
 }
 
 /** Deletes an identity, its twin and its session, and all modules of a device. `etag`: as for `updateIdentity`. */
@@ -149,6 +158,12 @@ export async function deleteIdentity(
 
 export async function readIdentity(db: Db, identity: IdentityKey): Promise<Identity | null> {
   const [row] = await selectIdentities(db).where(eq(d.deviceId, identity))
+  return row === undefined ? null : toIdentity(row)
+}
+
+/** The same; no other transaction changes or deletes the identity before this one ends. */
+export async function lockIdentity(tx: Db, identity: IdentityKey): Promise<Identity | null> {
+  const [row] = await selectIdentities(tx).where(eq(d.deviceId, identity)).for('no key update', { of: d })
   return row === undefined ? null : toIdentity(row)
 }
 

@@ -15,6 +15,7 @@ export {
   type IdentityDraft,
   type IdentitySettings,
   insertIdentities,
+  lockIdentity,
   readCredentials,
   readIdentity,
   updateIdentity,

@@ -1,3 +1,5 @@
+import { eventually } from '@muster/testkit'
+import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listDevices } from '../src/devices.ts'
 import {
@@ -9,7 +11,8 @@ import {
   updateIdentity,
 } from '../src/identities.ts'
 import { openSession } from '../src/sessions.ts'
-import type { Db } from '../src/sql.ts'
+import { type Db, rows } from '../src/sql.ts'
+import { patchTwins } from '../src/twin-sets.ts'
 import { patchTwin, readTwin } from '../src/twins.ts'
 import { noon, on, openStore } from './engine.ts'
 import { deviceId, draft, givenDevice, givenGateway } from './fleet.ts'
@@ -131,6 +134,22 @@ describe('deleting devices', () => {
     expect(await patchTwin(db, id, { tags: { a: 1 } }, { etag: null }, noon)).toEqual({ kind: 'missing' })
   })
 
+  it('takes their rows in the order in which a patch does, whatever order they are stored and asked in', async () => {
+    for (const id of ['order-z', 'order-a']) await givenDevice(db, id)
+    const patch = { desired: { a: 1 } }
+
+    const { deletion } = await db.transaction(async (tx) => {
+      await patchTwins(tx, ['order-a'], patch, noon)
+      const deletion = deleteIdentities(db, ['order-z', 'order-a'])
+      await eventually(async () => expect(await countWaiting()).toBe(1))
+      // It would wait for the deletion, which waits for it, had that taken the last row first.
+      await patchTwins(tx, ['order-z'], patch, noon)
+      return { deletion }
+    })
+
+    expect((await deletion).sort()).toEqual(['order-a', 'order-z'])
+  })
+
   it('tells another etag from a device that is not there', async () => {
     const id = await givenDevice(db, 'kept')
 
@@ -148,3 +167,16 @@ describe('listing devices', () => {
     expect((await listDevices(db, 2)).map((device) => device.identity)).toEqual(['0-digit', 'Z-upper'])
   })
 })
+
+/** How many statements wait for a lock. */
+async function countWaiting(): Promise<number> {
+  const [counted] = await rows<{ count: number }>(
+    db,
+    sql`
+    select count(*)::int as count
+      from pg_stat_activity
+     where datname = current_database()
+       and wait_event_type = 'Lock'`,
+  )
+  return counted?.count ?? 0
+}

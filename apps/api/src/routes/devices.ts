@@ -43,9 +43,10 @@ export function deviceRoutes(deps: Deps): readonly Endpoint[] {
         const { deviceId, ...body } = await readBody(c, bodySchema)
         requireAddressed('deviceId', deviceId, identity)
         const { isGiven, etag } = readIfMatch(c)
-        if (isGiven) await changeIdentity(deps, { identity, body, etag })
-        else await createIdentity(deps, draftIdentity(identity, body, null))
-        const device = await readExisting(deps, identity)
+        if (!isGiven) await createIdentity(deps, draftIdentity(identity, body, null))
+        const device = isGiven
+          ? await changeIdentity(deps, { identity, body, etag })
+          : await readExisting(deps, identity)
         return jsonReply(200, deviceJson(device), etagHeader(device.etag))
       },
     },

@@ -49,9 +49,10 @@ export function moduleRoutes(deps: Deps): readonly Endpoint[] {
         requireAddressed('deviceId', deviceId, parts.deviceId)
         requireAddressed('moduleId', moduleId, String(parts.moduleId))
         const { isGiven, etag } = readIfMatch(c)
-        if (isGiven) await changeIdentity(deps, { identity, body, etag })
-        else await createIdentity(deps, draftModule(identity, body, null))
-        const module = await readExisting(deps, identity)
+        if (!isGiven) await createIdentity(deps, draftModule(identity, body, null))
+        const module = isGiven
+          ? await changeIdentity(deps, { identity, body, etag })
+          : await readExisting(deps, identity)
         return jsonReply(200, moduleJson(module), etagHeader(module.etag))
       },
     },
