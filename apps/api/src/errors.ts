@@ -5,12 +5,6 @@ import { jsonReply } from './reply.ts'
 /** `envelope` is the shape of registry, twin, query and job errors; `nested` is the one of direct methods. */
 export type ErrorForm = 'envelope' | 'nested'
 
-/** What a caller quotes to the operator, who finds it in the log: `<32 hex digits>-G:0-TimeStamp:<MM/dd/yyyy HH:mm:ss>`. */
-export function trackingIdOf(requestId: string, now: Date): string {
-  const [, year, month, day, time] = /^(.+)-(..)-(..)T(.{8})/.exec(now.toISOString()) ?? []
-  return `${requestId.replaceAll('-', '')}-G:0-TimeStamp:${month}/${day}/${year} ${time}`
-}
-
 /** A store that restarts is back after seconds. */
 const tryAgainMs = 1_000
 

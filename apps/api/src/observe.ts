@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { trackingIdOf } from '@muster/contract'
 import type { MiddlewareHandler } from 'hono'
 import type { ApiEnv, Deps } from './endpoint.ts'
-import { trackingIdOf } from './errors.ts'
 
 /** Gives every request its ids, and reports it when it has been served. */
 export function observe({ events, clock }: Pick<Deps, 'events' | 'clock'>): MiddlewareHandler<ApiEnv> {

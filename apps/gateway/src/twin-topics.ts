@@ -8,6 +8,7 @@ import {
   limits,
   parseSection,
   partsOf,
+  trackingIdOf,
 } from '@muster/contract'
 import { devicesAccount } from '@muster/runtime'
 import { patchReported, readProperties } from '@muster/store'
@@ -60,7 +61,10 @@ function inTurn(
   const refuse = (error: unknown) => {
     const known = error instanceof HubError ? error : new HubError('ServerError', { message: 'The hub failed.' })
     if (error !== known) gateway.events.gatewayFailed({ step: 'twin', error })
-    respond(session, { status: known.httpStatus, rid }, describe(known, gateway.clock.now()))
+    const now = gateway.clock.now()
+    const trackingId = trackingIdOf(randomUUID(), now)
+    gateway.events.requestRefused({ method: 'PUBLISH', route: routes[throttle], code: known.code, trackingId })
+    respond(session, { status: known.httpStatus, rid }, describe(known, trackingId, now))
   }
   if (session.inOrder.pendingCount >= requestsWaitingMax || isOverloaded(gateway)) {
     refuse(new HubError('ThrottlingException', { message: 'Too many twin requests are waiting.' }))
@@ -83,15 +87,16 @@ function respond(session: Session, response: Parameters<typeof twinResponseTopic
 }
 
 /** Some SDKs ignore the status in the topic: they take an answer for an error by its `errorCode`. */
-function describe(error: HubError, now: Date): JsonObject {
-  const time = now.toISOString()
+function describe(error: HubError, trackingId: string, now: Date): JsonObject {
   return {
     errorCode: errorCodes[error.code],
-    trackingId: `${randomUUID().replaceAll('-', '')}-G:0-TimeStamp:${time}`,
+    trackingId,
     message: error.message,
-    timestampUtc: time,
+    timestampUtc: now.toISOString(),
   }
 }
+
+const routes = { twinReads: '$iothub/twin/GET', twinUpdates: '$iothub/twin/PATCH/properties/reported' } as const
 
 function parsePatch(payload: Buffer): JsonObject {
   const value = parseJson(payload)

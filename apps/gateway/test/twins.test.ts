@@ -90,20 +90,28 @@ describe('reporting properties', () => {
       JSON.stringify(Object.fromEntries(Array.from({ length: 9 }, (_, n) => [n, 'x'.repeat(4000)]))),
       400004,
     ],
-  ])('G23 refuses %s with a body that has an errorCode', async (name, payload, errorCode) => {
-    const device = await connected(`bad-${name.replaceAll(' ', '-')}`)
+  ])(
+    'G23 refuses %s with a body that has an errorCode, and the tracking id of a line in the log',
+    async (name, payload, errorCode) => {
+      const device = await connected(`bad-${name.replaceAll(' ', '-')}`)
+      const logged: string[] = []
+      const off = gateway.hub.events.on('requestRefused', ({ trackingId }) => logged.push(trackingId))
 
-    await device.publish(`${patch}7`, payload)
+      await device.publish(`${patch}7`, payload)
 
-    const answer = await device.take('$iothub/twin/res/400/?$rid=7')
-    expect(JSON.parse(answer.payload)).toEqual({
-      errorCode,
-      trackingId: expect.stringMatching(/^[0-9a-f]{32}-G:0-TimeStamp:/),
-      message: expect.any(String),
-      timestampUtc: expect.stringMatching(/Z$/),
-    })
-    await device.end()
-  })
+      const answer = await device.take('$iothub/twin/res/400/?$rid=7')
+      off()
+      const [trackingId] = logged
+      expect(JSON.parse(answer.payload)).toEqual({
+        errorCode,
+        trackingId,
+        message: expect.any(String),
+        timestampUtc: expect.stringMatching(/Z$/),
+      })
+      expect(trackingId).toMatch(/^[0-9a-f]{32}-G:0-TimeStamp:/)
+      await device.end()
+    },
+  )
 
   it('G23 refuses a patch whose base version is another, or none', async () => {
     const device = await connected('based')
