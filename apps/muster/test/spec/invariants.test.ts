@@ -1,14 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { filesBelow } from '../architecture/sources.ts'
+import { titlesOf } from './titles.ts'
 
 /** A rule opens a line of a specification: `**J4** ...`. A test that shows it has its id in its title. */
 const rules = filesBelow('docs/spec', '.md').flatMap(({ path, text }) =>
   [...text.matchAll(/^\s*[-|]?\s*\*\*([A-Z]\d+)\*\*/gm)].map((match) => ({ id: match[1] ?? '', path })),
 )
 
-const titles = [...filesBelow('packages', '.test.ts'), ...filesBelow('apps', '.test.ts')].flatMap(({ text }) =>
-  [...text.matchAll(/\b(?:it|test|describe)(?:\.each\([^)]*\))?\(\s*['"`]([^'"`]*)/g)].map((match) => match[1] ?? ''),
-)
+const titles = [...titlesOf.values()].flat()
 
 const namedInTests = new Set(titles.flatMap((title) => title.match(/\b[A-Z]\d+\b/g) ?? []))
 
