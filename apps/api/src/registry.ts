@@ -15,8 +15,19 @@ import {
   updateIdentity,
 } from '@muster/store'
 import type { Deps } from './endpoint.ts'
+import type { readIfMatch } from './etag.ts'
 import { draftIdentity, draftModule, type IdentityBody } from './identity-body.ts'
 import { unknownDevice, unknownIdentity } from './unknown-identity.ts'
+
+/** A PUT: without an If-Match it creates the identity, with one it updates it. Returns what there is then. */
+export async function putIdentity(
+  deps: Deps,
+  { identity, body, ifMatch }: { identity: IdentityKey; body: IdentityBody; ifMatch: ReturnType<typeof readIfMatch> },
+): Promise<Identity> {
+  if (ifMatch.isGiven) return changeIdentity(deps, { identity, body, etag: ifMatch.etag })
+  await createIdentity(deps, draftOf(identity, body, null))
+  return readExisting(deps, identity)
+}
 
 /** @throws HubError DeviceAlreadyExists, and for a module DeviceNotFound, ModuleAlreadyExistsOnDevice, TooManyModulesOnDevice */
 export async function createIdentity({ db, clock }: Deps, draft: IdentityDraft): Promise<void> {
@@ -55,7 +66,6 @@ export async function changeIdentity(
   deps: Deps,
   { identity, body, etag }: { identity: IdentityKey; body: IdentityBody; etag: string | null },
 ): Promise<Identity> {
-  const draftOf = partsOf(identity).moduleId === null ? draftIdentity : draftModule
   const { before, draft, after } = await deps.db.transaction(async (tx) => {
     const before = await lockIdentity(tx, identity)
     if (before === null) throw await unknownIdentity(tx, identity)
@@ -66,6 +76,10 @@ export async function changeIdentity(
   })
   await endConnections(deps, draft, before)
   return after
+}
+
+function draftOf(identity: IdentityKey, body: IdentityBody, current: Identity | null): IdentityDraft {
+  return (partsOf(identity).moduleId === null ? draftIdentity : draftModule)(identity, body, current)
 }
 
 async function endConnections(deps: Deps, draft: IdentitySettings, current: Identity): Promise<void> {

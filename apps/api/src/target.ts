@@ -1,4 +1,4 @@
-import { clip, HubError, isDeviceId, limits, type Target } from '@muster/contract'
+import { clip, HubError, isDeviceId, limits, registryIdRule, type Target } from '@muster/contract'
 import { parseCondition, QueryError } from '@muster/query'
 import { z } from 'zod'
 
@@ -72,7 +72,7 @@ function checkDeviceIds(deviceIds: readonly string[]): void {
   const wrong = deviceIds.findIndex((deviceId) => !isDeviceId(deviceId))
   if (wrong >= 0) {
     throw new HubError('ArgumentInvalid', {
-      message: `deviceIds.${wrong} must be a device id: 1 to ${limits.deviceIdLength} ASCII letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ ', and not . or .., got "${clip(deviceIds[wrong] ?? '')}"`,
+      message: `deviceIds.${wrong} must be a device id: ${registryIdRule}, got "${clip(deviceIds[wrong] ?? '')}"`,
     })
   }
 }

@@ -16,6 +16,9 @@ export type JobKey = string & { readonly brand: 'JobKey' }
 export type GatewayId = string & { readonly brand: 'GatewayId' }
 
 const registryIdPattern = /^[A-Za-z0-9\-:.+%_#*?!(),=@;$']+$/
+/** What a device id and a module id have to be, for error messages. */
+export const registryIdRule = `1 to ${limits.deviceIdLength} ASCII letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ ', and not . or ..`
+
 const jobIdPattern = /^[!-~]+$/
 const jobIdExcluded = /[$()<>@,;:\\"/[\]?={}]/
 
@@ -57,7 +60,7 @@ function isRegistryId(text: string): boolean {
 
 function notAnId(member: string, text: string): HubError {
   return new HubError('ArgumentInvalid', {
-    message: `${member} must be 1 to ${limits.deviceIdLength} ASCII letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ ', and not . or .., got "${clip(text)}"`,
+    message: `${member} must be ${registryIdRule}, got "${clip(text)}"`,
   })
 }
 

@@ -4,10 +4,10 @@ import { z } from 'zod'
 import { addressedDevice } from '../address.ts'
 import type { ApiContext, Deps, Endpoint } from '../endpoint.ts'
 import { etagHeader, readIfMatch } from '../etag.ts'
-import { draftIdentity, identityBodySchema } from '../identity-body.ts'
+import { identityBodySchema } from '../identity-body.ts'
 import { deviceJson } from '../identity-json.ts'
 import { readBody } from '../json-body.ts'
-import { changeIdentity, createIdentity, readExisting, removeIdentity } from '../registry.ts'
+import { putIdentity, readExisting, removeIdentity } from '../registry.ts'
 import { jsonReply } from '../reply.ts'
 import { requireAddressed } from '../require-addressed.ts'
 import { deviceSchema } from '../schemas.ts'
@@ -42,11 +42,7 @@ export function deviceRoutes(deps: Deps): readonly Endpoint[] {
         const identity = addressedDevice(c)
         const { deviceId, ...body } = await readBody(c, bodySchema)
         requireAddressed('deviceId', deviceId, identity)
-        const { isGiven, etag } = readIfMatch(c)
-        if (!isGiven) await createIdentity(deps, draftIdentity(identity, body, null))
-        const device = isGiven
-          ? await changeIdentity(deps, { identity, body, etag })
-          : await readExisting(deps, identity)
+        const device = await putIdentity(deps, { identity, body, ifMatch: readIfMatch(c) })
         return jsonReply(200, deviceJson(device), etagHeader(device.etag))
       },
     },

@@ -4,10 +4,10 @@ import { z } from 'zod'
 import { addressedDevice, addressedModule } from '../address.ts'
 import type { Deps, Endpoint } from '../endpoint.ts'
 import { etagHeader, readIfMatch } from '../etag.ts'
-import { draftModule, identityBodySchema } from '../identity-body.ts'
+import { identityBodySchema } from '../identity-body.ts'
 import { moduleJson } from '../identity-json.ts'
 import { readBody } from '../json-body.ts'
-import { changeIdentity, createIdentity, readExisting, removeIdentity } from '../registry.ts'
+import { putIdentity, readExisting, removeIdentity } from '../registry.ts'
 import { jsonReply } from '../reply.ts'
 import { requireAddressed } from '../require-addressed.ts'
 import { moduleSchema } from '../schemas.ts'
@@ -48,11 +48,7 @@ export function moduleRoutes(deps: Deps): readonly Endpoint[] {
         const parts = partsOf(identity)
         requireAddressed('deviceId', deviceId, parts.deviceId)
         requireAddressed('moduleId', moduleId, String(parts.moduleId))
-        const { isGiven, etag } = readIfMatch(c)
-        if (!isGiven) await createIdentity(deps, draftModule(identity, body, null))
-        const module = isGiven
-          ? await changeIdentity(deps, { identity, body, etag })
-          : await readExisting(deps, identity)
+        const module = await putIdentity(deps, { identity, body, ifMatch: readIfMatch(c) })
         return jsonReply(200, moduleJson(module), etagHeader(module.etag))
       },
     },
