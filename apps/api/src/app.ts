@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { type BearerVerifier, IssuerError } from '@muster/auth'
 import { clip, HubError } from '@muster/contract'
+import type { MiddlewareHandler } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { createAuthorize } from './authorize.ts'
 import { type ApiContext, type ApiEnv, addEndpoint, type Deps } from './endpoint.ts'
@@ -10,6 +11,7 @@ import { documentInfo, securitySchemes } from './openapi.ts'
 import { createPaging } from './paging.ts'
 import { addReferencePage } from './reference-page.ts'
 import { jsonReply } from './reply.ts'
+import { limitLargeBodies } from './request-body.ts'
 import { bulkRoutes } from './routes/bulk.ts'
 import { deviceRoutes } from './routes/devices.ts'
 import { importExportRoutes } from './routes/import-export.ts'
@@ -43,7 +45,7 @@ export function createApp(
     return errorReply(error, { trackingId, form: c.get('errorForm'), now: deps.clock.now() })
   }
 
-  app.use(observe(deps))
+  app.use(observe(deps), refuseFaulty)
   app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => refuseMethod(refuse, c, methods) }))
 
   const endpoints = [
@@ -59,7 +61,8 @@ export function createApp(
     ...twinRoutes(deps),
     ...methodRoutes(deps),
   ]
-  for (const endpoint of endpoints) addEndpoint(app, endpoint, { authorize, throttles: deps.throttles })
+  const gates = { authorize, throttles: deps.throttles, largeBodies: limitLargeBodies() }
+  for (const endpoint of endpoints) addEndpoint(app, endpoint, gates)
 
   for (const [name, scheme] of Object.entries(securitySchemes)) {
     app.openAPIRegistry.registerComponent('securitySchemes', name, scheme)
@@ -71,7 +74,9 @@ export function createApp(
   })
   addReferencePage(app)
 
-  app.notFound((c) => refuse(c, new HubError('NotFound', { message: `There is nothing at ${clip(c.req.path)}` })))
+  app.notFound((c) =>
+    refuse(c, new HubError('GenericNotFound', { message: `There is nothing at ${clip(c.req.path)}` })),
+  )
   app.onError((error, c) => {
     const shown = callersError(error)
     if (shown !== error || shown.cause instanceof IssuerError)
@@ -81,6 +86,13 @@ export function createApp(
   return app
 }
 
+/** A request that the front of the process could not trust: refused here, in the form of every error. */
+const refuseFaulty: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  const fault = c.env?.fault ?? null
+  if (fault !== null) throw new HubError('GenericBadRequest', { message: fault })
+  await next()
+}
+
 function refuseMethod(
   refuse: (c: ApiContext, error: HubError) => Response,
   c: ApiContext,
@@ -88,7 +100,7 @@ function refuseMethod(
 ): Response {
   const allowed = methods.join(', ')
   const message = `${c.req.method} is not allowed at ${clip(c.req.path)}; expected ${allowed}`
-  const response = refuse(c, new HubError('MethodNotAllowed', { message }))
+  const response = refuse(c, new HubError('GenericMethodNotAllowed', { message }))
   response.headers.set('allow', allowed)
   // Hono would lay the headers of the 404 that it has found first over ours.
   c.res = undefined

@@ -1,6 +1,7 @@
 import {
   clip,
   type ErrorName,
+  foldMembers,
   HubError,
   type IdentityKey,
   isJsonObject,
@@ -31,7 +32,7 @@ import {
   identityBodySchema,
   plainText,
 } from './identity-body.ts'
-import { foldMembers } from './json-body.ts'
+import { withinLimit } from './within-limit.ts'
 
 /** What one entry of a bulk request asks for. An etag of null means: whatever it is. */
 export type Change = { readonly identity: IdentityKey } & (
@@ -115,17 +116,12 @@ function repeatedNames(entries: readonly unknown[]): ReadonlySet<string> {
 }
 
 function nameOf(entry: unknown): Name {
-  const { id, moduleId } = isJsonObject(entry) ? members(entry) : {}
+  const { id, moduleId } = isJsonObject(entry) ? foldMembers(entry, { id: null, moduleId: null }) : {}
   return { deviceId: textOr('', id), moduleId: textOr(null, moduleId) || null }
 }
 
 function textOr<Other>(other: Other, value: unknown): string | Other {
   return typeof value === 'string' ? value : other
-}
-
-function members(entry: JsonObject): JsonObject {
-  const folded = foldMembers(entry, Object.keys(entrySchema.shape))
-  return isJsonObject(folded) ? folded : entry
 }
 
 function readEntry(entry: unknown, repeated: ReadonlySet<string>): Change | Refusal {
@@ -149,11 +145,8 @@ function clipped({ deviceId, moduleId }: Name): Name {
 }
 
 function readChange(entry: unknown): Change {
-  const twin = isJsonObject(entry) ? members(entry) : {}
-  const { id, moduleId, importMode, etag, twinETag, ...body } = parseBody(
-    entrySchema,
-    isJsonObject(entry) ? twin : entry,
-  )
+  const twin = isJsonObject(entry) ? entry : {}
+  const { id, moduleId, importMode, etag, twinETag, ...body } = parseBody(entrySchema, withinLimit('the entry', entry))
   const deviceId = parseDeviceId(id)
   const identity = moduleId ? moduleKey(deviceId, parseModuleId(moduleId)) : deviceId
   switch (importMode) {

@@ -1,21 +1,23 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Permission } from '@muster/auth'
-import { HubError, limits, type Vocabulary, vocabularyOf } from '@muster/contract'
-import type { Hub, ThrottleName } from '@muster/runtime'
+import { limits, type Vocabulary, vocabularyOf } from '@muster/contract'
+import type { Account, Hub, ThrottleName } from '@muster/runtime'
 import type { Context, MiddlewareHandler } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
+import type { LimitFunction } from 'p-limit'
 import type { ZodType } from 'zod'
 import type { Authorize } from './authorize.ts'
 import type { ErrorForm } from './errors.ts'
-import { receive } from './json-body.ts'
 import { describeEndpoint } from './openapi.ts'
-import { throttle } from './throttle.ts'
+import { receiveBody } from './request-body.ts'
+import { chargeBody, throttle } from './throttle.ts'
 
 /** What the routes need of the hub. */
 export type Deps = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'throttles'>
 
 /** What a request carries on its way through the app. */
 export interface ApiEnv {
+  /** What the front of the process found wrong with a request, as a sentence. Absent: nothing came through a front. */
+  Bindings: { readonly fault?: string | null }
   Variables: {
     trackingId: string
     /** The pattern of the address, never an id: it is a label of a metric. */
@@ -23,7 +25,9 @@ export interface ApiEnv {
     errorForm: ErrorForm
     vocabulary: Vocabulary
     /** Whose tokens of throttles a request takes. */
-    account: string
+    account: Account
+    /** Of an endpoint that takes one. */
+    body: Uint8Array
   }
 }
 
@@ -42,6 +46,8 @@ export interface Endpoint {
   readonly query?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: ZodType
+  /** The largest body it takes, where that is not `limits.requestBodyBytes`. */
+  readonly bodyBytes?: number
   /** Null: the reply has no body. */
   readonly reply: ZodType | null
   /** Direct methods have an error form of their own since 2018. */
@@ -49,20 +55,26 @@ export interface Endpoint {
   handle(c: ApiContext): Promise<Response>
 }
 
-/** Puts an endpoint behind its permission, its version, its throttle and the limit of bodies, and into the document. */
+/** What stands before every endpoint of an app. */
+interface Gates extends Pick<Deps, 'throttles'> {
+  readonly authorize: Authorize
+  readonly largeBodies: LimitFunction
+}
+
+/** Puts an endpoint behind its permission, its version, its throttle and the reading of its body, and into the document. */
 export function addEndpoint(
   app: OpenAPIHono<ApiEnv>,
   endpoint: Endpoint,
-  { authorize, throttles }: Pick<Deps, 'throttles'> & { readonly authorize: Authorize },
+  { authorize, throttles, largeBodies }: Gates,
 ): void {
-  const { method, path, body } = endpoint
+  const { method, path, body, bodyBytes = limits.requestBodyBytes } = endpoint
   app.openAPIRegistry.registerPath(describeEndpoint(endpoint))
   app.on(
     method.toUpperCase(),
     path.replaceAll(/{(.+?)}/g, ':$1'),
     admit(endpoint, authorize),
     throttle(throttles, endpoint.throttle),
-    ...(body === undefined ? [] : [limitBody]),
+    ...(body === undefined ? [] : [receiveBody(bodyBytes, largeBodies), chargeBody(throttles, endpoint.throttle)]),
     (c) => endpoint.handle(c),
   )
 }
@@ -78,18 +90,3 @@ function admit({ path, permission, errorForm }: Endpoint, authorize: Authorize):
     await next()
   }
 }
-
-/** A body without a length is read here, any other by the endpoint. */
-const limitBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
-  await receive(() => checkSize(c, async () => {}))
-  await next()
-}
-
-const checkSize = bodyLimit({
-  maxSize: limits.requestBodyBytes,
-  onError: () => {
-    throw new HubError('MessageTooLarge', {
-      message: `the body is over ${limits.requestBodyBytes} bytes, the most that is accepted`,
-    })
-  },
-})

@@ -24,9 +24,7 @@ export function callersError(error: unknown): HubError {
 }
 
 export function errorReply(error: HubError, request: { trackingId: string; form: ErrorForm; now: Date }): Response {
-  const message = inOnePart(error.message)
-  const body =
-    request.form === 'nested' ? nested(error, message, request) : envelope(error, message, request.trackingId)
+  const body = request.form === 'nested' ? nested(error, request) : envelope(error, request.trackingId)
   return jsonReply(error.httpStatus, body, { 'iothub-errorcode': error.code, ...retryAfter(error) })
 }
 
@@ -35,23 +33,26 @@ function retryAfter({ retryAfterMs }: HubError): Readonly<Record<string, string>
   return retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }
 }
 
-/** The SDKs split `Message` at semicolons and show the second part alone: of a sentence with one they would show half. */
+/** An SDK splits `Message` at semicolons and shows the second part alone: of a sentence with one it would show half. */
 function inOnePart(message: string): string {
   return message.replaceAll(' ; ', ' semicolon ').replaceAll('; ', ', ')
 }
 
-function envelope(error: HubError, message: string, trackingId: string) {
-  return { Message: `ErrorCode:${error.code};${message}`, ExceptionMessage: `Tracking ID:${trackingId}` }
+function envelope(error: HubError, trackingId: string) {
+  return {
+    Message: `ErrorCode:${error.code};${inOnePart(error.message)}`,
+    ExceptionMessage: `Tracking ID:${trackingId}`,
+  }
 }
 
-/** `Message` is JSON inside a string: so the SDKs of 2018 and later read it. */
-function nested(error: HubError, message: string, { trackingId, now }: { trackingId: string; now: Date }) {
+/** `Message` is JSON inside a string: so the SDKs of 2018 and later read it. Escaped, a semicolon splits it for none of them. */
+function nested(error: HubError, { trackingId, now }: { trackingId: string; now: Date }) {
   const text = JSON.stringify({
     errorCode: errorCodes[error.code],
     trackingId,
-    message,
+    message: error.message,
     info: error.info,
     timestampUtc: now.toISOString(),
-  })
+  }).replaceAll(';', '\\u003b')
   return { Message: text, ExceptionMessage: '' }
 }

@@ -67,8 +67,7 @@ function draftAuthentication(
   current: Authentication | undefined,
 ): Authentication {
   if (given == null && current !== undefined) return current
-  const { primaryThumbprint, secondaryThumbprint } = given?.x509Thumbprint ?? {}
-  const type = given?.type ?? (primaryThumbprint || secondaryThumbprint ? 'selfSigned' : 'sas')
+  const type = given?.type ?? impliedType(given) ?? current?.type ?? 'sas'
   switch (type) {
     case 'sas':
       return {
@@ -83,6 +82,13 @@ function draftAuthentication(
     default:
       return { ...noCredentials, type }
   }
+}
+
+/** What credentials without a type make of an identity: old clients know no types. Null when there are none. */
+function impliedType(given: IdentityBody['authentication']): 'selfSigned' | 'sas' | null {
+  const { x509Thumbprint, symmetricKey } = given ?? {}
+  if (x509Thumbprint?.primaryThumbprint || x509Thumbprint?.secondaryThumbprint) return 'selfSigned'
+  return symmetricKey?.primaryKey || symmetricKey?.secondaryKey ? 'sas' : null
 }
 
 function readKey(member: 'primaryKey' | 'secondaryKey', text: string | null | undefined): string | null {

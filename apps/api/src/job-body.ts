@@ -15,8 +15,8 @@ import {
 } from '@muster/contract'
 import { operationOf } from '@muster/operations'
 import { z } from 'zod'
-import { foldMembers } from './json-body.ts'
 import { parseTarget, targetShape, toTarget } from './target.ts'
+import { withinLimit } from './within-limit.ts'
 
 /** What the body of a new job may hold; the rules of the two operation bodies are those of the operations. */
 export const jobBodySchema = z.object({
@@ -44,7 +44,7 @@ export function parseJobBody(
   address: JobAddress,
   { vocabulary, now }: { vocabulary: Vocabulary; now: Date },
 ): JobRequest & { readonly queryCondition: string } {
-  const members = parseBody(jobBodySchema, foldMembers(body, Object.keys(jobBodySchema.shape)))
+  const members = parseBody(jobBodySchema, body)
   checkJobId(members.jobId, address.jobId)
   const type = readType(members.type, address)
   const operation = operationOf(type)
@@ -52,7 +52,7 @@ export function parseJobBody(
     jobId: address.jobId,
     type,
     ...(address.deviceId === null ? parseTarget(members) : toTarget([address.deviceId])),
-    body: operation.parseBody(members[operation.member], vocabulary),
+    body: operation.parseBody(withinLimit(operation.member, members[operation.member]), vocabulary),
     startTime: readStartTime(members.startTime, now),
     maxExecutionTimeInSeconds: readWindow(members.maxExecutionTimeInSeconds),
   }
@@ -105,7 +105,7 @@ function readStartTime(text: string | null | undefined, now: Date): Date | null 
   const latest = new Date(now.getTime() + limits.jobStartAheadSeconds * 1000)
   if (startTime > latest) {
     throw new HubError('ArgumentInvalid', {
-      message: `startTime must lie at most ${limits.jobStartAheadSeconds / 86_400} days ahead, before ${latest.toISOString()}, got "${text}"`,
+      message: `startTime must lie at most ${limits.jobStartAheadSeconds / 86_400} days ahead, before ${latest.toISOString()}, got "${clip(text)}"`,
     })
   }
   return startTime

@@ -1,99 +1,103 @@
-import { clip, HubError, isJsonObject, limits, parseBody } from '@muster/contract'
-import type { Context } from 'hono'
-import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser'
+import { clip, decodeUtf8, findHalfCharacter, HubError, limits, parseBody } from '@muster/contract'
+import { printParseErrorCode, visit } from 'jsonc-parser'
 import type { z } from 'zod'
+import type { ApiContext } from './endpoint.ts'
 
 /**
- * Reads a request's body, whatever its content type says. Undefined when it is empty.
- * @throws HubError GenericBadRequest, for bad JSON with line and column, when it is no JSON, no UTF-8, nested too deep, or
- * breaks off.
+ * The JSON of a request's body, whatever its content type says. Undefined when it is empty.
+ * @throws HubError GenericBadRequest, for bad JSON with line and column, when it is no JSON, no UTF-8, nested too deep, or of too
+ * many parts.
  */
-export async function readJson(c: Context): Promise<unknown> {
-  const text = decode(await receive(() => c.req.arrayBuffer()))
+export function readJson(c: ApiContext): unknown {
+  const text = decodeUtf8(c.get('body'))
+  if (text === null) {
+    throw new HubError('GenericBadRequest', { message: 'the body is not UTF-8; expected JSON in UTF-8' })
+  }
   if (text.trim() === '') return undefined
-  checkDepth(text)
+  checkStructure(text)
   const body = parseJson(text)
-  checkSurrogates(text)
+  const half = findHalfCharacter(text)
+  if (half !== null) throw malformed(`holds ${half.escape}, half of a character`, text, half.index)
   return body
 }
 
-/** Reads bytes of a request. That its caller has hung up must not be taken for the loss of a connection of ours. */
-export async function receive<Bytes>(read: () => Promise<Bytes>): Promise<Bytes> {
-  try {
-    return await read()
-  } catch (cause) {
-    if (cause instanceof HubError) throw cause
-    throw new HubError('GenericBadRequest', { message: 'the body broke off before its end; send it again', cause })
-  }
-}
-
-/** Reads a request's body by a schema, its top-level members in any letter case. */
-export async function readBody<Shape extends z.ZodRawShape>(
-  c: Context,
+/** Reads a request's body by a schema, its members in any letter case. */
+export function readBody<Shape extends z.ZodRawShape>(
+  c: ApiContext,
   schema: z.ZodObject<Shape>,
-): Promise<z.output<z.ZodObject<Shape>>> {
-  return parseBody(schema, foldMembers(await readJson(c), Object.keys(schema.shape)))
+): z.output<z.ZodObject<Shape>> {
+  return parseBody(schema, readJson(c))
 }
 
-/**
- * The body with the given member names in their right letter case: old clients send `JobId` or `jobid`. A member that is
- * spelled right wins over its variants. What is no object is returned as it is.
- */
-export function foldMembers(body: unknown, names: readonly string[]): unknown {
-  if (!isJsonObject(body)) return body
-  const canonical = new Map(names.map((name) => [name.toLowerCase(), name]))
-  const isSpelledRight = ([name]: readonly [string, unknown]) => Number(canonical.get(name.toLowerCase()) === name)
-  const members = Object.entries(body).sort((one, other) => isSpelledRight(one) - isSpelledRight(other))
-  return Object.fromEntries(members.map(([name, value]) => [canonical.get(name.toLowerCase()) ?? name, value]))
-}
+const code = { quote: 0x22, colon: 0x3a, openList: 0x5b, backslash: 0x5c, closeList: 0x5d, open: 0x7b, close: 0x7d }
 
-function decode(bytes: ArrayBuffer): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (cause) {
-    throw new HubError('GenericBadRequest', { message: 'the body is not UTF-8; expected JSON in UTF-8', cause })
-  }
-}
-
-/**
- * Counts brackets outside of strings, so that it bounds text that is no JSON, too. Every string matches, with its end or
- * without: one that did not would be tried again from each quote inside it.
- */
-function checkDepth(text: string): void {
+/** Bounds text that is no JSON, too. No regular expression: over a text of megabytes it would overflow its stack. */
+function checkStructure(text: string): void {
   let level = 0
-  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*(?:"|\\?$)|[{}[\]]/gs)) {
-    if (token === '{' || token === '[') level += 1
-    if (token === '}' || token === ']') level -= 1
-    if (level > limits.jsonDepth) {
-      throw malformed(`is nested deeper than ${limits.jsonDepth} levels`, text, index)
+  let parts = 0
+  for (let at = 0; at < text.length; at += 1) {
+    switch (text.charCodeAt(at)) {
+      case code.quote:
+        at = endOfString(text, at)
+        break
+      case code.open:
+      case code.openList:
+        level += 1
+        parts += 1
+        break
+      case code.close:
+      case code.closeList:
+        level -= 1
+        break
+      case code.colon:
+        parts += 1
     }
+    if (level > limits.jsonDepth) throw malformed(`is nested deeper than ${limits.jsonDepth} levels`, text, at)
+    if (parts > limits.jsonParts) throw malformed(`has over ${limits.jsonParts} arrays, objects and members`, text, at)
   }
+}
+
+/** Where the string ends that begins here; the end of the text when it does not. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    if (!isEscaped(text, end)) return end
+  }
+  return text.length
+}
+
+/** By an odd number of backslashes before it. */
+function isEscaped(text: string, position: number): boolean {
+  let first = position
+  while (text.charCodeAt(first - 1) === code.backslash) first -= 1
+  return (position - first) % 2 === 1
 }
 
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    // The engine's own message gives no position for an unexpected token.
-    const errors: ParseError[] = []
-    parse(text, errors, { disallowComments: true })
-    const [first] = errors
-    const complaint = first === undefined ? '' : ` (${printParseErrorCode(first.error)})`
-    throw malformed(`is not JSON${complaint}`, text, first?.offset ?? text.length, cause)
-  }
-}
-
-/** Half of a surrogate pair is no character: neither Postgres nor a device could take it. */
-function checkSurrogates(text: string): void {
-  const escapes = /\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\./gs
-  for (const { 1: half, index } of text.matchAll(escapes)) {
-    if (half !== undefined) throw malformed(`holds ${half}, half of a character`, text, index)
+    // The engine's own message gives no position for an unexpected token. The first error ends the visit: there may be millions.
+    visit(
+      text,
+      {
+        onError: (error, offset) => {
+          throw malformed(`is not JSON (${printParseErrorCode(error)})`, text, offset, cause)
+        },
+      },
+      { disallowComments: true },
+    )
+    throw malformed('is not JSON', text, text.length, cause)
   }
 }
 
 function malformed(complaint: string, text: string, position: number, cause?: unknown): HubError {
-  const before = text.slice(0, position).split('\n')
   const found = clip(text.slice(position, position + 20)) || 'its end'
-  const place = `line ${before.length}, column ${(before.at(-1) ?? '').length + 1} (position ${position})`
+  const place = `line ${lineOf(text, position)}, column ${position - text.lastIndexOf('\n', position - 1)} (position ${position})`
   return new HubError('GenericBadRequest', { message: `the body ${complaint} at ${place}, near ${found}`, cause })
+}
+
+function lineOf(text: string, position: number): number {
+  let line = 1
+  for (let at = 0; at < position; at += 1) if (text[at] === '\n') line += 1
+  return line
 }

@@ -1,4 +1,5 @@
 import type { RouteConfig } from '@hono/zod-openapi'
+import { limits } from '@muster/contract'
 import { z } from 'zod'
 import type { Endpoint } from './endpoint.ts'
 import { errorSchema } from './schemas.ts'
@@ -32,12 +33,13 @@ export const securitySchemes = {
 
 /** An endpoint as the document shows it. */
 export function describeEndpoint(endpoint: Endpoint): RouteConfig {
-  const { method, path, summary, permission, throttle, body, reply } = endpoint
+  const { method, path, summary, permission, throttle, body, bodyBytes = limits.requestBodyBytes, reply } = endpoint
+  const bodyLimit = body === undefined ? '' : ` Its body may have ${bodyBytes / 1024 / 1024} MiB.`
   return {
     method,
     path,
     summary,
-    description: `Needs the permission ${permission}. Counts as ${throttle}.`,
+    description: `Needs the permission ${permission}. Counts as ${throttle}.${bodyLimit}`,
     tags: [path.split('/')[1] ?? ''],
     request: {
       params: described(Object.fromEntries([...path.matchAll(/{(.+?)}/g)].map(([, name = '']) => [name, '']))),

@@ -1,20 +1,18 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { clip, HubError, limits } from '@muster/contract'
+import type { Page, PageRequest } from '@muster/store'
 import type { Context } from 'hono'
-
-interface PageRequest {
-  /** 1 to 1000. */
-  readonly limit: number
-  /** Where the page before ended. Null: the first page. */
-  readonly after: string | null
-}
+import { jsonTextReply } from './reply.ts'
 
 /** How results are paged. `query` is what a token is bound to: the same text for every page of one query. */
 export interface Paging {
-  /** @throws HubError ArgumentInvalid for a page size that is no number, and for a token that this query did not give. */
+  /**
+   * At most 1000 rows.
+   * @throws HubError ArgumentInvalid for a page size that is no number, and for a token that this query did not give.
+   */
   read(c: Context, query: string): PageRequest
-  /** Headers of a page. Without `x-ms-continuation` on the last one: clients take an empty one for another page. */
-  headers(itemType: ItemType, query: string, after: string | null): Record<string, string>
+  /** A page. Without `x-ms-continuation` on the last one: clients take an empty one for another page. */
+  reply(itemType: ItemType, query: string, page: Page): Response
 }
 
 /** C# parses this name with regard to case, and refuses a page without it. */
@@ -32,10 +30,13 @@ export function createPaging(key: Buffer): Paging {
       const token = c.req.header('x-ms-continuation') || c.req.query('continuationToken')
       return { limit: readLimit(c), after: token ? openToken(token, (position) => sign(query, position)) : null }
     },
-    headers(itemType, query, after) {
-      if (after === null) return { 'x-ms-item-type': itemType }
-      const token = `${Buffer.from(after).toString('base64url')}.${sign(query, after).toString('base64url')}`
-      return { 'x-ms-item-type': itemType, 'x-ms-continuation': token }
+    reply(itemType, query, { items, continuation }) {
+      const headers: Record<string, string> = { 'x-ms-item-type': itemType }
+      if (continuation !== null) {
+        const position = Buffer.from(continuation).toString('base64url')
+        headers['x-ms-continuation'] = `${position}.${sign(query, continuation).toString('base64url')}`
+      }
+      return jsonTextReply(200, `[${items.join()}]`, headers)
     },
   }
 }
@@ -68,7 +69,7 @@ function readLimit(c: Context): number {
 
 /** The parameters of a paged address, for the document. */
 export const pageHeaders = {
-  'x-ms-max-item-count': `Items of a page: 1 to ${limits.pageSizeMax}, by default ${limits.pageSizeDefault}`,
+  'x-ms-max-item-count': `At most so many items of a page, 1 to ${limits.pageSizeMax}, by default ${limits.pageSizeDefault}; fewer of large ones`,
   'x-ms-continuation': 'Where the page before ended: the header of the same name in its reply',
 }
 export const pageQuery = {

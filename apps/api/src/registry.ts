@@ -59,7 +59,7 @@ export async function createIdentity({ db, clock }: Deps, draft: IdentityDraft):
 /**
  * Updates an identity and returns it. What the caller leaves out is kept, so it is locked from reading to writing: however
  * many update it at once, one that takes any state (`etag` null) is never refused. A device that is disabled loses its
- * connection and those of its modules; what has other keys now loses its own.
+ * connection and those of its modules; what has other keys now loses its own, unless they leave the one that opened it.
  * @throws HubError DeviceNotFound, ModuleNotFound, PreconditionFailed
  */
 export async function changeIdentity(
@@ -108,16 +108,16 @@ export async function readExisting({ db }: Pick<Deps, 'db'>, identity: IdentityK
   return found
 }
 
-/** Tells the gateways. One that cannot be told finds out when it next compares its connections with the store. */
+/** Tells the gateways, of all at once. One that cannot be told finds out when it next compares its connections with the store. */
 export async function closeConnections(
   { bus, events }: Deps,
   owners: readonly Owner[],
   reason: 'disabled' | 'rekeyed' | 'deleted',
 ): Promise<void> {
-  for (const { identity, gatewayId } of owners) {
-    const isTold = await bus.closeConnection(gatewayId, { identity, connectionNo: null, reason })
-    if (!isTold) events.wakeUpLost({ kind: 'connection' })
-  }
+  const told = await Promise.all(
+    owners.map(({ identity, gatewayId }) => bus.closeConnection(gatewayId, { identity, connectionNo: null, reason })),
+  )
+  for (const isTold of told) if (!isTold) events.wakeUpLost({ kind: 'connection' })
 }
 
 export function deviceExists(deviceId: string): HubError {

@@ -1,6 +1,10 @@
-/** The SDKs parse a body only when its content type says JSON. */
 export function jsonReply(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(JSON.stringify(body), {
+  return jsonTextReply(status, JSON.stringify(body), headers)
+}
+
+/** The SDKs parse a body only when its content type says JSON. */
+export function jsonTextReply(status: number, body: string, headers: Readonly<Record<string, string>>): Response {
+  return new Response(body, {
     status,
     headers: { 'content-type': 'application/json; charset=utf-8', ...headers },
   })

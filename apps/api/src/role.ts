@@ -22,9 +22,10 @@ export const role: Role = {
       throttles: hub.throttles,
       hostNames: hub.config.hostNames,
       continuationKey: continuationKey(owner.primaryKey),
-      bearer: oidc && createBearerVerifier({ ...oidc, skewMs }),
+      bearer:
+        oidc && createBearerVerifier({ ...oidc, skewMs, onFailure: (error) => hub.events.issuerFailed({ error }) }),
     })
-    hub.front.serve((request) => app.fetch(request))
+    hub.front.serve((request, fault) => app.fetch(request, { fault }))
     return { stop: async () => {} }
   },
 }

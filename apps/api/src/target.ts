@@ -5,7 +5,13 @@ import { z } from 'zod'
 /** The two ways in which a job's body may say which devices it is for. */
 export const targetShape = {
   queryCondition: z.string().nullish(),
-  deviceIds: z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(z.string()).nullish()),
+  deviceIds: z.preprocess(listOf, z.array(z.string()).nullish()),
+}
+
+/** One text is a list of one. What is too long is refused before the schema goes through it: each element may be an error. */
+function listOf(value: unknown): unknown {
+  if (Array.isArray(value) && value.length > limits.targetDeviceIds) throw wrongLength(value)
+  return typeof value === 'string' ? [value] : value
 }
 
 /** A target, and the condition that reads of the job show for it. */
@@ -64,11 +70,7 @@ function checkCondition(queryCondition: string): void {
 }
 
 function checkDeviceIds(deviceIds: readonly string[]): void {
-  if (deviceIds.length === 0 || deviceIds.length > limits.targetDeviceIds) {
-    throw new HubError('ArgumentInvalid', {
-      message: `deviceIds must hold 1 to ${limits.targetDeviceIds} ids, got ${deviceIds.length}`,
-    })
-  }
+  if (deviceIds.length === 0) throw wrongLength(deviceIds)
   const wrong = deviceIds.findIndex((deviceId) => !isDeviceId(deviceId))
   if (wrong >= 0) {
     throw new HubError('ArgumentInvalid', {
@@ -77,9 +79,16 @@ function checkDeviceIds(deviceIds: readonly string[]): void {
   }
 }
 
+function wrongLength({ length }: readonly unknown[]): HubError {
+  return new HubError('ArgumentInvalid', {
+    message: `deviceIds must hold 1 to ${limits.targetDeviceIds} ids, got ${length}`,
+  })
+}
+
 /** A list that is too long for a condition is shown by its first ids. */
 function conditionOf(deviceIds: readonly string[]): string {
-  const quoted = deviceIds.map((deviceId) => `'${deviceId.replaceAll("'", "\\'")}'`)
+  const first = deviceIds.slice(0, conditionLength)
+  const quoted = first.map((deviceId) => `'${deviceId.replaceAll("'", "\\'")}'`)
   const whole = `deviceId IN [${quoted.join(',')}]`
   if (whole.length <= conditionLength) return whole
 

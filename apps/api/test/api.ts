@@ -42,6 +42,8 @@ export interface Api extends AsyncDisposable {
   readonly clock: { time: Date; now(): Date }
   readonly policies: readonly Policy[]
   readonly app: ReturnType<typeof createApp>
+  /** From then on Postgres cannot be had. */
+  loseDatabase(): Promise<void>
   /** Sends a request with a good token and an api-version, unless told otherwise. */
   send(method: string, path: string, body?: unknown, options?: Options): Promise<Reply>
 }
@@ -71,6 +73,7 @@ export async function openApi({
   const events = openEvents({ log: openLog('silent'), metrics: openMetrics() })
   const throttles = createThrottles({ bus, events }, parseThrottleRates(throttle) ?? {})
   const clock = { time: noon, now: () => clock.time }
+  let isDatabaseLost = false
   const app = createApp({
     db: connection.db,
     bus,
@@ -91,10 +94,14 @@ export async function openApi({
     clock,
     policies,
     app,
+    async loseDatabase() {
+      isDatabaseLost = true
+      await connection.close()
+    },
     send: (method, path, body, options = {}) => send({ app, policies, clock }, { method, path, body, ...options }),
     async [Symbol.asyncDispose]() {
       await bus[Symbol.asyncDispose]()
-      await connection.close()
+      if (!isDatabaseLost) await connection.close()
       await database[Symbol.asyncDispose]()
     },
   }

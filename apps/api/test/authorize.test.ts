@@ -18,14 +18,44 @@ const endpoints = [
   ['PUT', '/jobs/v2/d1/methods/j1', 'ServiceConnect'],
   ['GET', '/twins/d1', 'ServiceConnect'],
   ['PATCH', '/twins/d1', 'ServiceConnect'],
+  ['PUT', '/twins/d1', 'ServiceConnect'],
+  ['GET', '/twins/d1/modules/m1', 'ServiceConnect'],
+  ['PATCH', '/twins/d1/modules/m1', 'ServiceConnect'],
+  ['PUT', '/twins/d1/modules/m1', 'ServiceConnect'],
   ['POST', '/twins/d1/methods', 'ServiceConnect'],
+  ['POST', '/twins/d1/modules/m1/methods', 'ServiceConnect'],
   ['POST', '/devices/query', 'ServiceConnect'],
   ['GET', '/devices', 'RegistryRead'],
   ['GET', '/devices/d1', 'RegistryRead'],
   ['PUT', '/devices/d1', 'RegistryWrite'],
   ['DELETE', '/devices/d1', 'RegistryWrite'],
   ['POST', '/devices', 'RegistryWrite'],
+  ['GET', '/devices/d1/modules', 'RegistryRead'],
+  ['GET', '/devices/d1/modules/m1', 'RegistryRead'],
+  ['PUT', '/devices/d1/modules/m1', 'RegistryWrite'],
+  ['DELETE', '/devices/d1/modules/m1', 'RegistryWrite'],
+  ['GET', '/statistics/devices', 'RegistryRead'],
+  ['GET', '/statistics/service', 'RegistryRead'],
+  ['GET', '/jobs', 'RegistryWrite'],
+  ['POST', '/jobs/create', 'RegistryWrite'],
+  ['GET', '/jobs/j1', 'RegistryWrite'],
+  ['DELETE', '/jobs/j1', 'RegistryWrite'],
 ] as const
+
+it('these are all addresses, with the permissions that the document says', async () => {
+  const { body } = await api.send('GET', '/openapi.json', undefined, { authorization: null, apiVersion: null })
+  const documented = Object.entries<Record<string, { description: string }>>(body.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, { description }]) => [
+      method.toUpperCase(),
+      path.replaceAll(/{(.)\w+}/g, '$11'),
+      /permission (\w+)/.exec(description)?.[1],
+    ]),
+  )
+
+  expect(endpoints.map((endpoint) => endpoint.join(' ')).sort()).toEqual(
+    documented.map((endpoint) => endpoint.join(' ')).sort(),
+  )
+})
 
 describe.each(endpoints)('%s %s', (method, path, permission) => {
   it('is 401 without a token', async () => {
@@ -140,6 +170,22 @@ describe('a token', () => {
     expect([inside.status, outside.status]).toEqual([200, 401])
   })
 
+  it.each([
+    ['/twins/a#b', '/twins/a%23b', ['/twins/a%2523b', '/twins/a']],
+    ['/twins/a%23b', '/twins/a%2523b', ['/twins/a%23b', '/twins/a']],
+    ['/twins/a%b', '/twins/a%25b', ['/twins/a%2525b', '/twins/a%62']],
+    ['/twins/a?b', '/twins/a%3Fb', ['/twins/a?b=', '/twins/a%253Fb']],
+    ['/twins/a:b', '/twins/a%3ab', ['/twins/a%253Ab', '/twins/a:c']],
+    ['/twins/a', '/twins/a/modules/m', ['/twins/a%2Fmodules%2Fm', '/twins/a%2F', '/twins/ab', '/twins/%61%zz']],
+    ['/twins/a/modules/m', '/twins/a/modules/m', ['/twins/a%2Fmodules%2Fm', '/twins/a']],
+  ])('H18 for %s opens %s and none of %j', async (resource, inside, outside) => {
+    const authorization = sign({ resource: `${hostName}${resource}` })
+    const statusOf = async (path: string) => (await api.send('GET', path, undefined, { authorization })).status
+
+    expect(await statusOf(inside)).toBe(404)
+    for (const path of outside) expect([path, await statusOf(path)]).toEqual([path, 401])
+  })
+
   it.each(['Bearer abc', 'SharedAccessSignature', 'SharedAccessSignature sr=x', ''])(
     '%j is refused',
     async (authorization) => {
@@ -158,6 +204,18 @@ describe('a token', () => {
     })
 
     expect(reply.status).toBe(200)
+  })
+
+  it('is judged again at once when the policies could not be read before', async () => {
+    api.clock.time = new Date(api.clock.time.getTime() + 5_000)
+    const statusOf = async () => (await api.send('GET', '/jobs/v2/query')).status
+    await api.db.execute('alter table policies rename to policies_away')
+
+    const together = await Promise.all([statusOf(), statusOf()])
+    await api.db.execute('alter table policies_away rename to policies')
+
+    expect(together).toEqual([500, 500])
+    expect(await statusOf()).toBe(200)
   })
 
   it('of a policy that is gone from the store is refused a few seconds later', async () => {

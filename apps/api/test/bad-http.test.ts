@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { connect } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -19,6 +21,7 @@ const address = '/jobs/v2/bad?api-version=2021-04-12'
 const head = (start: string, ...headers: string[]) =>
   [start, 'Host: localhost', `Authorization: ${api.token}`, ...headers, '', ''].join('\r\n')
 const put = (...headers: string[]) => head(`PUT ${address} HTTP/1.1`, ...headers)
+const patch = (...headers: string[]) => head('PATCH /twins/bad?api-version=2021-04-12 HTTP/1.1', ...headers)
 const get = (target: string, ...headers: string[]) => head(`GET ${target} HTTP/1.1`, ...headers)
 const list = '/jobs/v2/query?api-version=2021-04-12'
 const last = 'Connection: close'
@@ -32,8 +35,8 @@ async function expectServed(): Promise<void> {
 describe.each(lines)('H5 over the %s port', (name) => {
   it.each<[string, () => (string | Buffer)[], number[]]>([
     ['JSON that breaks off', () => [put('Content-Length: 8', last), '{"type":'], [400]],
-    ['a body in chunks over the limit', () => [put('Transfer-Encoding: chunked', last), ...chunks(2_000_000)], [413]],
-    ['a length over the limit', () => [put('Content-Length: 2000000', last), Buffer.alloc(2_000_000, 32)], [413]],
+    ['a body in chunks over the limit', () => [patch('Transfer-Encoding: chunked', last), ...chunks(2_000_000)], [413]],
+    ['a length over the limit', () => [patch('Content-Length: 2000000', last), Buffer.alloc(2_000_000, 32)], [413]],
     ['a length that is none', () => [put('Content-Length: many', last)], [400]],
     ['a length below zero', () => [put('Content-Length: -1', last)], [400]],
     ['more bytes than its length', () => [put('Content-Length: 2'), '{}{}{}{}\r\n\r\n'], [400]],
@@ -80,6 +83,83 @@ describe.each(lines)('H5 over the %s port', (name) => {
     await expectServed()
   })
 
+  it.each<[string, () => string]>([
+    ['dots that climb', () => get('/devices/d/modules/..?api-version=2021-04-12', last)],
+    ['escaped dots', () => get('/twins/%2e?api-version=2021-04-12', last)],
+    ['dots that climb to a page of the operator', () => get('/twins/../metrics', last)],
+    ['a host of which no address can be made', () => `GET ${list} HTTP/1.1\r\nHost: a.1\r\n${last}\r\n\r\n`],
+  ])('H12 %s: refused in the form of every error', async (_, request) => {
+    const { text } = await speak(lineOf(name), [request()])
+
+    const [headers = '', body = ''] = text.split('\r\n\r\n')
+    expect(headers).toMatch(/^HTTP\/1.1 400 /)
+    expect(headers).toMatch(/^iothub-errorcode: GenericBadRequest\r$/im)
+    expect(headers).toMatch(/^x-ms-request-id: [0-9a-f-]{36}\r$/im)
+    expect(JSON.parse(body)).toEqual({
+      Message: expect.stringMatching(/^ErrorCode:GenericBadRequest;The (path|Host) of the request /),
+      ExceptionMessage: expect.stringMatching(/^Tracking ID:/),
+    })
+  })
+
+  it.each<[string, () => string[], number]>([
+    ['a body that is too large', () => [patch('Content-Length: 2000000'), '{'], 413],
+    ['a body in chunks that is too large', () => [patch('Transfer-Encoding: chunked'), ...endless(2_000_000)], 413],
+    ['a body without a token', () => [`PATCH /twins/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{`], 401],
+  ])('H19 %s, of which more is to come: the answer says that the connection ends', async (_, parts, status) => {
+    const heard = await speak(lineOf(name), parts())
+
+    expect(heard.statuses).toEqual([status])
+    expect(heard.text).toMatch(/^connection: close\r$/im)
+    expect(heard.isClosed).toBe(true)
+  })
+
+  it.each(['with its length', 'in chunks'])(
+    'H19 a body %s that is too large is answered, and the connection serves on',
+    async (how) => {
+      const body = Buffer.alloc(3_000_000, 'x')
+      const headers = how === 'in chunks' ? {} : { 'content-length': body.byteLength }
+      using connection = oneConnection(name)
+
+      for (let round = 0; round < 10; round += 1) {
+        expect(await connection.statusOf('PATCH', '/twins/bad?api-version=2021-04-12', { headers, body })).toBe(413)
+        expect(await connection.statusOf('GET', list)).toBe(200)
+      }
+    },
+  )
+
+  it.each(['with its length', 'in chunks'])('H19 a body %s that is too large is answered, and closed', async (how) => {
+    const body = Buffer.alloc(5_000_000, 'x')
+    const length = how === 'in chunks' ? {} : { 'content-length': body.byteLength }
+    const headers = { ...length, connection: 'close' }
+    using connection = oneConnection(name)
+
+    for (let round = 0; round < 5; round += 1) {
+      expect(await connection.statusOf('PATCH', '/twins/bad?api-version=2021-04-12', { headers, body })).toBe(413)
+    }
+  })
+
+  it('a good body in chunks, without a length, is taken as any other', async () => {
+    const body = JSON.stringify({
+      type: 'scheduleUpdateTwin',
+      queryCondition: '*',
+      updateTwin: { etag: '*', tags: {} },
+    })
+    const pieces = body.match(/.{1,7}/g) ?? []
+    const request = head(
+      `PUT /jobs/v2/chunks-${name}?api-version=2021-04-12 HTTP/1.1`,
+      'Transfer-Encoding: chunked',
+      last,
+    )
+
+    const { statuses } = await speak(lineOf(name), [
+      request,
+      ...pieces.map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`),
+      '0\r\n\r\n',
+    ])
+
+    expect(statuses).toEqual([200])
+  })
+
   it.each<[string, () => string[]]>([
     ['a tunnel', () => [head('CONNECT elsewhere:443 HTTP/1.1')]],
     ['a body that ends before its length', () => [put('Content-Length: 100'), '{"type":']],
@@ -115,8 +195,35 @@ describe.each(lines)('H5 over the %s port', (name) => {
   })
 })
 
-function* chunks(bytes: number): Generator<string> {
+/** A client of the platform, whose requests all go over one connection while that is kept alive. */
+function oneConnection(name: (typeof lines)[number]) {
+  const agent = new (name === 'tls' ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets: 1 })
+  const { port, ca } = lineOf(name)
+  const to = { host: 'localhost', port, agent, ...(ca === null ? {} : { ca }) }
+  return {
+    async statusOf(
+      method: string,
+      path: string,
+      { headers = {}, body = Buffer.alloc(0) }: { headers?: OutgoingHttpHeaders; body?: Buffer } = {},
+    ): Promise<number | undefined> {
+      const all = { authorization: api.token, ...headers }
+      const sent = (name === 'tls' ? httpsRequest : httpRequest)({ ...to, method, path, headers: all })
+      sent.end(body)
+      const [response]: IncomingMessage[] = await once(sent, 'response')
+      await once(response?.resume() ?? sent, 'end')
+      return response?.statusCode
+    },
+    [Symbol.dispose]: () => agent.destroy(),
+  }
+}
+
+/** Chunks without a last one. */
+function* endless(bytes: number): Generator<string> {
   for (let sent = 0; sent < bytes; sent += 16_000) yield `3e80\r\n${' '.repeat(16_000)}\r\n`
+}
+
+function* chunks(bytes: number): Generator<string> {
+  yield* endless(bytes)
   yield '0\r\n\r\n'
 }
 

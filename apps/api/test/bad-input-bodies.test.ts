@@ -1,3 +1,4 @@
+import { limits } from '@muster/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Api, openApi } from './api.ts'
 
@@ -85,8 +86,10 @@ describe.each(addresses)('%s %s', (verb, path, template) => {
     expect(codeOf(await api.send(verb, path, undefined, { text }))).toBe('GenericBadRequest')
   })
 
-  it('refuses a body over 1 MiB', async () => {
-    const refused = await api.send(verb, path, undefined, { text: body('x'.repeat(1024 * 1024)) })
+  it('refuses a body over its limit, unread', async () => {
+    const headers = { 'content-length': String(limits.jobBodyBytes + 1) }
+
+    const refused = await api.send(verb, path, undefined, { text: body('x'), headers })
 
     expect([refused.status, codeOf(refused)]).toEqual([413, 'MessageTooLarge'])
   })

@@ -15,16 +15,26 @@ describe('a bulk request', () => {
     const entries = [
       { id: 'c1', importMode: 'create', tags: { floor: 3 }, properties: { desired: { mode: 'eco' } } },
       { id: 'c2', importMode: 'Create', status: 'disabled' },
+      {
+        Id: 'c3',
+        ImportMode: 'create',
+        Tags: { Floor: 4 },
+        Properties: { Desired: { Mode: 'eco' } },
+        Authentication: { Type: 'sas', SymmetricKey: { PrimaryKey: 'b25l', SecondaryKey: 'dHdv' } },
+      },
     ]
 
     const reply = await bulk(entries)
     const twin = await api.send('GET', '/twins/c1')
     const device = await api.send('GET', '/devices/c2')
+    const pascal = [await api.send('GET', '/devices/c3'), await api.send('GET', '/twins/c3')].map(({ body }) => body)
 
     expect(reply.status).toBe(200)
     expect(reply.body).toEqual(done)
     expect(twin.body).toMatchObject({ tags: { floor: 3 }, properties: { desired: { mode: 'eco' } } })
     expect(device.body.status).toBe('disabled')
+    expect(pascal[0].authentication.symmetricKey).toEqual({ primaryKey: 'b25l', secondaryKey: 'dHdv' })
+    expect(pascal[1]).toMatchObject({ tags: { Floor: 4 }, properties: { desired: { Mode: 'eco' } } })
   })
 
   it('updates, patches twins and deletes, in modes of any letter case', async () => {

@@ -1,6 +1,7 @@
 import { gatewayId } from '@muster/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Api, connectDevice, openApi } from './api.ts'
+import { givenDevices } from './given-devices.ts'
 
 let api: Api
 beforeAll(async () => {
@@ -269,9 +270,29 @@ describe('the list of devices', () => {
     expect(two.body).toEqual(all.body.slice(0, 2))
   })
 
-  it.each(['0', '-1', 'ten'])('refuses top=%s', async (top) => {
+  it.each(['0', '-1', 'ten', '1.5', '1e3', ' 5', '0x10'])('refuses top=%s', async (top) => {
     const refused = await api.send('GET', `/devices?top=${top}`)
 
     expect(refused.body.Message).toContain(`top must be a whole number from 1 to 1000, got "${top}"`)
+  })
+})
+
+describe('the list of 1,001 devices', () => {
+  let own: Api
+  beforeAll(async () => {
+    own = await openApi()
+    await givenDevices(own, 1001)
+  })
+  afterAll(async () => own[Symbol.asyncDispose]())
+
+  it.each([
+    ['', 1000],
+    ['?top=', 1000],
+    ['?top=999', 999],
+    ['?top=1000', 1000],
+    ['?top=1001', 1000],
+    ['?top=9999999999', 1000],
+  ])('asked for at /devices%s holds %i', async (query, count) => {
+    expect((await own.send('GET', `/devices${query}`)).body).toHaveLength(count)
   })
 })

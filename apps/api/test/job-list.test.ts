@@ -63,6 +63,12 @@ describe('the list of jobs', () => {
     ['jobStatus=enqueued&jobType=scheduledDeviceMethod', 'db'],
     ['jobStatus=finished', ''],
     ['jobStatus=&jobType=', 'edcba'],
+    ['jobType=import', ''],
+    ['jobType=Export&jobStatus=completed', ''],
+    ['jobType=unknown', ''],
+    ['jobType=firmwareUpdate', ''],
+    ['jobStatus=Unknown', ''],
+    ['jobType=scheduleUpdateTwin&jobStatus=unknown', ''],
   ])('filtered by %s holds %s', async (filter, expected) => {
     const reply = await api.send('GET', `/jobs/v2/query?${filter}`)
 
@@ -84,6 +90,9 @@ describe('the list of jobs', () => {
   it.each([
     ['jobType=rebootAll', 'jobType must be one of scheduleUpdateTwin, '],
     ['jobStatus=lost', 'jobStatus must be one of queued, scheduled, running, completed, failed, cancelled, got "lost"'],
+    ['jobType=import&jobStatus=lost', 'jobStatus must be one of'],
+    ['jobType=rebootAll&jobStatus=unknown', 'jobType must be one of'],
+    ['jobType=import&pageSize=many', 'page size'],
     ['pageSize=many', 'page size must be a whole number from 1 to 1000, got "many"'],
     ['continuationToken=abc', 'continuation token "abc" is none that this query gave'],
   ])('refuses %s', async (filter, text) => {
@@ -112,6 +121,63 @@ describe('the list of jobs', () => {
     const reply = await api.send('GET', '/jobs/v2/query', undefined, { headers: { 'x-ms-max-item-count': size } })
 
     expect(ids(reply.body)).toBe(expected)
+  })
+})
+
+describe('a page of the list', () => {
+  it.each([
+    [undefined, [100, 100]],
+    ['1000', [1000, 1]],
+    ['1001', [1000, 1]],
+    ['2147483648', [1000, 1]],
+  ])('of the size %s holds the first and then the next %j jobs', async (size, counts) => {
+    await using own = await openApi()
+    await own.send('PUT', '/jobs/v2/first', {
+      type: 'scheduleDeviceMethod',
+      cloudToDeviceMethod: { methodName: 'm' },
+      queryCondition: '*',
+    })
+    await own.db.execute(`
+      insert into jobs (job_id, type, status, query_condition, body, max_execution_seconds, created_at, start_at, deadline_at)
+      select 'copy-' || n, type, status, query_condition, body, max_execution_seconds, created_at, start_at, deadline_at
+        from jobs, generate_series(1, 1000) as n`)
+    const headers = size === undefined ? {} : { 'x-ms-max-item-count': size }
+
+    const first = await own.send('GET', '/jobs/v2/query', undefined, { headers })
+    const second = await own.send('GET', '/jobs/v2/query', undefined, { headers: { ...headers, ...next(first) } })
+
+    expect([first, second].map(({ body }) => body.length)).toEqual(counts)
+    expect(new Set([...first.body, ...second.body].map(({ jobId }) => jobId)).size).toBe(
+      counts.reduce((sum, count) => sum + count),
+    )
+  })
+})
+
+describe('a page of the list', () => {
+  it('Q31 of large jobs ends early, with a token', async () => {
+    await using own = await openApi()
+    const payload = 'x'.repeat(125_000)
+    for (const jobId of ['first', 'second']) {
+      const cloudToDeviceMethod = { methodName: 'm', payload }
+      await own.send('PUT', `/jobs/v2/${jobId}`, {
+        type: 'scheduleDeviceMethod',
+        cloudToDeviceMethod,
+        queryCondition: '*',
+      })
+    }
+    await own.db.execute(`
+      insert into jobs (job_id, type, status, query_condition, body, max_execution_seconds, created_at, start_at, deadline_at)
+      select 'copy-' || n, type, status, query_condition, body, max_execution_seconds, created_at, start_at, deadline_at
+        from jobs, generate_series(1, 38) as n where job_id = 'first'`)
+
+    const first = await own.send('GET', '/jobs/v2/query?pageSize=1000')
+    const second = await own.send('GET', '/jobs/v2/query?pageSize=1000', undefined, { headers: next(first) })
+
+    // 34 jobs of 125,000 bytes are more than 4 MiB.
+    expect([first, second].map(({ body }) => body.length)).toEqual([34, 6])
+    expect(first.body[0].cloudToDeviceMethod.payload).toBe(payload)
+    expect(second.headers.has('x-ms-continuation')).toBe(false)
+    expect(new Set([...first.body, ...second.body].map(({ jobId }) => jobId)).size).toBe(40)
   })
 })
 

@@ -74,9 +74,19 @@ describe('a created job', () => {
   it('needs no etag in the versions of 2016', async () => {
     const { etag: _, ...updateTwin } = twinJob.updateTwin
 
-    const created = await api.send('PUT', '/jobs/v2/t2', { ...twinJob, updateTwin }, { apiVersion: '2016-11-14' })
+    const create = (id: string, members: object) =>
+      api.send(
+        'PUT',
+        `/jobs/v2/${id}`,
+        { ...twinJob, updateTwin: { ...updateTwin, ...members } },
+        { apiVersion: '2016-11-14' },
+      )
 
-    expect(created.body).toMatchObject({ type: 'scheduledUpdateTwin', status: 'pending', updateTwin: { etag: '*' } })
+    const [without, withNull] = [await create('t2', {}), await create('t4', { etag: null })]
+
+    for (const { body } of [without, withNull]) {
+      expect(body).toMatchObject({ type: 'scheduledUpdateTwin', status: 'pending', updateTwin: { etag: '*' } })
+    }
   })
 
   it.each([
@@ -92,17 +102,30 @@ describe('a created job', () => {
   })
 
   it('takes its members in any letter case, an id that is a number, and no content type', async () => {
-    const { type: Type, queryCondition: QUERYCONDITION, cloudToDeviceMethod: CloudToDeviceMethod } = methodJob
+    const { type: Type, queryCondition: QUERYCONDITION, cloudToDeviceMethod } = methodJob
+    const { methodName: MethodName, payload: Payload, timeoutInSeconds: TimeoutInSeconds } = cloudToDeviceMethod
 
     const created = await api.send('PUT', '/jobs/v2/42', {
       JobId: 42,
       Type,
       QUERYCONDITION,
-      CloudToDeviceMethod,
+      CloudToDeviceMethod: { MethodName, Payload, TimeoutInSeconds },
       other: [],
     })
+    const { body } = await api.send('GET', '/jobs/v2/42')
 
     expect(created.body).toEqual({ jobId: '42', type: 'scheduleDeviceMethod', status: 'queued' })
+    expect(body.cloudToDeviceMethod).toEqual(shownMethodJob.cloudToDeviceMethod)
+  })
+
+  it('takes the members of its patch in any letter case', async () => {
+    const { tags: Tags, properties } = twinJob.updateTwin
+    const UpdateTwin = { ETag: '*', Tags, Properties: { Desired: properties.desired, Reported: {} } }
+
+    await api.send('PUT', '/jobs/v2/t3', { type: twinJob.type, queryCondition: '*', UpdateTwin })
+    const { body } = await api.send('GET', '/jobs/v2/t3')
+
+    expect(body.updateTwin).toEqual({ deviceId: null, etag: '*', tags: Tags, properties: { desired: { mode: 'eco' } } })
   })
 
   it('takes nulls for what it does not need', async () => {
@@ -214,6 +237,14 @@ describe("the address of one device's methods", () => {
 
     expect(created.body).toEqual({ jobId: 'pm1', type: 'scheduleDeviceMethod', status: 'queued' })
     expect(read.body.queryCondition).toBe("deviceId IN ['pump#01']")
+  })
+
+  it('takes no id twice: the second is 409', async () => {
+    await api.send('PUT', '/jobs/v2/pump-01/methods/pm3', methodJob)
+
+    const again = await api.send('PUT', '/jobs/v2/pump-02/methods/pm3', methodJob)
+
+    expect([again.status, again.headers.get('iothub-errorcode')]).toEqual([409, 'JobAlreadyExists'])
   })
 
   it('takes no twin job', async () => {

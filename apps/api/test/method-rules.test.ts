@@ -49,6 +49,33 @@ describe.each([
   })
 })
 
+describe('a direct method on a module that comes to', () => {
+  it.each([
+    ['noAnswer', 504101],
+    ['badAnswer', 502000],
+    ['notOnline', 404103],
+    ['connectionLost', 404104],
+    ['takenOver', 400027],
+    ['busy', 403800],
+    ['gatewayLost', 504101],
+  ] as const)('%s is %i', async (kind, errorCode) => {
+    const moduleId = `ends-in-${kind}`
+    const identity = `lift/${moduleId}`
+    await api.send('PUT', `/devices/lift/modules/${moduleId}`, {})
+    await connectDevice(api, identity, moduleId)
+    await using _ = await api.bus.serveGateway(gatewayId(moduleId), {
+      call: (_, report) => report({ identity, kind, reason: 'no JSON' }),
+      pushDesired: () => {},
+      closeConnection: () => {},
+    })
+
+    const reply = await invoke(`lift/modules/${moduleId}`, { methodName: 'echo' })
+
+    expect(reply.status).toBe(Math.floor(errorCode / 1000))
+    expect(nested(reply)).toMatchObject({ errorCode })
+  })
+})
+
 describe('the payload', () => {
   it('may take 128 KiB of JSON, and not one byte more', async () => {
     const most = 'x'.repeat(128 * 1024 - 2)
@@ -58,6 +85,14 @@ describe('the payload', () => {
 
     expect([accepted.status, refused.status]).toEqual([200, 413])
     expect(nested(refused)).toMatchObject({ errorCode: 413001 })
+  })
+
+  it('has its integers beyond 2^53 rounded to what a double holds', async () => {
+    const text = '{"methodName":"echo","payload":{"serial":9007199254740993}}'
+
+    const reply = await api.send('POST', '/twins/lift/methods', undefined, { text })
+
+    expect(reply.body.payload).toEqual({ serial: 2 ** 53 })
   })
 })
 
@@ -76,17 +111,27 @@ describe('time-outs', () => {
   })
 
   it.each([
-    ['responseTimeoutInSeconds', 4, 'responseTimeoutInSeconds must be within [5, 300]'],
-    ['responseTimeoutInSeconds', 301, 'responseTimeoutInSeconds must be within [5, 300]'],
-    ['responseTimeoutInSeconds', 0, 'responseTimeoutInSeconds must be within [5, 300]'],
-    ['connectTimeoutInSeconds', -1, 'connectTimeoutInSeconds must be within [0, 300]'],
-    ['connectTimeoutInSeconds', 301, 'connectTimeoutInSeconds must be within [0, 300]'],
+    ['responseTimeoutInSeconds', 4, 'responseTimeoutInSeconds must be within [5; 300].'],
+    ['responseTimeoutInSeconds', 301, 'responseTimeoutInSeconds must be within [5; 300].'],
+    ['responseTimeoutInSeconds', 0, 'responseTimeoutInSeconds must be within [5; 300].'],
+    ['connectTimeoutInSeconds', -1, 'connectTimeoutInSeconds must be within [0; 300].'],
+    ['connectTimeoutInSeconds', 301, 'connectTimeoutInSeconds must be within [0; 300].'],
   ])('%s may not be %j', async (member, seconds, message) => {
     const refused = await invoke('lift', { methodName: 'echo', [member]: seconds })
 
     expect(refused.status).toBe(400)
-    expect(nested(refused)).toMatchObject({ errorCode: 400004, message: `${message}, got ${seconds}` })
+    expect(nested(refused)).toMatchObject({ errorCode: 400004, message: `${message} Got ${seconds}` })
   })
+
+  it.each([4, 301, '30', true])(
+    'count by the newer name, whatever the older one holds: %j',
+    async (timeoutInSeconds) => {
+      const both = { methodName: 'echo', timeoutInSeconds, responseTimeoutInSeconds: 20 }
+
+      expect((await invoke('lift', both)).status).toBe(200)
+      expect((await invoke('lift', { ...both, responseTimeoutInSeconds: null })).status).toBe(400)
+    },
+  )
 
   it.each([1.5, '30', true, 9e15 + 0.5])('may not be %j', async (seconds) => {
     const refused = await invoke('lift', { methodName: 'echo', responseTimeoutInSeconds: seconds })

@@ -64,6 +64,7 @@ describe('a direct method', () => {
     ['badAnswer', 502, 502000, "The device's answer could not be used: no JSON"],
     ['notOnline', 404, 404103, 'Timed out waiting for device to connect.'],
     ['connectionLost', 404, 404104, 'Device unavailable'],
+    ['takenOver', 400, 400027, 'opened another connection'],
     ['busy', 403, 403800, 'Too many direct methods'],
     ['gatewayLost', 504, 504101, 'gave no sign of life'],
   ])('that comes to %s is %i', async (kind, status, errorCode, message) => {
@@ -137,6 +138,16 @@ describe('a direct method', () => {
     expect(reply.body.Message).toBe('ErrorCode:DeviceNotFound;There is no device with the id nobody')
   })
 
+  it('has a name for a takeover in the older error form, too', async () => {
+    await using _ = await givenDevice('taken-over-2016', { kind: 'takenOver' })
+
+    const reply = await call('taken-over-2016', { methodName: 'ping' }, { apiVersion: '2016-11-14' })
+
+    expect(reply.status).toBe(400)
+    expect(reply.headers.get('iothub-errorcode')).toBe('ConnectionForcefullyClosedOnNewConnection')
+    expect(reply.body.Message).toMatch(/^ErrorCode:ConnectionForcefullyClosedOnNewConnection;The device opened another/)
+  })
+
   it.each([
     ['no body', null, 400005, 'the body is missing'],
     ['no name', {}, 400005, 'methodName is missing'],
@@ -145,7 +156,7 @@ describe('a direct method', () => {
       'a timeout out of range',
       { methodName: 'a', responseTimeoutInSeconds: 301 },
       400004,
-      'responseTimeoutInSeconds must be within [5, 300], got 301',
+      'responseTimeoutInSeconds must be within [5; 300]. Got 301',
     ],
     [
       'a timeout that is no number',

@@ -62,14 +62,14 @@ describe('the document', () => {
     expect({ valid, errors, version: validator.version }).toEqual({ valid: true, errors: undefined, version: '3.1' })
   })
 
-  it('says of every address which permission it needs and what it counts as', async () => {
+  it('says of every address which permission it needs, what it counts as, and how large its body may be', async () => {
     const { body } = await api.send('GET', '/openapi.json', undefined, { authorization: null, apiVersion: null })
 
     const described = Object.values<Record<string, { description: string }>>(body.paths)
       .flatMap((item) => Object.values(item))
       .map(({ description }) => description)
 
-    const words = `Needs the permission (${permissions.join('|')})\\. Counts as (${throttleNames.join('|')})\\.`
+    const words = `Needs the permission (${permissions.join('|')})\\. Counts as (${throttleNames.join('|')})\\.( Its body may have (1|8|16) MiB\\.)?`
     expect(described.filter((text) => !new RegExp(`^${words}$`).test(text))).toEqual([])
     expect(described.length).toBeGreaterThan(10)
   })

@@ -9,22 +9,27 @@ afterAll(async () => api[Symbol.asyncDispose]())
 
 const codeOf = (reply: { headers: Headers }) => reply.headers.get('iothub-errorcode')
 
-/** A twin with something in both sections. */
-async function givenTwin(deviceId: string) {
+/** A twin with something in both sections, of a device or of a module: `device/modules/module`. */
+async function givenTwin(own: string) {
+  const [deviceId] = own.split('/')
   await api.send('PUT', `/devices/${deviceId}`, {})
+  if (own !== deviceId) await api.send('PUT', `/devices/${own}`, {})
   const body = {
     tags: { floor: 3, wing: { side: 'left' } },
     properties: { desired: { mode: 'eco', fan: { speed: 2 } } },
   }
-  return (await api.send('PATCH', `/twins/${deviceId}`, body)).body
+  return (await api.send('PATCH', `/twins/${own}`, body)).body
 }
 
 describe('PUT of a twin', () => {
-  it('T14 replaces tags and desired properties, with a stamp at each of them', async () => {
-    await givenTwin('r1')
+  it.each([
+    ['a device', 'r1'],
+    ['a module', 'r1/modules/m'],
+  ])('T14 replaces tags and desired properties of %s, with a stamp at each of them', async (_, own) => {
+    await givenTwin(own)
     const body = { Tags: { floor: 4, none: null }, properties: { desired: { fan: { on: true, gone: null } } } }
 
-    const replaced = await api.send('PUT', '/twins/r1', body)
+    const replaced = await api.send('PUT', `/twins/${own}`, body)
 
     const stamp = { $lastUpdated: '2026-03-02T12:00:00.000Z', $lastUpdatedVersion: 3 }
     expect(replaced.status).toBe(200)
@@ -36,7 +41,7 @@ describe('PUT of a twin', () => {
       $version: 3,
     })
     expect(replaced.headers.get('etag')).toBe(`"${replaced.body.etag}"`)
-    expect((await api.send('GET', '/twins/r1')).body).toEqual(replaced.body)
+    expect((await api.send('GET', `/twins/${own}`)).body).toEqual(replaced.body)
   })
 
   it.each([
@@ -69,19 +74,19 @@ describe('PUT of a twin', () => {
     expect(replaced.body.properties.reported).toEqual(twin.properties.reported)
   })
 
-  it.each([
-    ['"%"', 200],
-    ['%', 200],
-    ['"*"', 200],
-    ['*', 200],
-    ['"AAAA"', 412],
-    ['AAAA', 412],
-  ])('T8 with If-Match %s is %i', async (pattern, status) => {
-    const deviceId = `match-${Buffer.from(pattern).toString('hex')}`
-    const { etag } = await givenTwin(deviceId)
+  it.each(
+    ['device', 'module'].flatMap((whose) =>
+      Object.entries({ '"%"': 200, '%': 200, '"*"': 200, '*': 200, '"AAAA"': 412, AAAA: 412 }).map(
+        ([ifMatch, status]) => [ifMatch, status, whose] as const,
+      ),
+    ),
+  )('T8 with If-Match %s is %i, of a %s', async (ifMatch, status, whose) => {
+    const deviceId = `match-${whose}-${Buffer.from(ifMatch).toString('hex')}`
+    const own = whose === 'module' ? `${deviceId}/modules/m` : deviceId
+    const { etag } = await givenTwin(own)
 
-    const headers = { 'if-match': pattern.replace('%', etag) }
-    const replaced = await api.send('PUT', `/twins/${deviceId}`, { tags: { a: 1 } }, { headers })
+    const headers = { 'if-match': ifMatch.replace('%', etag) }
+    const replaced = await api.send('PUT', `/twins/${own}`, { tags: { a: 1 } }, { headers })
 
     expect(replaced.status).toBe(status)
   })

@@ -14,9 +14,12 @@ async function sendInVain(path: string, body: unknown) {
     await tx.execute('lock table twins, chunks in access exclusive mode')
     const reply = api.send('POST', path, body)
     await eventually(async () => {
-      const { rows } = await tx.execute(
-        "select pg_cancel_backend(pid) from pg_locks where not granted and relation in ('twins'::regclass, 'chunks'::regclass)",
-      )
+      const { rows } = await tx.execute(`
+        select pg_cancel_backend(pid)
+          from pg_locks
+         where not granted
+           and relation in ('twins'::regclass, 'chunks'::regclass)
+           and database = (select oid from pg_database where datname = current_database())`)
       expect(rows).toHaveLength(1)
     })
     return reply

@@ -2,6 +2,8 @@ import { jobKey } from '@muster/contract'
 import { startJob } from '@muster/store'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Api, openApi } from './api.ts'
+import { givenDevices } from './given-devices.ts'
+import { givenStartedJob } from './given-started-job.ts'
 
 let api: Api
 beforeAll(async () => {
@@ -117,5 +119,37 @@ describe('a query of device jobs', () => {
     expect(ids([...first.body, ...second.body])).toBe('cde')
     expect(first.body[0].jobType).toBe('scheduledDeviceMethod')
     expect(second.headers.has('x-ms-continuation')).toBe(false)
+  })
+})
+
+describe('a page of a query', () => {
+  let own: Api
+  beforeAll(async () => {
+    own = await openApi()
+    await givenDevices(own, 1001)
+    const { started } = await givenStartedJob(own, 'all', '*')
+    if (started.kind !== 'started') throw new Error(started.kind)
+  })
+  afterAll(async () => own[Symbol.asyncDispose]())
+
+  const queries = ['SELECT * FROM devices', 'SELECT deviceId FROM devices', 'SELECT * FROM devices.jobs']
+
+  it.each(
+    queries.flatMap((text) => [
+      [text, undefined, [100, 100]] as const,
+      [text, '1000', [1000, 1]] as const,
+      [text, '1001', [1000, 1]] as const,
+      [text, '0', [1, 1]] as const,
+    ]),
+  )('%s of the size %s holds the first and then the next %j rows', async (text, size, counts) => {
+    const headers = size === undefined ? {} : { 'x-ms-max-item-count': size }
+    const read = (more = {}) =>
+      own.send('POST', '/devices/query', { query: text }, { headers: { ...headers, ...more } })
+
+    const first = await read()
+    const second = await read(next(first))
+
+    expect([first, second].map(({ body }) => body.length)).toEqual(counts)
+    expect(new Set(ids([...first.body, ...second.body]).match(/d\d+/g)).size).toBe(counts[0] + counts[1])
   })
 })

@@ -64,3 +64,11 @@ it.each(['/docs/../package.json', '/docs/package.json', '/docs/%2e%2e/package.js
     expect((await get(path)).status).toBe(404)
   },
 )
+
+it.each(['/docs', '/docs/start.js', '/openapi.json'])('%s is there to be read, and for nothing else', async (path) => {
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+    const { status, headers } = await api.send(method, path)
+
+    expect([method, status, headers.get('allow')]).toEqual([method, 405, 'GET, HEAD'])
+  }
+})

@@ -118,6 +118,38 @@ describe('thumbprints', () => {
     })
   })
 
+  it.each([
+    ['nothing', {}],
+    ['empty keys, as clients fill them in', { symmetricKey: { primaryKey: '', secondaryKey: null } }],
+    ['no thumbprints', { x509Thumbprint: { primaryThumbprint: null, secondaryThumbprint: '' } }],
+  ])('stay, and their type too, in an update without a type that brings %s', async (what, authentication) => {
+    const deviceId = `thumb-stays-${what.replace(/\W.*/, '')}-${what.length}`
+    const { body: before } = await register(deviceId, withThumbprints(sha1, sha256))
+
+    const { body: after } = await register(deviceId, { authentication }, any)
+
+    expect(after.authentication).toEqual(before.authentication)
+  })
+
+  it('and keys make the type of an update that has none, whatever it was before', async () => {
+    const symmetricKey = { primaryKey: 'cHJpbWFyeQ==', secondaryKey: 'c2Vjb25kYXJ5' }
+    await register('thumb-changes', withThumbprints(sha1))
+
+    const { body: keyed } = await register('thumb-changes', { authentication: { symmetricKey } }, any)
+    const { body: signed } = await register(
+      'thumb-changes',
+      { authentication: { ...withThumbprints(sha256).authentication, type: null } },
+      any,
+    )
+
+    expect(keyed.authentication).toMatchObject({ type: 'sas', symmetricKey })
+    expect(signed.authentication).toMatchObject({
+      type: 'selfSigned',
+      symmetricKey: { primaryKey: null, secondaryKey: null },
+      x509Thumbprint: { primaryThumbprint: sha256.toUpperCase() },
+    })
+  })
+
   it('and their type are shown by the twin', async () => {
     await register('thumb-twin', withThumbprints(sha1))
 
@@ -187,17 +219,29 @@ describe('a device that is created again', () => {
 })
 
 describe('If-Match', () => {
-  it.each(['*', '"*"', 'MQ==', '"MQ=="'])('%s lets a device that has it be updated and deleted', async (etag) => {
-    const deviceId = `match-${Buffer.from(etag).toString('hex')}`
-    const headers = { 'if-match': etag }
-    await register(deviceId, {})
-    const updated = await register(deviceId, {}, headers)
-    await api.send('DELETE', `/devices/${deviceId}`, undefined, { headers: any })
-    await register(deviceId, {})
+  it.each(['*', '"*"', '%', '"%"'])('%s lets a device that has it be updated and deleted', async (ifMatch) => {
+    const deviceId = `match-${Buffer.from(ifMatch).toString('hex')}`
+    const having = (etag: string) => ({ 'if-match': ifMatch.replace('%', etag) })
+    const first = await register(deviceId, {})
 
+    const updated = await register(deviceId, {}, having(first.body.etag))
+    const headers = having(updated.body.etag)
     const deleted = await api.send('DELETE', `/devices/${deviceId}`, undefined, { headers })
 
-    expect([updated.status, updated.body.etag, deleted.status]).toEqual([200, 'Mg==', 204])
+    expect([updated.status, deleted.status]).toEqual([200, 204])
+    expect(countOf(updated.body.etag)).toBe(countOf(first.body.etag) + 1)
+  })
+
+  it('of a device that was deleted is 412 for its successor', async () => {
+    const first = await register('succeeded', {})
+    await api.send('DELETE', '/devices/succeeded', undefined, { headers: any })
+    await register('succeeded', {})
+    const headers = { 'if-match': `"${first.body.etag}"` }
+
+    const updated = await register('succeeded', {}, headers)
+    const deleted = await api.send('DELETE', '/devices/succeeded', undefined, { headers })
+
+    expect([updated.status, deleted.status]).toEqual([412, 412])
   })
 
   it.each(['"Mg=="', 'Mg==', '"mq=="', '**'])('%s is 412 for a device that has not', async (etag) => {
@@ -212,11 +256,11 @@ describe('If-Match', () => {
   })
 
   it('lets one of many updates win that bring the same etag at the same time', async () => {
-    await register('raced', {})
+    const { body } = await register('raced', {})
 
     const replies = await Promise.all(
       Array.from({ length: 10 }, (_, writer) =>
-        register('raced', { statusReason: String(writer) }, { 'if-match': '"MQ=="' }),
+        register('raced', { statusReason: String(writer) }, { 'if-match': `"${body.etag}"` }),
       ),
     )
 
@@ -240,3 +284,8 @@ describe('If-Match', () => {
     })
   })
 })
+
+/** The number in an etag of a device. */
+function countOf(etag: string): number {
+  return Number(Buffer.from(etag, 'base64').toString())
+}

@@ -1,6 +1,5 @@
 import { jobKey } from '@muster/contract'
-import { parseQuery } from '@muster/query'
-import { runQuery, startJob } from '@muster/store'
+import { startJob } from '@muster/store'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Api, openApi } from './api.ts'
 
@@ -164,7 +163,7 @@ describe('with 2016-11-14', () => {
     await startJob(api.db, jobKey(found[0]?.job_key ?? ''), { maxRunningJobs: 9, chunkSize: () => 10 }, api.clock.now())
 
     const read = await send('GET', `/jobs/v2/${jobId}`)
-    const rows = await runQuery(api.db, parseQuery('SELECT * FROM devices.jobs'), { limit: 10, after: null })
+    const rows = await api.send('POST', '/devices/query', { query: 'SELECT * FROM devices.jobs' })
 
     expect(read.body.status).toBe('running')
     expect(read.body.deviceJobStatistics).toMatchObject({
@@ -174,7 +173,7 @@ describe('with 2016-11-14', () => {
       runningCount: 0,
       pendingCount: 2,
     })
-    expect(rows.items).toHaveLength(2)
+    expect(rows.body).toHaveLength(2)
   })
 })
 

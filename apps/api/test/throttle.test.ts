@@ -1,6 +1,7 @@
 import { throttleNames } from '@muster/runtime'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type Api, openApi } from './api.ts'
+import { startLiveApi } from './live-api.ts'
 
 /** One call each a minute. */
 const one = JSON.stringify(Object.fromEntries(throttleNames.map((name) => [name, '1/min'])))
@@ -20,15 +21,19 @@ describe('H13 what an address counts as', () => {
 
   it.each([
     ['jobOperations', 'PUT /jobs/v2/j1', 'GET /jobs/v2/j1', 'POST /jobs/v2/j1/cancel', 'GET /jobs/v2/query'],
-    ['jobOperations', 'PUT /jobs/v2/d1/methods/j1', 'GET /jobs', 'POST /jobs/create'],
+    ['jobOperations', 'PUT /jobs/v2/d1/methods/j1'],
+    ['jobOperations', 'GET /jobs', 'POST /jobs/create', 'GET /jobs/j1', 'DELETE /jobs/j1'],
     ['twinReads', 'GET /twins/d1', 'GET /twins/d1/modules/m1'],
-    ['twinUpdates', 'PATCH /twins/d1', 'PUT /twins/d1', 'PATCH /twins/d1/modules/m1'],
+    ['twinUpdates', 'PATCH /twins/d1', 'PUT /twins/d1', 'PATCH /twins/d1/modules/m1', 'PUT /twins/d1/modules/m1'],
     ['directMethods', 'POST /twins/d1/methods', 'POST /twins/d1/modules/m1/methods'],
     ['queries', 'POST /devices/query', 'POST /jobs/v2/preview'],
-    ['registryOperations', 'GET /devices', 'PUT /devices/d1', 'DELETE /devices/d1', 'POST /devices'],
-    ['registryOperations', 'GET /statistics/devices', 'PUT /devices/d1/modules/m1'],
+    ['registryOperations', 'GET /devices', 'POST /devices'],
+    ['registryOperations', 'GET /devices/d1', 'PUT /devices/d1', 'DELETE /devices/d1'],
+    ['registryOperations', 'GET /devices/d1/modules'],
+    ['registryOperations', 'GET /devices/d1/modules/m1', 'PUT /devices/d1/modules/m1', 'DELETE /devices/d1/modules/m1'],
+    ['registryOperations', 'GET /statistics/devices', 'GET /statistics/service'],
   ])('%s: %s and others', async (name, ...addresses) => {
-    await api.throttles.take('jobOperations', 'iothubowner')
+    await api.throttles.take('jobOperations', 'policy:iothubowner')
     const seen: string[] = []
     const off = api.events.on('throttled', ({ throttle }) => seen.push(throttle))
 
@@ -99,6 +104,23 @@ it('a direct method counts once for each 4 KiB of its request', async () => {
 
   expect([await call(), await call()]).toEqual([404, 429])
   expect((await api.send('POST', '/twins/d1/methods', { methodName: 'm' })).status).toBe(404)
+})
+
+it('a direct method in chunks counts for what has come of it', async () => {
+  await using api = await startLiveApi({ MUSTER_THROTTLE: '{"directMethods":"20/min"}' })
+  const call = async (payloadBytes: number) => {
+    const text = JSON.stringify({ methodName: 'm', payload: 'x'.repeat(payloadBytes) })
+    const { status } = await fetch(`http://localhost:${api.http}/twins/d1/methods?api-version=2021-04-12`, {
+      method: 'POST',
+      headers: { authorization: api.token },
+      // Of a stream nobody knows the length.
+      body: new Blob([text]).stream(),
+      duplex: 'half',
+    })
+    return status
+  }
+
+  expect([await call(10), await call(10), await call(100_000), await call(10)]).toEqual([404, 404, 404, 429])
 })
 
 it.each(['1000000000000000', '1000000000000000000000'])(

@@ -1,55 +1,38 @@
-import type { JsonObject } from '@muster/contract'
+import { fittingSections, unfitSections } from '@muster/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Api, openApi } from './api.ts'
 
 let api: Api
-let deviceId = ''
 beforeAll(async () => {
   api = await openApi()
 })
-beforeEach(async ({ task }) => {
-  deviceId = `limits-${task.id}`.replaceAll('_', '-')
-  await api.send('PUT', `/devices/${deviceId}`, {})
-})
 afterAll(async () => api[Symbol.asyncDispose]())
 
-/** Objects inside one another below the section: `{l1: {l2: {...: {property: 1}}}}`. */
-function nestedObjects(levels: number): JsonObject {
-  let inner: JsonObject = { property: 1 }
-  for (let level = levels; level >= 1; level -= 1) inner = { [`l${level}`]: inner }
-  return inner
-}
+const sections = [
+  ['tags', 'tags', 8 * 1024],
+  ['desired', 'properties.desired', 32 * 1024],
+] as const
 
-/** Texts of 4,000 bytes, under keys of two, that take so many bytes together. */
-function texts(bytes: number): JsonObject {
-  const whole = Math.floor(bytes / 4002)
-  const members = Array.from({ length: whole }, (_, index) => [String(10 + index), 'x'.repeat(4000)])
-  return Object.fromEntries([...members, ['99', 'x'.repeat(bytes - whole * 4002 - 2)]])
-}
+const writes = ['a device', 'a module'].flatMap((whose) =>
+  ['PATCH', 'PUT'].flatMap((verb) => sections.map((section) => [whose, verb, ...section] as const)),
+)
 
 const bodyOf = (section: string, members: unknown) =>
   section === 'tags' ? { tags: members } : { properties: { desired: members } }
 
-describe.each([
-  ['PATCH', 'tags', 'tags', 8 * 1024],
-  ['PATCH', 'desired', 'properties.desired', 32 * 1024],
-  ['PUT', 'tags', 'tags', 8 * 1024],
-  ['PUT', 'desired', 'properties.desired', 32 * 1024],
-])('a %s of %s', (verb, section, path, most) => {
-  const write = (members: unknown) => api.send(verb, `/twins/${deviceId}`, bodyOf(section, members))
+describe.each(writes)('the twin of %s: a %s of %s', (whose, verb, section, path, bytesMax) => {
+  let address = ''
+  beforeEach(async ({ task }) => {
+    const deviceId = `limits-${task.id}`.replaceAll('_', '-')
+    const own = whose === 'a module' ? `${deviceId}/modules/m` : deviceId
+    await api.send('PUT', `/devices/${deviceId}`, {})
+    if (whose === 'a module') await api.send('PUT', `/devices/${own}`, {})
+    address = `/twins/${own}`
+  })
 
-  it.each([
-    ['as many bytes as it may hold', texts(most)],
-    ['a text of 4 KB', { a: 'x'.repeat(4096) }],
-    ['a text of 4 KB in UTF-8', { a: 'ä'.repeat(2048) }],
-    ['a key of 1 KB', { ['k'.repeat(1024)]: 1 }],
-    ['ten levels above a property', nestedObjects(10)],
-    ['the least and the greatest integer', { a: -4503599627370496, b: 4503599627370495 }],
-    ['numbers that are no integers', { a: 0.1, b: 1e-300, c: 1.5e15 }],
-    ['a list of anything', { a: [1, 'x', null, { b: [] }, true] }],
-    ['keys of any other character', { 'ключ-😀_!"#%&()/\\:': 1 }],
-    ['nothing', {}],
-  ])('may hold %s', async (_, members) => {
+  const write = (members: unknown) => api.send(verb, address, bodyOf(section, members))
+
+  it.each(fittingSections(bytesMax))('may hold %s', async (_, members) => {
     const written = await write(members)
 
     expect(written.status).toBe(200)
@@ -57,34 +40,13 @@ describe.each([
     expect(kept).toMatchObject(members)
   })
 
-  it.each([
-    ['one byte more than it may', texts(most + 1), `${path} would take ${most + 1} bytes, at most ${most} are allowed`],
-    ['a text of over 4 KB', { a: { b: 'x'.repeat(4097) } }, `${path}.a.b: its text takes 4097 bytes, at most 4096`],
-    ['a text of over 4 KB in UTF-8', { a: 'ä'.repeat(2049) }, `${path}.a: its text takes 4098 bytes`],
-    ['such a text in a list', { a: ['x', 'x'.repeat(4097)] }, `${path}.a[1]: its text takes 4097 bytes`],
-    ['a key of over 1 KB', { a: { ['k'.repeat(1025)]: 1 } }, `${path}.a: the key "kkkk`],
-    ['a key with a dot', { a: { 'b.c': 1 } }, `${path}.a: the key "b.c" must not`],
-    ['a key with a space', { 'b c': 1 }, `${path}: the key "b c" must not`],
-    ['a key with $', { a: { $b: 1 } }, `${path}.a: the key "$b" must not`],
-    ['a system key below the top', { a: { $version: 1 } }, `${path}.a: the key "$version" must not`],
-    ['an unknown system key', { $other: 1 }, `${path}: the key "$other" must not`],
-    ['a key with a C0 character', { 'a\u0001': 1 }, `${path}: the key "a\u0001" must not`],
-    ['a key with a C1 character', { 'a\u0085': 1 }, `${path}: the key "a\u0085" must not`],
-    ['a key with U+0000', { 'a\u0000': 1 }, `${path}: the key "a\u0000" must not`],
-    ['an empty key', { '': 1 }, `${path}: the key "" must not`],
-    ['eleven levels above a property', nestedObjects(11), 'l10.l11: it lies more than 10 levels deep'],
-    ['lists inside one another', { a: [[[[[[[[[[[1]]]]]]]]]]] }, `${path}.a[0]`],
-    ['an integer that is too great', { a: 4503599627370496 }, `${path}.a: the integer 4503599627370496 must lie`],
-    ['an integer that is too small', { a: -4503599627370497 }, `${path}.a: the integer -4503599627370497 must lie`],
-    ['a number beyond 2^53', { a: [2 ** 60] }, `${path}.a[0]: the integer 1152921504606847000 must lie`],
-    ['a text with U+0000', { a: 'x\u0000' }, `${path}.a: its text must not contain U+0000`],
-  ])('may not hold %s', async (_, members, text) => {
+  it.each(unfitSections(path, bytesMax))('may not hold %s', async (_, members, text) => {
     const refused = await write(members)
 
     expect(refused.status).toBe(400)
     expect(refused.body.Message).toContain('ErrorCode:ArgumentInvalid;')
     expect(refused.body.Message).toContain(text)
-    expect((await api.send('GET', `/twins/${deviceId}`)).body.version).toBe(2)
+    expect((await api.send('GET', address)).body.version).toBe(2)
   })
 
   it.each([['text'], [7], [true], [[]]])('may not be %j', async (value) => {

@@ -27,7 +27,7 @@ describe('a twin', () => {
     await api.send('PUT', '/devices/t2', {})
     const patch = {
       Tags: { floor: 3, gone: null },
-      properties: { desired: { mode: 'eco', $version: 9 }, reported: { x: 1 } },
+      Properties: { Desired: { mode: 'eco', Mode: 'other', $version: 9 }, REPORTED: { x: 1 } },
       version: 77,
     }
 
@@ -37,29 +37,26 @@ describe('a twin', () => {
     expect(patched.status).toBe(200)
     expect(patched.body).toEqual(read.body)
     expect(read.body.tags).toEqual({ floor: 3 })
-    expect(read.body.properties.desired).toMatchObject({ mode: 'eco', $version: 2 })
+    expect(read.body.properties.desired).toMatchObject({ mode: 'eco', Mode: 'other', $version: 2 })
     expect(read.body.properties.reported).not.toHaveProperty('x')
     expect(patched.headers.get('etag')).toBe(`"${read.body.etag}"`)
   })
 
-  it.each([
-    ['"%"', 200],
-    ['%', 200],
-    ['"*"', 200],
-    ['*', 200],
-    ['"AAAA"', 412],
-    ['AAAA', 412],
-  ])('with If-Match %s is %i', async (pattern, status) => {
-    const deviceId = `match-${Buffer.from(pattern).toString('hex')}`
+  it.each(
+    ['device', 'module'].flatMap((whose) =>
+      Object.entries({ '"%"': 200, '%': 200, '"*"': 200, '*': 200, '"AAAA"': 412, AAAA: 412 }).map(
+        ([ifMatch, status]) => [whose, ifMatch, status] as const,
+      ),
+    ),
+  )('of a %s, patched with If-Match %s is %i', async (whose, ifMatch, status) => {
+    const deviceId = `match-${whose}-${Buffer.from(ifMatch).toString('hex')}`
+    const own = whose === 'module' ? `${deviceId}/modules/m` : deviceId
     await api.send('PUT', `/devices/${deviceId}`, {})
-    const { body } = await api.send('GET', `/twins/${deviceId}`)
+    if (whose === 'module') await api.send('PUT', `/devices/${own}`, {})
+    const { body } = await api.send('GET', `/twins/${own}`)
 
-    const patched = await api.send(
-      'PATCH',
-      `/twins/${deviceId}`,
-      { tags: { a: 1 } },
-      { headers: { 'if-match': pattern.replace('%', body.etag) } },
-    )
+    const headers = { 'if-match': ifMatch.replace('%', body.etag) }
+    const patched = await api.send('PATCH', `/twins/${own}`, { tags: { a: 1 } }, { headers })
 
     expect(patched.status).toBe(status)
   })
@@ -84,6 +81,21 @@ describe('a twin', () => {
     expect(refused.status).toBe(400)
     expect(refused.body.Message).toContain(`ErrorCode:${code};${text}`)
     expect((await api.send('GET', '/twins/t3')).body.version).toBe(2)
+  })
+
+  it('T18 of a module is read and patched at an address of its own', async () => {
+    await api.send('PUT', '/devices/t5', {})
+    await api.send('PUT', '/devices/t5/modules/m', {})
+    const ofDevice = await api.send('GET', '/twins/t5')
+
+    const patched = await api.send('PATCH', '/twins/t5/modules/m', { properties: { desired: { mode: 'eco' } } })
+    const read = await api.send('GET', '/twins/t5/modules/m')
+
+    expect([patched.status, read.status]).toEqual([200, 200])
+    expect(read.body).toMatchObject({ deviceId: 't5', moduleId: 'm', properties: { desired: { mode: 'eco' } } })
+    expect(patched.body).toEqual(read.body)
+    expect(patched.headers.get('etag')).toBe(`"${read.body.etag}"`)
+    expect((await api.send('GET', '/twins/t5')).body).toEqual(ofDevice.body)
   })
 
   it('of an unknown device is 404', async () => {

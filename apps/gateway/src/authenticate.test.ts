@@ -1,6 +1,6 @@
 import { type Permission, signSasToken } from '@muster/auth'
 import { type IdentityKey, storedDeviceId, storedIdentity } from '@muster/contract'
-import type { Authentication } from '@muster/store'
+import { type Authentication, keyFingerprint, thumbprintFingerprint } from '@muster/store'
 import { describe, expect, it } from 'vitest'
 import { judge } from './authenticate.ts'
 import type { ShownCertificate } from './certificate.ts'
@@ -27,9 +27,19 @@ interface Given {
 
 function attempt(password: string, { status = 'enabled', authentication = keys, ...given }: Given = {}) {
   const policies = [policy('device', ['DeviceConnect']), policy('service', ['ServiceConnect'])]
-  const credentials = { status, authentication, authenticationHash: 'h', generationId: '1' }
+  const credentials = { status, authentication, generationId: '1' }
   const nowMs = now.getTime()
-  return judge({ identity: d1, certificate: null, ...given, password, credentials, policies, hostNames, nowMs })
+  return judge({
+    identity: d1,
+    modelId: null,
+    certificate: null,
+    ...given,
+    password,
+    credentials,
+    policies,
+    hostNames,
+    nowMs,
+  })
 }
 
 describe('the token of a CONNECT', () => {
@@ -39,6 +49,21 @@ describe('the token of a CONNECT', () => {
 
       expect(attempt(password)).toMatchObject({ kind: 'admitted', identity: 'd1', expiresAtMs: inAnHour.getTime() })
     }
+  })
+
+  it('G8 is remembered by the one key that signed it, of the device or of a policy', () => {
+    const resource = 'localhost/devices/d1'
+    const fingerprintOf = (key: string, policyName?: string) => {
+      const named = policyName === undefined ? {} : { policyName }
+      const verdict = attempt(signSasToken({ resource, key, expiresAt: inAnHour, ...named }))
+      return verdict.kind === 'admitted' ? verdict.fingerprints : []
+    }
+
+    expect(fingerprintOf(primaryKey)).toEqual([keyFingerprint(primaryKey, null)])
+    expect(fingerprintOf(secondaryKey)).toEqual([keyFingerprint(secondaryKey, null)])
+    // The same key, and another credential.
+    expect(fingerprintOf(secondaryKey, 'device')).toEqual([keyFingerprint(secondaryKey, 'device')])
+    expect(keyFingerprint(secondaryKey, 'device')).not.toBe(keyFingerprint(secondaryKey, null))
   })
 
   it('G3 is good when signed by a policy that lets devices connect, for all devices or for the whole hub', () => {
@@ -132,6 +157,14 @@ describe('the certificate of a CONNECT', () => {
         })
       }
     }
+  })
+
+  it('G8 is remembered by both of its thumbprints, whichever is registered', () => {
+    const thumbprints = [`AB${'0'.repeat(38)}`, `CD${'0'.repeat(62)}`]
+
+    expect(attempt('', { authentication: selfSigned, certificate })).toMatchObject({
+      fingerprints: thumbprints.map(thumbprintFingerprint),
+    })
   })
 
   it('G52 is refused when it is another, none, or one that an authority would have to vouch for', () => {

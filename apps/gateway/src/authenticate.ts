@@ -1,14 +1,29 @@
 import { parseSasToken, verifySasToken } from '@muster/auth'
 import { type IdentityKey, partsOf } from '@muster/contract'
-import { type Authentication, type Credentials, readCredentials, type StoredPolicy } from '@muster/store'
-import { isRegistered, type ShownCertificate } from './certificate.ts'
+import {
+  type Authentication,
+  type Credentials,
+  keyFingerprint,
+  readCredentials,
+  readPolicies,
+  type StoredPolicy,
+  thumbprintFingerprint,
+} from '@muster/store'
+import { isRegistered, type ShownCertificate, thumbprintsOf } from './certificate.ts'
 import type { Gateway } from './gateway.ts'
 import { identify } from './identify.ts'
 import type { RefusalReason } from './refusal.ts'
 
 /** Who connects, by which credentials, and until when. */
-export interface Admission extends Pick<Credentials, 'authenticationHash'> {
+export interface Admission extends Evidence {
   readonly identity: IdentityKey
+  /** What it says of its model: null is nothing, and the empty text that it has none. */
+  readonly modelId: string | null
+}
+
+interface Evidence {
+  /** Of the credentials it came by, each of which is enough: of a certificate both thumbprints, whichever is registered. */
+  readonly fingerprints: readonly string[]
   readonly expiresAtMs: number
 }
 
@@ -26,7 +41,7 @@ export interface ConnectRequest {
 
 export async function authenticate(
   gateway: Pick<Gateway, 'config' | 'db' | 'clock' | 'statements'>,
-  readPolicies: () => Promise<readonly StoredPolicy[]>,
+  readCachedPolicies: () => Promise<readonly StoredPolicy[]>,
   request: ConnectRequest,
 ): Promise<Verdict> {
   const { clock, db, statements } = gateway
@@ -34,14 +49,26 @@ export async function authenticate(
   const identified = identify(request, hostNames)
   if (typeof identified !== 'object') return refused(identified)
 
-  const { identity } = identified
-  const [credentials, policies] = await Promise.all([statements(() => readCredentials(db, identity)), readPolicies()])
+  const { identity, modelId } = identified
+  const [credentials, cached] = await Promise.all([
+    statements(() => readCredentials(db, identity)),
+    readCachedPolicies(),
+  ])
   if (credentials === null) return refused('unknown')
-  return judge({ ...request, identity, credentials, policies, hostNames, nowMs: clock.now().getTime() })
+  const judgeBy = (policies: readonly StoredPolicy[]) =>
+    judge({ ...request, identity, modelId, credentials, policies, hostNames, nowMs: clock.now().getTime() })
+  const verdict = judgeBy(cached)
+  // With the old key of a policy a device may still get in, until its connection is compared with Postgres; with the new one it must.
+  return isByOtherPolicy(verdict, request) ? judgeBy(await statements(() => readPolicies(db))) : verdict
 }
 
-interface Attempt extends Pick<ConnectRequest, 'password' | 'certificate'> {
-  readonly identity: IdentityKey
+/** Whether the token names a policy, and is not one of that policy as it was known. */
+function isByOtherPolicy(verdict: Verdict, { password }: ConnectRequest): boolean {
+  if (verdict.kind === 'admitted' || verdict.reason !== 'token') return false
+  return typeof parseSasToken(password)?.policyName === 'string'
+}
+
+interface Attempt extends Pick<ConnectRequest, 'password' | 'certificate'>, Pick<Admission, 'identity' | 'modelId'> {
   readonly credentials: Credentials
   readonly policies: readonly StoredPolicy[]
   readonly hostNames: readonly string[]
@@ -50,16 +77,14 @@ interface Attempt extends Pick<ConnectRequest, 'password' | 'certificate'> {
 
 /** Judges what a known identity has to show for itself. How it must do so is written in the registry, and nothing else counts. */
 export function judge(attempt: Attempt): Verdict {
-  const { identity, credentials } = attempt
+  const { identity, modelId, credentials } = attempt
   const proven = prove(attempt, credentials.authentication)
   if (typeof proven !== 'object') return refused(proven)
   if (credentials.status === 'disabled') return refused('disabled')
-  return { kind: 'admitted', identity, authenticationHash: credentials.authenticationHash, ...proven }
+  return { kind: 'admitted', identity, modelId, ...proven }
 }
 
-type Proof = { readonly expiresAtMs: number } | RefusalReason
-
-function prove(attempt: Attempt, authentication: Authentication): Proof {
+function prove(attempt: Attempt, authentication: Authentication): Evidence | RefusalReason {
   switch (authentication.type) {
     case 'selfSigned':
       return proveByCertificate(attempt, authentication)
@@ -71,27 +96,37 @@ function prove(attempt: Attempt, authentication: Authentication): Proof {
 }
 
 /** Signed with one of the identity's keys, or by a policy that lets devices connect. */
-function proveByToken({ password, identity, policies, hostNames, nowMs }: Attempt, own: Authentication): Proof {
+function proveByToken(
+  { password, identity, policies, hostNames, nowMs }: Attempt,
+  own: Authentication,
+): Evidence | RefusalReason {
   const token = parseSasToken(password)
   if (token === null) return 'token'
 
-  const keys = token.policyName === null ? keysOf(own) : keysOf(policyOf(policies, token.policyName))
-  const verdict = verifySasToken(token, { keys, hostNames, path: pathOf(identity), nowMs, skewMs: 0 })
-  if (verdict.ok) return { expiresAtMs: verdict.expiresAtMs }
-  return verdict.reason === 'expired' ? 'expired' : 'token'
+  const { policyName } = token
+  const options = { hostNames, path: pathOf(identity), nowMs, skewMs: 0 }
+  const verdicts = keysOf(policyName === null ? own : policyOf(policies, policyName)).map((key) => {
+    return { key, ...verifySasToken(token, { ...options, keys: [key] }) }
+  })
+  const good = verdicts.find((verdict) => verdict.ok)
+  if (good !== undefined) return { fingerprints: [keyFingerprint(good.key, policyName)], expiresAtMs: good.expiresAtMs }
+  return verdicts.some((verdict) => !verdict.ok && verdict.reason === 'expired') ? 'expired' : 'token'
 }
 
 /** The time on the certificate counts, though nobody else has signed it: the one way to let a key run out that is not renewed. */
-function proveByCertificate({ certificate, nowMs }: Attempt, authentication: Authentication): Proof {
-  if (certificate === null || !isRegistered(certificate, authentication)) return 'certificate'
+function proveByCertificate({ certificate, nowMs }: Attempt, authentication: Authentication): Evidence | RefusalReason {
+  if (certificate === null) return 'certificate'
+  const thumbprints = thumbprintsOf(certificate)
+  if (!isRegistered(thumbprints, authentication)) return 'certificate'
   const expiresAtMs = Date.parse(certificate.validTo)
-  return Date.parse(certificate.validFrom) <= nowMs && nowMs < expiresAtMs ? { expiresAtMs } : 'expired'
+  const isInTime = Date.parse(certificate.validFrom) <= nowMs && nowMs < expiresAtMs
+  return isInTime ? { fingerprints: thumbprints.map(thumbprintFingerprint), expiresAtMs } : 'expired'
 }
 
 /** What a token must cover. That of a module lies below its device's, so no token for a module alone opens its device. */
-function pathOf(identity: IdentityKey): string {
+function pathOf(identity: IdentityKey): readonly string[] {
   const { deviceId, moduleId } = partsOf(identity)
-  return moduleId === null ? `/devices/${deviceId}` : `/devices/${deviceId}/modules/${moduleId}`
+  return moduleId === null ? ['devices', deviceId] : ['devices', deviceId, 'modules', moduleId]
 }
 
 function keysOf(pair: Pick<Authentication, 'primaryKey' | 'secondaryKey'> | undefined): readonly string[] {

@@ -34,12 +34,15 @@ export async function createBroker(gateway: Gateway, sessions: Sessions): Promis
     mq: noRouting,
     persistence: createPersistence({ restored: sessions.subscriptionsOf, unsubscribe }),
   })
+  // aedes allows a hundred at most, for a matcher of topics that has no part here: a topic may have as many as it has bytes.
+  Object.assign(aedes, { maxTopicLevels: Number.POSITIVE_INFINITY })
 
   const note = (client: Client, reason: EndReason) => {
     const session = sessions.of(client)
     if (session !== undefined) session.endReason ??= reason
   }
-  aedes.on('clientReady', sessions.ready)
+  // Not 'clientReady', which comes after the first packets behind the CONNACK.
+  aedes.on('connackSent', (_, client) => sessions.ready(client))
   aedes.on('connectionError', () => events.connectionRefused({ reason: 'protocol' }))
   aedes.on('keepaliveTimeout', (client) => note(client, 'keepAlive'))
   // An error of the socket has a code; one without is the device's breach of the protocol.

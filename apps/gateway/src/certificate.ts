@@ -13,11 +13,16 @@ export function shownCertificate({ conn, req }: Client): ShownCertificate | null
   return socket instanceof TLSSocket ? (socket.getPeerX509Certificate() ?? null) : null
 }
 
-/** Whether the registry has the certificate's SHA-1 or SHA-256 as one of the two thumbprints. */
+/** Its SHA-1 and its SHA-256, in upper case. */
+export function thumbprintsOf({ fingerprint, fingerprint256 }: ShownCertificate): readonly string[] {
+  return [fingerprint, fingerprint256].map((text) => text.replaceAll(':', '').toUpperCase())
+}
+
+/** Whether the registry has one of a certificate's thumbprints as one of its two. */
 export function isRegistered(
-  { fingerprint, fingerprint256 }: ShownCertificate,
+  thumbprints: readonly string[],
   { primaryThumbprint, secondaryThumbprint }: Authentication,
 ): boolean {
-  const shown = [fingerprint, fingerprint256].map((text) => text.replaceAll(':', '').toUpperCase())
-  return [primaryThumbprint, secondaryThumbprint].some((text) => text !== null && shown.includes(text.toUpperCase()))
+  const registered = [primaryThumbprint, secondaryThumbprint]
+  return registered.some((text) => text !== null && thumbprints.includes(text.toUpperCase()))
 }

@@ -1,5 +1,6 @@
-import { isTooDeep, type Json, limits } from '@muster/contract'
+import { findTooLarge, limits } from '@muster/contract'
 import { type CallOutcome, settleCall } from './calls.ts'
+import { type Payload, readPayload } from './payload.ts'
 import type { Session } from './session.ts'
 import type { DeviceTopic } from './topics.ts'
 
@@ -12,30 +13,26 @@ export function receiveAnswer(
   settleCall(session, rid, readAnswer(status, payload))
 }
 
+const nothing: Payload = { kind: 'json', value: null }
+
 function readAnswer(status: string, payload: Buffer): CallOutcome {
-  if (!/^-?\d{1,10}$/.test(status)) return bad('its status is no integer')
+  if (!/^-?\d+$/.test(status)) return bad('its status is no integer')
+  if (!isInt32(Number(status))) return bad(`its status is not between ${int32Min} and ${int32Max}`)
   if (payload.length > limits.methodPayloadBytes) return bad(`it is larger than ${limits.methodPayloadBytes / 1024} KB`)
-  const json = payload.length === 0 ? { value: null } : parse(payload.toString())
-  if (json === null) return bad('it is no JSON')
-  if (isTooDeep(json.value)) return bad(`it nests deeper than ${limits.jsonDepth} levels`)
-  if (!hasFiniteNumbers(json.value)) return bad('it holds a number that is too large')
-  return { kind: 'answered', status: Number(status), payload: json.value }
+  const answer = payload.length === 0 ? nothing : readPayload(payload)
+  if (answer.kind === 'bad') return bad(`it ${answer.fault}`)
+  if (findTooLarge(answer.value, '') !== null) return bad('it holds a number that is too large')
+  return { kind: 'answered', status: Number(status), payload: answer.value }
 }
 
 function bad(reason: string): CallOutcome {
   return { kind: 'badAnswer', reason }
 }
 
-/** A number that no double can hold is parsed to infinity, which JSON cannot say again. */
-function hasFiniteNumbers(value: Json): boolean {
-  if (typeof value === 'number') return Number.isFinite(value)
-  return typeof value !== 'object' || value === null || Object.values(value).every(hasFiniteNumbers)
-}
+/** Service SDKs keep a status in 32 bits. */
+const int32Min = -(2 ** 31)
+const int32Max = 2 ** 31 - 1
 
-function parse(text: string): { readonly value: Json } | null {
-  try {
-    return { value: JSON.parse(text) }
-  } catch {
-    return null
-  }
+function isInt32(value: number): boolean {
+  return int32Min <= value && value <= int32Max
 }

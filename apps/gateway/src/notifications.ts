@@ -1,6 +1,6 @@
 import type { DesiredPush } from '@muster/bus'
 import { isJsonObject, type JsonObject } from '@muster/contract'
-import { readProperties } from '@muster/store'
+import { readDesiredSince } from '@muster/store'
 import type { Gateway } from './gateway.ts'
 import { endSession, isSubscribed, type Session, send } from './session.ts'
 import { desiredTopic } from './topics.ts'
@@ -70,8 +70,8 @@ async function take(gateway: Tools, session: Session, version: number, patch: Js
   }
   session.overtaking.set(version, patch)
   const sent = sendFollowing(session)
-  if (session.overtaking.size >= waitingMax) return sent + (await catchUp(gateway, session))
-  if (session.overtaking.size > 0) awaitOvertaken(gateway, session, version)
+  if (session.overtaking.size >= waitingMax) endSession(session, 'slow')
+  else if (session.overtaking.size > 0) awaitOvertaken(gateway, session, version)
   return sent
 }
 
@@ -95,22 +95,36 @@ function sendFollowing(session: Session): number {
 }
 
 /**
- * What the device has not heard of by now was lost. The patches that are here go out as they are, and with the last of them
- * the whole section as it is now. Of the lost patch, only what it removed stays unsaid: nobody knows it any more.
+ * What the device has not heard of by now was lost. It is sent the patches that are here, and of the lost ones what they
+ * removed, each with its version, and with the last version the whole section as it is now. When it is not known what they
+ * removed, the connection ends: the device reads its twin when it is back.
  */
-async function catchUp({ db, statements }: Tools, session: Session): Promise<number> {
+async function catchUp(gateway: Tools, session: Session): Promise<number> {
   if (session.heardVersion <= session.desiredVersion || session.endReason !== null) return 0
   if (!isSubscribed(session, 'desired')) return 0
-  const properties = await statements(() => readProperties(db, session.identity))
-  if (properties === null) return 0
-
-  const { $version, ...section } = properties.desired
-  const current = Number($version)
-  const patches = new Map(session.overtaking)
-  if (current > session.desiredVersion) patches.set(current, including(section, patches.get(current) ?? {}))
+  const current = await readDesired(gateway, session)
+  if (current === null) return 0
+  if (current.removals === null) {
+    endSession(session, 'stale')
+    return 0
+  }
+  const patches = new Map([...current.removals, ...session.overtaking])
+  if (current.version > session.desiredVersion) {
+    patches.set(current.version, including(current.section, patches.get(current.version) ?? {}))
+  }
   let sent = 0
   for (const [version, patch] of [...patches].sort(([a], [b]) => a - b)) sent += notify(session, version, patch)
   return sent
+}
+
+/** When it fails, because Postgres is away, catching up is tried again after the same wait. */
+async function readDesired(gateway: Tools, session: Session): ReturnType<typeof readDesiredSince> {
+  try {
+    return await gateway.statements(() => readDesiredSince(gateway.db, session.identity, session.desiredVersion))
+  } catch (error) {
+    awaitOvertaken(gateway, session, session.heardVersion)
+    throw error
+  }
 }
 
 function notify(session: Session, version: number, patch: JsonObject): number {

@@ -27,7 +27,7 @@ export function watchPackets(
   client: Client,
   on: { tooLarge: () => void; malformed: () => void; disconnect: () => void },
 ): void {
-  const isWithinLimit = createPacketMeter(limits.mqttPacketBytes)
+  let isWithinLimit = createPacketMeter(limits.mqttPacketBytes)
   // aedes reads by itself; a stream that is read so gives every piece to this listener first.
   client.conn.on('data', (piece: Buffer) => {
     if (!isWithinLimit(piece)) on.tooLarge()
@@ -42,11 +42,45 @@ export function watchPackets(
       // aedes cuts whoever sends a packet of a type that it does not know; cut here, it would not expect what it is handed now.
       Object.assign(packet, { cmd: 'reserved' })
     }
-    if (packet.cmd === 'connect') limitConnect(packet)
+    if (packet.cmd === 'connect') {
+      limitConnect(packet)
+      holdBack(client, parser)
+      // What is held back comes by once more, and begins with a packet.
+      isWithinLimit = createPacketMeter(limits.mqttPacketBytes)
+    }
     if (packet.cmd === 'subscribe') prepareSubscribe(packet)
     if (packet.cmd === 'disconnect') on.disconnect()
   })
   answerWrongLevels(client, parser)
+}
+
+/**
+ * [MQTT-3.1.4-5] A device need not wait for its CONNACK. What it sends before is read after that, when aedes resumes the client:
+ * nothing that comes from whoever has not proven yet who it is has an effect, and it takes no more memory than the stream's
+ * buffer. aedes itself would pause later, and would queue packets, of which a piece may hold a hundred thousand.
+ */
+function holdBack(client: Client, parser: EventEmitter): void {
+  const unread: unknown = Reflect.get(parser, '_list')
+  if (!isPausable(client) || !isByteList(unread)) throw new TypeError('this version of aedes cannot be held back')
+  client.pause()
+  const rest = unread.slice()
+  unread.consume(rest.length)
+  if (rest.length > 0) client.conn.unshift(rest)
+}
+
+/** A client of aedes, with a method that its types lack. */
+function isPausable(client: Client): client is Client & { pause(): void } {
+  return 'pause' in client
+}
+
+/** What the parser has been given and has not read. */
+interface ByteList {
+  slice(): Buffer
+  consume(count: number): void
+}
+
+function isByteList(value: unknown): value is ByteList {
+  return typeof value === 'object' && value !== null && 'slice' in value && 'consume' in value
 }
 
 /** [MQTT-3.1.2-2] The parser knows no levels but 3, 4 and 5; whoever asks for another one hears so before the end, too. */

@@ -1,7 +1,7 @@
 import type { Hub } from '@muster/runtime'
 import { readPolicies, type StoredPolicy } from '@muster/store'
 
-/** A policy that was changed counts this much later. Without it, a fleet that reconnects reads them once per device. */
+/** What a policy has lost is noticed this much later. Without it, a fleet that reconnects reads them once per device. */
 const keptMs = 5_000
 
 export function cachePolicies({ db, clock }: Pick<Hub, 'db' | 'clock'>): () => Promise<readonly StoredPolicy[]> {

@@ -15,7 +15,7 @@ interface ConnectionRef {
 
 /** One that is to be compared with what Postgres knows. */
 export interface HeldConnection extends ConnectionRef {
-  readonly authenticationHash: string
+  readonly fingerprints: readonly string[]
 }
 
 /** What Postgres is told of the connections, in sets: a fleet that comes back at once costs few statements. */
@@ -28,6 +28,8 @@ export interface Records<Connection extends HeldConnection> {
   readonly closed: GroupCommit<ConnectionRef>
   /** The connection is to be compared with what Postgres knows. */
   readonly unconfirmed: GroupCommit<Connection>
+  /** The same for one of which there is reason to doubt: it waits for no others. */
+  readonly doubted: GroupCommit<Connection>
   /** Writes what is left, until the deadline aborts. */
   stop(deadline: AbortSignal): Promise<void>
 }
@@ -40,7 +42,7 @@ export function createRecords<Connection extends HeldConnection>(
     isHeld,
   }: {
     onConfirmed: (connection: Connection, found: { desiredVersion: number }) => void
-    onRefuted: (connection: Connection) => void
+    onRefuted: (connection: Connection, reason: 'stale' | 'rekeyed') => void
     isHeld: (connection: Connection) => boolean
   },
 ): Records<Connection> {
@@ -68,26 +70,30 @@ export function createRecords<Connection extends HeldConnection>(
     )
   }, options('closeSession'))
 
-  const unconfirmed = groupCommit<Connection>(async (connections) => {
+  const confirm = async (connections: readonly Connection[]) => {
     const confirmed = await statements(() => confirmSessions(db, gatewayId, connections, clock.now()))
     const standing = new Map(confirmed.map((found) => [found.identity, found]))
     for (const connection of connections) {
       const found = standing.get(connection.identity)
-      if (found === undefined) onRefuted(connection)
+      if (found === undefined) onRefuted(connection, 'stale')
+      else if (!found.isProven) onRefuted(connection, 'rekeyed')
       // It ended while it was being confirmed, and may have been opened again by that.
       else if (!isHeld(connection)) closed.add(connection)
       else onConfirmed(connection, found)
     }
     for (const { identity, isRevived } of confirmed) if (isRevived) reachable.add(identity)
-  }, options('confirmSessions'))
+  }
+  const unconfirmed = groupCommit(confirm, options('confirmSessions'))
+  const doubted = groupCommit(confirm, options('confirmSessions'))
 
   return {
     active,
     reachable,
     closed,
     unconfirmed,
+    doubted,
     async stop(deadline) {
-      await Promise.all([active, reachable, closed, unconfirmed].map((record) => record.stop(deadline)))
+      await Promise.all([active, reachable, closed, unconfirmed, doubted].map((record) => record.stop(deadline)))
     },
   }
 }

@@ -10,6 +10,7 @@ it('G2 G55 every reason has its return code, and only those that pass by themsel
     timeout: 3,
     failed: 3,
     gone: 3,
+    takeover: 3,
     userName: 4,
     hostName: 4,
     unknown: 5,
@@ -17,7 +18,6 @@ it('G2 G55 every reason has its return code, and only those that pass by themsel
     token: 5,
     certificate: 5,
     expired: 5,
-    takeover: 5,
   } as const satisfies Record<RefusalReason, number>
 
   for (const [reason, code] of Object.entries(codes)) expect(returnCodeOf(reason as RefusalReason)).toBe(code)

@@ -7,6 +7,8 @@ const returnCodes = {
   throttled: 3,
   timeout: 3,
   failed: 3,
+  /** A newer connection of the same identity came while this one was opening. */
+  takeover: 3,
   /** The device went away while its connection was opening: nobody reads the code. */
   gone: 3,
   userName: 4,
@@ -18,8 +20,6 @@ const returnCodes = {
   certificate: 5,
   /** The token, or the certificate; or the certificate is of a time to come. */
   expired: 5,
-  /** A newer connection of the same identity came while this one was opening. */
-  takeover: 5,
 } as const
 
 export type RefusalReason = keyof typeof returnCodes

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { devicesAccount } from '@muster/runtime'
 import type { AedesOptions, Client, PublishPacket } from 'aedes'
 import { authenticate, type ConnectRequest } from './authenticate.ts'
 import { shownCertificate } from './certificate.ts'
@@ -34,7 +33,7 @@ export function createRules(
     const verdict = await authenticate(gateway, readPolicies, request)
     if (verdict.kind === 'refused') return verdict.reason
     // Only now: whoever cannot prove who it is must not use up the places of those who can.
-    if ((await gateway.throttles.take('newConnections', devicesAccount)) !== null) return 'throttled'
+    if ((await gateway.throttles.take('newConnections', 'devices')) !== null) return 'throttled'
     return sessions.open(client, verdict)
   }
 

@@ -23,8 +23,10 @@ export type EndReason =
 /** One live connection of a device or of a module. */
 export interface Session {
   readonly identity: IdentityKey
-  /** Of the credentials by which it was opened. */
-  readonly authenticationHash: string
+  /** Of the credentials that opened it, each of which is enough. */
+  readonly fingerprints: readonly string[]
+  /** It is not the first of its persistent session. */
+  readonly isResumed: boolean
   /** Rises with each connection of the identity, on whichever gateway: what the store hears of an older one is ignored. */
   readonly connectionNo: number
   readonly client: Client
@@ -55,7 +57,7 @@ export interface Session {
 export function createSession(
   opened: Pick<
     Session,
-    'client' | 'identity' | 'authenticationHash' | 'connectionNo' | 'desiredVersion' | 'noteActivity'
+    'client' | 'identity' | 'fingerprints' | 'isResumed' | 'connectionNo' | 'desiredVersion' | 'noteActivity'
   >,
 ): Session {
   let markReady = () => {}

@@ -1,5 +1,6 @@
 import type { ConnectionClose } from '@muster/bus'
 import { HubError } from '@muster/contract'
+import { orAborted } from '@muster/runtime'
 import { type OpenedSession, openSession, type Subscription } from '@muster/store'
 import type { Client } from 'aedes'
 import type { Admission } from './authenticate.ts'
@@ -22,7 +23,7 @@ export interface Sessions {
   find(identity: string): Session | undefined
   /** As aedes knows them. */
   subscriptionsOf(identity: string): Subscription[]
-  /** Ends the connection of an identity, unless it is a newer one than was meant. */
+  /** Ends the connection of an identity, unless it is a newer one than was meant, or what opened it still would. */
   close(close: ConnectionClose): void
   /** Has every connection compared with what Postgres knows. */
   confirm(): void
@@ -36,7 +37,15 @@ interface Held {
   readonly live: Map<string, Session>
   readonly byClient: WeakMap<Client, Session>
   readonly records: Records<Session>
+  /** Resolves when what a connection was doing when it ended is done. The latest of each identity. */
+  readonly finishing: Map<string, Promise<void>>
 }
+
+/** [MQTT-3.2.2-2] SessionPresent is what aedes says to whom it gives a subscription back, be it one that is not granted. */
+const emptySession = { topic: aliasOf('', 0), qos: 0 } as const
+
+/** For the 32 requests that a device may have left behind, while Postgres has much to do. Half of what a CONNECT may take. */
+const finishMsMax = 5_000
 
 export function createSessions(
   gateway: Gateway,
@@ -47,20 +56,22 @@ export function createSessions(
   const records = createRecords<Session>(gateway, {
     isHeld: (session) => live.get(session.identity) === session,
     onConfirmed,
-    onRefuted: (session) => endSession(session, 'stale'),
+    onRefuted: endSession,
   })
-  const held = { live, byClient, records }
+  const finishing = new Map<string, Promise<void>>()
+  const held = { live, byClient, records, finishing }
 
   return {
     records,
     open: (client, admitted) => open(gateway, held, client, admitted),
     of: (client) => byClient.get(client),
     find: (identity) => live.get(identity),
-    subscriptionsOf: (identity) =>
-      [...(live.get(identity)?.filters ?? [])].map(([topic, { qos }], index) => ({
-        topic: aliasOf(topic, index),
-        qos,
-      })),
+    subscriptionsOf(identity) {
+      const session = live.get(identity)
+      if (session === undefined) return []
+      if (session.isResumed && session.filters.size === 0) return [emptySession]
+      return [...session.filters].map(([topic, { qos }], index) => ({ topic: aliasOf(topic, index), qos }))
+    },
 
     ready(client) {
       const session = byClient.get(client)
@@ -73,7 +84,9 @@ export function createSessions(
     close({ identity, connectionNo, reason }) {
       const session = live.get(identity)
       if (session === undefined || session.connectionNo > (connectionNo ?? Number.POSITIVE_INFINITY)) return
-      endSession(session, reason)
+      // Which credentials are others now, Postgres knows.
+      if (reason === 'rekeyed') records.doubted.add(session)
+      else endSession(session, reason)
     },
 
     confirm() {
@@ -83,30 +96,33 @@ export function createSessions(
     async shutDown() {
       const sessions = [...live.values()]
       for (const session of sessions) endSession(session, 'shutdown')
-      await Promise.all(sessions.map((session) => session.inOrder(() => {})))
+      await Promise.all([...sessions.map(finished), ...finishing.values()])
     },
   }
 }
 
 async function open(gateway: Gateway, held: Held, client: Client, admitted: Admission): Promise<RefusalReason | null> {
-  const { identity, expiresAtMs } = admitted
+  const { identity, modelId, expiresAtMs } = admitted
   const { db, bus, clock, gatewayId, statements } = gateway
-  const { live, records } = held
-  const connection = { identity, gatewayId, clean: client.clean }
+  const { live, records, finishing } = held
+  const former = finishing.get(identity)
+  // From here on, what its former connection has left behind is outdated.
+  if (former !== undefined) await orAborted(former, AbortSignal.timeout(finishMsMax))
+  const connection = { identity, gatewayId, clean: client.clean, modelId }
   const opened = await statements(() => openSession(db, connection, clock.now())).catch(ifDeleted)
   if (opened === null) return 'unknown'
 
   const { connectionNo, takenOver } = opened
   const current = live.get(identity)
   const isOutdated = current !== undefined && current.connectionNo > connectionNo
+  // Those before it have ended, whatever becomes of it. A gateway that does not hear of it finds out when it confirms its connections.
+  if (current !== undefined && !isOutdated) endSession(current, 'takeover')
+  if (takenOver !== null) {
+    void bus.closeConnection(takenOver, { identity, connectionNo: connectionNo - 1, reason: 'takeover' })
+  }
   if (client.closed || isOutdated) {
     records.closed.add({ identity, connectionNo })
     return isOutdated ? 'takeover' : 'gone'
-  }
-  if (current !== undefined) endSession(current, 'takeover')
-  // A gateway that does not hear of it finds out when it confirms its connections.
-  if (takenOver !== null) {
-    void bus.closeConnection(takenOver, { identity, connectionNo: connectionNo - 1, reason: 'takeover' })
   }
 
   const session = restore(client, admitted, opened, records)
@@ -115,20 +131,21 @@ async function open(gateway: Gateway, held: Held, client: Client, admitted: Admi
   client.conn.once('close', () => ended(gateway, held, session))
   endAtExpiry(session, expiresAtMs, clock)
   gateway.events.deviceConnected({ deviceId: identity })
-  // It may have been disabled, or taken over again, since it was read.
-  records.unconfirmed.add(session)
+  // It may have been disabled, given other keys, or taken over again, since it was read.
+  records.doubted.add(session)
   return null
 }
 
 function restore(
   client: Client,
-  { identity, authenticationHash }: Admission,
+  { identity, fingerprints }: Admission,
   opened: OpenedSession,
   { active }: Held['records'],
 ): Session {
-  const { connectionNo, desiredVersion, subscriptions } = opened
+  const { subscriptions, connectionNo, isResumed, desiredVersion } = opened
   const noteActivity = () => active.add(identity)
-  const session = createSession({ client, identity, authenticationHash, connectionNo, desiredVersion, noteActivity })
+  const known = { client, identity, fingerprints, connectionNo, isResumed, desiredVersion, noteActivity }
+  const session = createSession(known)
   for (const { topic, qos } of subscriptions) {
     const filter = parseFilter(topic, identity)
     if (filter !== null) session.filters.set(topic, { filter, qos })
@@ -136,16 +153,25 @@ function restore(
   return session
 }
 
-function ended({ events }: Gateway, { live, records }: Held, session: Session): void {
+function ended({ events }: Gateway, { live, records, finishing }: Held, session: Session): void {
   const { identity } = session
   const reason = session.endReason ?? 'lost'
   session.endReason = reason
   session.markReady()
   if (live.get(identity) === session) live.delete(identity)
-  for (const rid of [...session.calls.keys()]) settleCall(session, rid, { kind: 'connectionLost' })
+  const finish = finished(session)
+  finishing.set(identity, finish)
+  void finish.then(() => finishing.get(identity) === finish && finishing.delete(identity))
+  const kind = reason === 'takeover' ? 'takenOver' : 'connectionLost'
+  for (const rid of [...session.calls.keys()]) settleCall(session, rid, { kind })
   events.deviceDisconnected({ deviceId: identity, reason })
   // Whoever took over has said it already, and at a shutdown one statement says it of all.
   if (reason !== 'takeover' && reason !== 'shutdown') records.closed.add(session)
+}
+
+/** Resolves when all that it has been asked for in order is done. */
+function finished(session: Session): Promise<void> {
+  return session.inOrder(() => {})
 }
 
 function ifDeleted(error: unknown): null {

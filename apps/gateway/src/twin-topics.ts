@@ -1,20 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import {
-  errorCodes,
-  HubError,
-  isTooDeep,
-  type Json,
-  type JsonObject,
-  limits,
-  parseSection,
-  partsOf,
-  trackingIdOf,
-} from '@muster/contract'
-import { devicesAccount } from '@muster/runtime'
+import { errorCodes, HubError, type JsonObject, limits, parseSection, partsOf, trackingIdOf } from '@muster/contract'
 import { patchReported, readProperties } from '@muster/store'
 import { type Gateway, isOverloaded } from './gateway.ts'
 import { noteTold } from './notifications.ts'
-import { isSubscribed, type Session, send } from './session.ts'
+import { readPayload } from './payload.ts'
+import { type EndReason, endSession, isSubscribed, type Session, send } from './session.ts'
 import { type DeviceTopic, twinResponseTopic } from './topics.ts'
 
 type TwinGet = Extract<DeviceTopic, { kind: 'twinGet' }>
@@ -34,21 +24,44 @@ export function readTwin(gateway: Gateway, session: Session, { rid }: TwinGet): 
   })
 }
 
-/** Merges the patch into the reported properties, in the order in which the device sent its patches. */
+/**
+ * Merges the patch into the reported properties, in the order in which the device sent its patches. One that another connection
+ * of the identity has overtaken is dropped: what that one has been answered stands.
+ */
 export function reportProperties(gateway: Gateway, session: Session, topic: ReportedPatch, payload: Buffer): void {
   const { rid, baseVersion } = topic
   inTurn(gateway, session, { rid, throttle: 'twinUpdates' }, async () => {
-    const patch = parsePatch(payload)
-    const options = { version: parseVersion(baseVersion) }
     const { db, clock, statements, events } = gateway
-    const result = await statements(() => patchReported(db, session.identity, patch, options, clock.now()))
-    if (result.kind === 'missing') throw twinMissing(session)
-    if (result.kind === 'version') {
-      throw new HubError('PreconditionFailed', { message: `the reported properties are not of version ${baseVersion}` })
+    const { identity, connectionNo } = session
+    const patch = parsePatch(payload)
+    const options = { version: parseVersion(baseVersion), connectionNo }
+    const result = await statements(() =>
+      // Its turn in Postgres may come long after its turn here.
+      isTakenAway(session) ? outdated : patchReported(db, identity, patch, options, clock.now()),
+    )
+    switch (result.kind) {
+      case 'outdated':
+        return endSession(session, 'takeover')
+      case 'missing':
+        throw twinMissing(session)
+      case 'version':
+        throw new HubError('PreconditionFailed', {
+          message: `the reported properties are not of version ${baseVersion}`,
+        })
+      case 'patched':
+        events.reportedPatched({ deviceId: identity })
+        respond(session, { status: 204, rid, version: result.version })
     }
-    events.reportedPatched({ deviceId: session.identity })
-    respond(session, { status: 204, rid, version: result.version })
   })
+}
+
+const outdated = { kind: 'outdated' } as const
+
+/** Why the hub takes a connection away from its device, and with it what still waits. After any other end that is done. */
+const takingAway: readonly (EndReason | null)[] = ['takeover', 'expired', 'disabled', 'rekeyed', 'deleted', 'stale']
+
+function isTakenAway({ endReason }: Session): boolean {
+  return takingAway.includes(endReason)
 }
 
 /** Runs a twin request after those before it, and turns what it throws into an answer. */
@@ -71,7 +84,7 @@ function inTurn(
   } else {
     session
       .inOrder(async () => {
-        const retryAfterMs = await gateway.throttles.take(throttle, devicesAccount)
+        const retryAfterMs = await gateway.throttles.take(throttle, 'devices')
         if (retryAfterMs !== null) throw new HubError('ThrottlingException', { message: `Too many ${throttle}.` })
         await work()
       })
@@ -99,25 +112,17 @@ function describe(error: HubError, trackingId: string, now: Date): JsonObject {
 const routes = { twinReads: '$iothub/twin/GET', twinUpdates: '$iothub/twin/PATCH/properties/reported' } as const
 
 function parsePatch(payload: Buffer): JsonObject {
-  const value = parseJson(payload)
-  if (isTooDeep(value)) {
+  const read = readPayload(payload)
+  if (read.kind === 'bad') {
     throw new HubError('IotHubFormatError', {
-      message: `a reported patch must not nest deeper than ${limits.jsonDepth} levels`,
+      message: `a reported patch must be a JSON object in UTF-8 of at most ${limits.jsonDepth} levels, and this one ${read.fault}`,
     })
   }
-  const patch = parseSection('reported', value)
+  const patch = parseSection('reported', read.value)
   if (patch === null) {
     throw new HubError('IotHubFormatError', { message: 'a reported patch must be an object, got null' })
   }
   return patch
-}
-
-function parseJson(payload: Buffer): Json {
-  try {
-    return JSON.parse(payload.toString())
-  } catch (cause) {
-    throw new HubError('IotHubFormatError', { message: 'the payload of a reported patch must be a JSON object', cause })
-  }
 }
 
 function parseVersion(text: string | null): number | null {

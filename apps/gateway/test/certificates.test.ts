@@ -79,6 +79,38 @@ describe('a device with a certificate of its own', () => {
     await device.end()
   })
 
+  it('G8 keeps its connection as long as its certificate is one of the two, and loses it then', async () => {
+    const [own, other, next] = [await makeCertificate(), await makeCertificate(), await makeCertificate()]
+    const identity = await addDevice('replaced', { primaryThumbprint: own.sha1, secondaryThumbprint: other.sha256 })
+    const witness = async () => {
+      const name = `witness-${next.sha1}`
+      const device = await connectDevice(
+        gateway,
+        await addDevice(name, { primaryThumbprint: next.sha1 }),
+        showing(next),
+      )
+      await hub.setCredentials(name, { primaryThumbprint: other.sha1 })
+      await device.closed
+      await hub.remove(name)
+    }
+    const device = await connectDevice(gateway, identity, showing(own))
+    const ended = nextEnd(gateway, 'replaced')
+
+    for (const change of [
+      { secondaryThumbprint: next.sha256 },
+      { primaryThumbprint: next.sha256, secondaryThumbprint: own.sha1.toLowerCase() },
+      { secondaryThumbprint: own.sha256 },
+    ]) {
+      await hub.setCredentials('replaced', change)
+      await witness()
+      await device.publish('devices/replaced/messages/events/', 'still here', 1)
+    }
+    await hub.setCredentials('replaced', { secondaryThumbprint: null })
+
+    expect(await ended).toBe('rekeyed')
+    expect(await refusalOf(gateway, identity, showing(own))).toBe(5)
+  })
+
   it('G53 is refused when it has expired, and when its time has not come', async () => {
     const yearMs = 365 * 24 * 3600_000
     const past = await makeCertificate(new Date(Date.now() - 20 * yearMs - 1_000))

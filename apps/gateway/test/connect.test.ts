@@ -1,9 +1,11 @@
-import { signSasToken } from '@muster/auth'
+import { generateKey, signSasToken } from '@muster/auth'
 import { storedIdentity } from '@muster/contract'
+import { putPolicy, readTwin } from '@muster/store'
 import { eventually } from '@muster/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDevice, nextEnd, refusalOf, tokenOf } from './device.ts'
 import { devicePolicyKey, openHub, type TestGateway, type TestHub } from './hub.ts'
+import { connectPacket, openRaw } from './raw.ts'
 
 let hub: TestHub
 let gateway: TestGateway
@@ -23,10 +25,55 @@ describe('a device that connects', () => {
 
     for (const password of [tokenOf(device), tokenOf(swapped), policyToken]) {
       const connected = await connectDevice(gateway, device, { password })
-      expect(connected.sessionPresent).toBe(false)
+      expect((await hub.read('accepted')).connectionState).toBe('Connected')
       await connected.end()
     }
     expect(primaryKey).not.toBe(secondaryKey)
+  })
+
+  it('G3 is accepted by a policy as it is now, and cut when it came by what the policy was a moment ago', async () => {
+    const { db } = gateway.hub
+    const device = await hub.addDevice('by-new-policy')
+    const connectBy = (key: string) => {
+      const expiresAt = new Date(Date.now() + 60_000)
+      const password = signSasToken({ resource: 'localhost', key, expiresAt, policyName: 'new' })
+      return connectDevice(gateway, device, { password })
+    }
+    const put = (key: string) => {
+      const policy = { name: 'new', permissions: ['DeviceConnect'], primaryKey: key, secondaryKey: key }
+      return putPolicy(db, policy, policy)
+    }
+    const [first, second] = [generateKey(), generateKey()]
+    await (await connectDevice(gateway, device)).end()
+
+    await put(first)
+    await (await connectBy(first)).end()
+    await put(second)
+    await (await connectBy(second)).end()
+
+    const refused = await connectBy(first).then(
+      ({ closed }) => closed.then(() => 'cut'),
+      ({ code }: { code: unknown }) => code,
+    )
+    expect(['cut', 5]).toContain(refused)
+  })
+
+  it('G1 is accepted with any api-version in its user name, and with none', async () => {
+    const device = await hub.addDevice('any-version')
+
+    for (const rest of [
+      '/?api-version=2016-11-14',
+      '/?api-version=2099-12-31',
+      '/?api-version=',
+      '/?x=1',
+      '/?',
+      '/',
+      '',
+    ]) {
+      const connected = await connectDevice(gateway, device, { username: `localhost/any-version${rest}` })
+      await connected.end()
+    }
+    expect((await hub.read('any-version')).lastActivityTime).not.toBeNull()
   })
 
   it('G2 G4 is refused with the return code that says why', async () => {
@@ -115,6 +162,83 @@ describe('a device that connects', () => {
     expect((await hub.read('storm')).connectionState).toBe('Connected')
     await Promise.all(connected.map((device) => device.end('drop')))
     await eventually(async () => expect((await hub.read('storm')).connectionState).toBe('Disconnected'))
+  })
+
+  it('G6 tells none of many at once that it may not come, on two gateways', async () => {
+    const gateways = [gateway, await hub.startGateway()]
+    const device = await hub.addDevice('crowd')
+
+    const attempts = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, n) => connectDevice(gateways[n % 2] ?? gateway, device)),
+    )
+    const connected = attempts.flatMap((attempt) => (attempt.status === 'fulfilled' ? [attempt.value] : []))
+    const codes = attempts.flatMap((attempt) => (attempt.status === 'rejected' ? [attempt.reason.code] : []))
+
+    expect(codes.filter((code) => code !== 3 && code !== 'closed')).toEqual([])
+    await eventually(() => expect(connected.filter(({ client }) => client.connected)).toHaveLength(1))
+    expect((await hub.read('crowd')).connectionState).toBe('Connected')
+    await Promise.all(connected.map((device) => device.end('drop')))
+  })
+
+  it.each(['the same', 'another'])(
+    'G6 ends the connection on %s gateway, though it is gone before it is open',
+    async (on) => {
+      const former = on === 'another' ? await hub.startGateway() : gateway
+      const name = `gone-beside-${on.replace(' ', '-')}`
+      const device = await hub.addDevice(name)
+      await connectDevice(former, device)
+      const ended = nextEnd(former, name)
+      const client = openRaw(gateway)
+      const { db } = gateway.hub
+
+      await db.transaction(async (tx) => {
+        await tx.execute(`select from sessions where device_id = '${name}' for update`)
+        client.send(connectPacket(device))
+        await eventually(async () => {
+          // Not in the transaction, which would see one and the same picture.
+          const { rowCount } = await db.execute(`
+          select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
+          expect(rowCount).toBe(1)
+        })
+        client.stream.destroy()
+        // The gateway has seen the end when it has dealt with the next one.
+        await refusalOf(gateway, { ...device, identity: storedIdentity('unknown') })
+      })
+
+      expect(await ended).toBe('takeover')
+      await eventually(async () => expect((await hub.read(name)).connectionState).toBe('Disconnected'))
+    },
+  )
+
+  it('G15 is told that its session is there, also when it had no subscriptions, and not after a clean one', async () => {
+    const device = await hub.addDevice('remembered')
+    const presence = async (clean: boolean) => {
+      const connected = await connectDevice(gateway, device, { clean })
+      await connected.publish('devices/remembered/messages/events/', '21.5', 1)
+      await connected.end()
+      return connected.sessionPresent
+    }
+
+    const kept = [await presence(false), await presence(false), await presence(false)]
+    const cleared = [await presence(true), await presence(true), await presence(false), await presence(false)]
+
+    expect(kept).toEqual([false, true, true])
+    expect(cleared).toEqual([false, false, false, true])
+  })
+
+  it('G56 names its model, which its twin shows from then on', async () => {
+    const device = await hub.addDevice('modelled')
+    const connectAs = async (parameters: string) => {
+      const username = `localhost/modelled/?api-version=2021-04-12${parameters}`
+      await (await connectDevice(gateway, device, { username })).end()
+      return (await readTwin(gateway.hub.db, device.identity))?.modelId
+    }
+
+    expect(await connectAs('')).toBe('')
+    expect(await connectAs('&model-id=dtmi%3Acom%3Aexample%3ALamp%3B1')).toBe('dtmi:com:example:Lamp;1')
+    expect(await connectAs('&model-id=Lamp 1')).toBe('dtmi:com:example:Lamp;1')
+    expect(await connectAs('')).toBe('dtmi:com:example:Lamp;1')
+    expect(await connectAs('&model-id=')).toBe('')
   })
 
   it('G7 is cut when its token expires, and not before', async () => {

@@ -49,7 +49,7 @@ export interface TestHub extends AsyncDisposable {
   read(identity: string): Promise<Identity>
   /** These three change the registry, and tell the gateways of the identity and its modules, as the API does. */
   setStatus(identity: string, status: 'enabled' | 'disabled'): Promise<void>
-  setKeys(identity: string, keys: { primaryKey: string; secondaryKey: string }): Promise<void>
+  setCredentials(identity: string, change: Partial<Authentication>): Promise<void>
   remove(identity: string): Promise<void>
   /** Changes desired properties, and tells the gateways, as the API does. Returns the new version. */
   change(identity: string, desired: JsonObject): Promise<number>
@@ -104,9 +104,9 @@ export async function openHub(): Promise<TestHub> {
       await update(hub, identity, { status })
       if (status === 'disabled') await close(hub, await findOwnersWithModules(hub.db, [identity]), 'disabled')
     },
-    async setKeys(identity, keys) {
+    async setCredentials(identity, change) {
       const { authentication } = await read(hub, identity)
-      await update(hub, identity, { authentication: { ...authentication, ...keys } })
+      await update(hub, identity, { authentication: { ...authentication, ...change } })
       await close(hub, await findOwners(hub.db, [identity]), 'rekeyed')
     },
     async remove(identity) {

@@ -153,7 +153,7 @@ describe('a packet after the CONNACK', () => {
     const device = await hub.read('after').catch(() => hub.addDevice('after'))
     const client = openRaw(gateway)
 
-    client.send(connectPacket(device))
+    client.send(connectPacket(device, { flags: 0xc2 }))
     await client.receive(1)
     client.send(bytes)
 

@@ -2,6 +2,7 @@ import { eventually } from '@muster/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDevice, methods, nextEnd, responses } from './device.ts'
 import { openHub, type TestGateway, type TestHub } from './hub.ts'
+import { connack, connectPacket, openRaw, packet, publishPacket, uint16 } from './raw.ts'
 
 let hub: TestHub
 let gateway: TestGateway
@@ -28,6 +29,51 @@ describe('telemetry', () => {
     expect(listener.messages).toEqual([])
     off()
     await Promise.all([sender.end(), listener.end()])
+  })
+
+  it('G12 may name any properties in its topic, and as many levels as it has bytes', async () => {
+    let count = 0
+    const off = gateway.hub.events.on('telemetryReceived', () => {
+      count += 1
+    })
+    const device = await connectDevice(gateway, await hub.addDevice('names'))
+    const properties = [
+      '$.mid=1&$.cid=2&$.uid=3&$.to=%2Fdevices%2Fnames&$.ct=application%2Fjson&$.ce=utf-8',
+      '%24.on=out&%24.exp=2030-01-01T00%3A00%3A00Z&%24.sub=model&%24.ifid=urn%3Aa&iothub-creation-time-utc=now',
+      'key',
+      'key=',
+      'a=b&key&other=&%C3%A4=%E2%82%AC',
+      'a=%zz&&=&==',
+      'a=b/',
+      'a/'.repeat(30_000),
+    ]
+
+    for (const text of properties) await device.publish(`devices/names/messages/events/${text}`, '21.5', 1)
+
+    expect(count).toBe(properties.length)
+    off()
+    await device.end()
+  })
+
+  it('G12 is acknowledged at QoS 1, as what concerns the twin and methods is, retained or sent once more', async () => {
+    const identity = await hub.addDevice('flags')
+    const client = openRaw(gateway)
+    client.send(connectPacket(identity))
+    const topics = [
+      'devices/flags/messages/events/',
+      '$iothub/twin/GET/?$rid=1',
+      '$iothub/twin/PATCH/properties/reported/?$rid=1',
+      '$iothub/methods/res/200/?$rid=1',
+    ]
+    const [atLeastOnce, retain, dup] = [0x02, 0x01, 0x08]
+    const flags = [atLeastOnce, atLeastOnce | retain, atLeastOnce | dup, atLeastOnce | retain | dup]
+    const packets = topics.flatMap((topic) => flags.map((flag) => ({ topic, flags: flag })))
+
+    client.send(...packets.map(({ topic, flags }, n) => publishPacket(topic, { flags, packetId: n + 1 })))
+
+    const acknowledged = packets.map((_, n) => packet(0x40, uint16(n + 1)))
+    expect(await client.receive(1 + packets.length)).toEqual([connack(0), ...acknowledged])
+    client.stream.destroy()
   })
 
   it('G14 is retained for nobody', async () => {

@@ -3,7 +3,7 @@ import { type GatewayId, type JobKey, type Json, parseJobId } from '@muster/cont
 import { claimChunk, findRoutes, insertJob, lockRunningJob, recordFirstAttempts, startJob } from '@muster/store'
 import { eventually } from '@muster/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connectDevice, methods, type TestDevice } from './device.ts'
+import { connectDevice, desired, methods, responses, type TestDevice } from './device.ts'
 import { openHub, type TestGateway, type TestHub } from './hub.ts'
 
 let hub: TestHub
@@ -70,6 +70,46 @@ describe('a direct method', () => {
     await device.end()
   })
 
+  it('G30 has any status of 32 bits, and properties behind the request id change nothing', async () => {
+    const device = await connected('any-status')
+
+    for (const [status, properties] of [
+      [-2_147_483_648, ''],
+      [0, '&key'],
+      [2_147_483_647, '&key=&other=a%20b&$.ct=text'],
+    ] as const) {
+      const calling = call(['any-status'])
+      const { rid } = await taken(device)
+      await device.publish(`${answer(status, rid)}${properties}`, '1', 1)
+
+      expect(await calling).toEqual([{ identity: 'any-status', kind: 'answered', status, payload: 1 }])
+    }
+    await device.end()
+  })
+
+  it('G30 comes at QoS 0 when QoS 1 was granted, as answers about the twin and notifications do', async () => {
+    const device = await connectDevice(gateway, await hub.addDevice('quality'))
+    const received: string[] = []
+    device.client.on('message', (topic, _, { qos }) => received.push(`${topic.split('?')[0]} at ${qos}`))
+
+    expect(await device.subscribe([responses, desired, methods], 1)).toEqual([1, 1, 1])
+    await device.publish('$iothub/twin/GET/?$rid=1')
+    await device.take('$iothub/twin/res/200/')
+    await hub.change('quality', { x: 1 })
+    await device.take('$iothub/twin/PATCH/')
+    const calling = call(['quality'])
+    const { rid } = await taken(device)
+    await device.publish(answer(200, rid))
+    await calling
+
+    expect(received).toEqual([
+      '$iothub/twin/res/200/ at 0',
+      '$iothub/twin/PATCH/properties/desired/ at 0',
+      '$iothub/methods/POST/reboot/ at 0',
+    ])
+    await device.end()
+  })
+
   it('G31 yields one result for each device: one that answers, one without the subscription, one that is not there', async () => {
     const here = await connected('here')
     const unsubscribed = await connected('unsubscribed', ['$iothub/methods/POST/other/#'])
@@ -92,12 +132,18 @@ describe('a direct method', () => {
   it('G32 ends at once when the answer cannot be used, and says why', async () => {
     const device = await connected('babbles')
 
+    const statusRange = 'its status is not between -2147483648 and 2147483647'
     for (const [status, payload, reason] of [
       [200, '{', 'it is no JSON'],
+      [200, Buffer.from([0x22, 0xff, 0x22]), 'it is no UTF-8'],
+      [200, String.raw`"\ud800"`, String.raw`it holds \ud800, half of a character`],
       [200, JSON.stringify('x'.repeat(128 * 1024)), 'it is larger than 128 KB'],
       [200, '['.repeat(10_000) + ']'.repeat(10_000), 'it nests deeper than 64 levels'],
       [200, '{"readings":[1,-1e400]}', 'it holds a number that is too large'],
       ['ok', '{}', 'its status is no integer'],
+      ['2147483648', '{}', statusRange],
+      ['-2147483649', '{}', statusRange],
+      ['9'.repeat(400), '{}', statusRange],
     ] as const) {
       const calling = call(['babbles'])
       const { rid } = await taken(device)
@@ -117,6 +163,23 @@ describe('a direct method', () => {
 
     expect(await calling).toEqual([{ identity: 'leaves', kind: 'connectionLost' }])
   })
+
+  it.each(['the same gateway', 'another gateway'])(
+    'G33 ends as taken over when the device connects anew, on %s',
+    async (where) => {
+      const deviceId = where === 'the same gateway' ? 'again-here' : 'again-there'
+      const identity = await hub.addDevice(deviceId)
+      const first = await connectDevice(gateway, identity)
+      await first.subscribe([methods])
+
+      const calling = call([deviceId])
+      await taken(first)
+      const second = await connectDevice(where === 'the same gateway' ? gateway : await hub.startGateway(), identity)
+
+      expect(await calling).toEqual([{ identity: deviceId, kind: 'takenOver' }])
+      await second.end()
+    },
+  )
 
   it('G34 is refused by a device that has ten of them', async () => {
     const device = await connected('busy')

@@ -68,19 +68,31 @@ describe('a module', () => {
 
   it('G51 stands beside its device, each with its own session, and takes over only its own connection', async () => {
     const { device, module } = await registered('beside')
-    const ofDevice = await connectDevice(gateway, device)
     const first = await connectDevice(gateway, module)
     await first.subscribe([responses, desired, methods])
+    const ofDevice = await connectDevice(gateway, device)
 
     const second = await connectDevice(gateway, module)
     await first.closed
     await ofDevice.publish('devices/beside/messages/events/', 'still here', 1)
 
-    expect(second.sessionPresent).toBe(true)
-    expect((await connectDevice(gateway, device)).sessionPresent).toBe(false)
-    await ofDevice.closed
-    await second.end()
+    expect([ofDevice.sessionPresent, second.sessionPresent]).toEqual([false, true])
+    await Promise.all([ofDevice.end(), second.end()])
   })
+
+  it.each(['?x=1', 'api-version=1', 'api-version=2021-04-12'])(
+    'G50 connects as %s, which is an id',
+    async (moduleId) => {
+      await hub.addDevice(`odd${moduleId}`)
+      const module = await hub.addModule(`odd${moduleId}`, moduleId)
+
+      const connected = await connectDevice(gateway, module)
+      await connected.publish(`devices/odd${moduleId}/modules/${moduleId}/messages/events/`, '21.5', 1)
+
+      expect((await hub.read(module.identity)).connectionState).toBe('Connected')
+      await connected.end()
+    },
+  )
 
   it('G51 has its own twin: reads, reports, and is told of changes', async () => {
     const { device, module } = await registered('twins')

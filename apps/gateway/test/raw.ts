@@ -43,7 +43,9 @@ function overTls({ hub, mqttsPort }: TestGateway): Duplex {
 
 function overWebSocket({ hub, httpsPort }: TestGateway): Duplex {
   const url = `wss://localhost:${httpsPort}/$iothub/websocket`
-  return createWebSocketStream(new WebSocket(url, ['mqtt'], { ca: hub.front.tls.ca }))
+  const stream = createWebSocketStream(new WebSocket(url, ['mqtt'], { ca: hub.front.tls.ca }))
+  // Of which the hub has closed its half: a socket closes by itself then.
+  return stream.once('end', () => stream.destroy())
 }
 
 /** A control packet with any first byte and any body. */

@@ -1,7 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDevice, desired, methods, responses } from './device.ts'
 import { openHub, type TestGateway, type TestHub } from './hub.ts'
-import { connectPacket, openRaw, packet, pingRequest, pingResponse, subscribePacket, uint16 } from './raw.ts'
+import {
+  connack,
+  connectPacket,
+  openRaw,
+  packet,
+  pingRequest,
+  pingResponse,
+  subscribePacket,
+  text,
+  uint16,
+} from './raw.ts'
 
 let hub: TestHub
 let gateway: TestGateway
@@ -51,6 +61,21 @@ describe('a SUBSCRIBE', () => {
     const packets = await client.receive(3)
     expect(packets).toContainEqual(packet(0x90, uint16(1), Buffer.from(granted)))
     expect(packets).toContainEqual(pingResponse)
+    client.stream.destroy()
+  })
+})
+
+describe('an UNSUBSCRIBE', () => {
+  it.each([
+    ['of what was never subscribed', 'foo/#'],
+    ['of more levels than anyone needs', '/'.repeat(500)],
+  ])('G10 is acknowledged, %s', async (name, filter) => {
+    const client = openRaw(gateway)
+    client.send(connectPacket(await hub.addDevice(name.replaceAll(' ', '-'))))
+
+    client.send(packet(0xa2, uint16(7), text(filter)))
+
+    expect(await client.receive(2)).toEqual([connack(0), packet(0xb0, uint16(7))])
     client.stream.destroy()
   })
 })

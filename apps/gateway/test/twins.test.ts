@@ -1,5 +1,5 @@
-import { parseDeviceId } from '@muster/contract'
-import { readProperties } from '@muster/store'
+import { parseDeviceId, storedIdentity } from '@muster/contract'
+import { deleteIdentity, readProperties } from '@muster/store'
 import { eventually } from '@muster/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDevice, desired, responses } from './device.ts'
@@ -81,6 +81,9 @@ describe('reporting properties', () => {
 
   it.each([
     ['no JSON', '{', 400006],
+    ['no UTF-8', Buffer.from([0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xff, 0x22, 0x7d]), 400006],
+    ['half a character', String.raw`{"a":"\ud800"}`, 400006],
+    ['half a character under a key that comes twice', String.raw`{"a":"\ud800","a":1}`, 400006],
     ['no object', '[1]', 400006],
     ['null', 'null', 400006],
     ['a forbidden key', '{"a.b":1}', 400004],
@@ -135,6 +138,68 @@ describe('reporting properties', () => {
 
     const statuses = new Set(device.messages.map(({ topic }) => topic.split('/')[3]))
     expect(statuses).toEqual(new Set(['200', '429']))
+    await device.end()
+  })
+})
+
+describe('a twin request that cannot be carried out', () => {
+  it.each([
+    ['device', 404001],
+    ['module', 404010],
+  ])('G23 is answered 404 when the %s is not registered any more', async (whose, errorCode) => {
+    const ofDevice = await hub.addDevice(`gone-${whose}`)
+    const identity = whose === 'module' ? await hub.addModule(ofDevice.identity, 'm') : ofDevice
+    const device = await connectDevice(gateway, identity)
+    await device.subscribe([responses])
+    await deleteIdentity(gateway.hub.db, storedIdentity(identity.identity), null)
+
+    await device.publish(`${get}1`)
+    await device.publish(`${patch}2`, '{"a":1}')
+
+    for (const rid of [1, 2]) {
+      const { payload } = await device.take(`$iothub/twin/res/404/?$rid=${rid}`)
+      expect(JSON.parse(payload)).toMatchObject({ errorCode, message: expect.stringContaining(identity.identity) })
+    }
+    await device.end()
+  })
+
+  it('G23 is answered 500 for a fault inside, without its text, and the device stays', async () => {
+    const device = await connected('unlucky')
+    const { db } = gateway.hub
+    await db.execute('alter table twins rename to twins_away')
+
+    await device.publish(`${get}1`)
+    await device.publish(`${patch}2`, '{"a":1}')
+    const answers = [await device.take('$iothub/twin/res/'), await device.take('$iothub/twin/res/')]
+    await db.execute('alter table twins_away rename to twins')
+    await device.publish(`${get}3`)
+
+    expect(answers.map(({ topic }) => topic)).toEqual([1, 2].map((rid) => `$iothub/twin/res/500/?$rid=${rid}`))
+    for (const { payload } of answers) {
+      expect(JSON.parse(payload)).toMatchObject({ errorCode: 500001, message: 'The hub failed.' })
+    }
+    await device.take('$iothub/twin/res/200/?$rid=3')
+    await device.end()
+  })
+
+  it('G23 is answered with an error of the hub when Postgres is lost, and the device stays', async () => {
+    const device = await connected('cut-off')
+
+    // Nobody reads the twin while this transaction lasts: so there is a statement to cut.
+    await gateway.hub.db.transaction(async (tx) => {
+      await tx.execute('lock table twins in access exclusive mode')
+      await device.publish(`${get}1`)
+      await eventually(async () => {
+        const { rowCount } = await tx.execute(`
+          select pg_terminate_backend(pid) from pg_locks where not granted and relation = 'twins'::regclass`)
+        expect(rowCount).toBe(1)
+      })
+      const { topic, payload } = await device.take('$iothub/twin/res/5')
+      expect(String(JSON.parse(payload).errorCode).slice(0, 3)).toBe(topic.split('/')[3])
+    })
+
+    await device.publish(`${get}2`)
+    await device.take('$iothub/twin/res/200/?$rid=2')
     await device.end()
   })
 })

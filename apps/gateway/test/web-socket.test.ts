@@ -14,15 +14,16 @@ beforeAll(async () => {
 })
 afterAll(() => hub[Symbol.asyncDispose]())
 
-function overWebSocket(query = '') {
+function overWebSocket(path = '/$iothub/websocket') {
   const { ca } = gateway.hub.front.tls
-  return { protocol: 'wss', port: gateway.httpsPort, path: `/$iothub/websocket${query}`, wsOptions: { ca } } as const
+  return { protocol: 'wss', port: gateway.httpsPort, path, wsOptions: { ca } } as const
 }
 
 describe('MQTT over WebSocket', () => {
   it('G42 serves devices as over TLS, whatever query follows the path', async () => {
     const identity = await hub.addDevice('web')
-    const device = await connectDevice(gateway, identity, overWebSocket('?iothub-no-client-cert=true'))
+    const path = '/$iothub/websocket?iothub-no-client-cert=true'
+    const device = await connectDevice(gateway, identity, overWebSocket(path))
 
     const granted = await device.subscribe([responses, desired, methods], 1)
     await device.publish('$iothub/twin/PATCH/properties/reported/?$rid=1', '{"a":1}', 1)
@@ -33,6 +34,17 @@ describe('MQTT over WebSocket', () => {
     expect(properties?.reported).toEqual({ a: 1, $version: 2 })
     await device.end()
   })
+
+  it.each(['/%24iothub/websocket', '/$iothub/websocket/', '/%24iothub/websocket/?x=1'])(
+    'G42 finds the way in at %s too',
+    async (path) => {
+      const identity = await hub.addDevice(path.replaceAll(/\W/g, '-'))
+      const device = await connectDevice(gateway, identity, overWebSocket(path))
+
+      expect(await device.subscribe([responses])).toEqual([0])
+      await device.end()
+    },
+  )
 
   it('G42 answers a bad token with a CONNACK too', async () => {
     const identity = await hub.addDevice('web-refused')

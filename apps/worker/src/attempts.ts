@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
+import type { Next, Pause } from '@muster/bus'
 import type { Hub } from '@muster/runtime'
 import { dropLeases, type Lease, renewLeases } from '@muster/store'
 import { type Claim, carryOut } from './carry-out.ts'
@@ -9,14 +10,16 @@ import { createRoom } from './places.ts'
 const leaseMs = 15_000
 /** Several renewals fit into a lease: one that fails or comes late does not lose it. */
 const renewEveryMs = leaseMs / 4
+/** How soon to look for room again: nobody knows when a device will answer. */
+const noRoom: Pause = { laterMs: 250 }
 
 /** The device calls that this worker has under way. A claim does not wait for its slowest device: it runs in the background. */
 export interface Attempts {
   /**
    * Claims by the given function, for as many devices as there is room for, and starts an attempt on each. `done`: there was
-   * nothing to claim. `later`: there is no room now.
+   * nothing to claim. A pause: there is no room now, or the function wants one.
    */
-  start(deviceCount: number, claim: (lease: Lease) => Promise<Claim | null>): Promise<'more' | 'later' | 'done'>
+  start(deviceCount: number, claim: (lease: Lease) => Promise<Claim | Pause | null>): Promise<Next>
   /** Waits for the answers that are still to come, until the deadline, and gives up the claims of the others. */
   stop(deadline: AbortSignal): Promise<void>
 }
@@ -50,14 +53,17 @@ export function createAttempts(
   return {
     async start(deviceCount, claimBy) {
       const places = stopping.signal.aborted ? null : room.tryReserve(deviceCount)
-      if (places === null) return 'later'
+      if (places === null) return noRoom
       const lease = { leaseId: randomUUID(), leaseMs }
       const claim = await claimBy(lease).catch((error: unknown) => {
         places.keep(0)
         throw error
       })
-      places.keep(claim?.deviceIds.length ?? 0)
-      if (claim === null) return 'done'
+      if (claim === null || 'laterMs' in claim) {
+        places.keep(0)
+        return claim ?? 'done'
+      }
+      places.keep(claim.deviceIds.length)
 
       const attempt = carryOut(hub, claim, { places, signal: stopping.signal })
         // What is not recorded is renewed no more, and found by a sweep when its lease has ended.

@@ -1,26 +1,36 @@
+import type { Pause } from '@muster/bus'
 import type { Throttles } from '@muster/runtime'
 
-/** One bucket for the jobs of the whole hub. */
-const account = 'jobs'
-
 /**
- * Does work on devices at the rate of `jobDeviceOperations`: takes the tokens for `deviceCount` devices before anything is
- * claimed, and gives back those that were not used. Without tokens it does nothing, and the wake-up comes again `later`:
- * meanwhile the devices are pending, no lease runs, and the job can be cancelled. An attempt counts, whatever comes of it.
+ * Claims at the rate of `jobDeviceOperations`: takes the tokens for `deviceCount` devices before the claim, and gives back those that
+ * it did not use. Without tokens it claims nothing and pauses: meanwhile the devices are pending, no lease runs, and the job can be
+ * cancelled. What is claimed counts, whatever comes of it.
  */
-export async function pace<Next>(
+export async function pace<Claimed extends { readonly deviceIds: readonly string[] }>(
   throttles: Throttles,
   deviceCount: number,
-  work: (countUsed: (devices: number) => void) => Promise<Next>,
-): Promise<Next | 'later'> {
+  claim: () => Promise<Claimed | null>,
+): Promise<Claimed | Pause | null> {
   const taken = Math.min(deviceCount, throttles.portionOf('jobDeviceOperations'))
-  if ((await throttles.take('jobDeviceOperations', account, taken)) !== null) return 'later'
+  const waitMs = await throttles.take('jobDeviceOperations', 'jobs', taken)
+  if (waitMs !== null) return pauseOf(waitMs, Math.random())
   let used = 0
   try {
-    return await work((devices) => {
-      used = devices
-    })
+    const claimed = await claim()
+    used = claimed?.deviceIds.length ?? 0
+    return claimed
   } finally {
-    await throttles.charge('jobDeviceOperations', account, used - taken)
+    await throttles.charge('jobDeviceOperations', 'jobs', used - taken)
   }
+}
+
+/** Whoever sleeps does not hear of tokens that are given back, of a job that is cancelled, or of a bucket that Redis has lost. */
+const longestMs = 5_000
+/** All that wait are told of the same moment. They come within so many ms after it, or more if the wait is long. */
+const spreadMs = 250
+
+/** How long to wait for tokens that will be there in `waitMs`, if nobody else takes them. `random` is in [0, 1). */
+export function pauseOf(waitMs: number, random: number): Pause {
+  const soonestMs = Math.min(waitMs, longestMs)
+  return { laterMs: Math.round(soonestMs + random * Math.max(spreadMs, soonestMs / 4)) }
 }

@@ -1,9 +1,10 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createBearerVerifier, IssuerError } from './bearer-token.ts'
+import { createBearerVerifier } from './bearer-token.ts'
+import { IssuerError } from './issuer-keys.ts'
 
 const audience = 'api://muster'
 const now = new Date('2026-03-02T12:00:00Z')
@@ -45,6 +46,8 @@ async function startIssuer() {
     server,
     asked,
     answers,
+    /** For answers that are not given at once. */
+    held: new EventEmitter(),
     addKey,
     url: url(),
     /** What the issuer gives to a client, changed by `claims`. */
@@ -58,7 +61,10 @@ async function startIssuer() {
   }
 }
 
-const verifier = () => createBearerVerifier({ issuer: issuer.url, audience, skewMs: 300_000 })
+const verifier = (failures: Error[] = []) =>
+  createBearerVerifier({ issuer: issuer.url, audience, skewMs: 300_000, onFailure: (error) => failures.push(error) })
+const later = (minutes: number) => new Date(now.getTime() + minutes * 60_000)
+const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
 const verdictOn = async (claims: Record<string, unknown>) => verifier()(await issuer.sign(claims), now)
 
 describe('H9 a token of the issuer', () => {
@@ -124,17 +130,29 @@ describe('H9 a token is refused', () => {
   it('that is signed with what everybody can read, or not at all', async () => {
     const secret = new TextEncoder().encode(JSON.stringify({ kty: 'RSA' }).padEnd(32))
     const payload = { iss: issuer.url, aud: audience, exp: seconds(60), roles: ['ServiceConnect'] }
-    const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
     const shared = await new SignJWT(payload).setProtectedHeader({ alg: 'HS256', kid: 'first' }).sign(secret)
 
     for (const token of [shared, `${encode({ alg: 'none' })}.${encode(payload)}.`]) {
       expect(await verifier()(token, now)).toMatchObject({ ok: false })
     }
+    expect(issuer.asked).toEqual([])
   })
 
-  it.each(['', 'a', 'a.b', 'a.b.c', '..', `${'a'.repeat(10_000)}.b.c`])('that is none: %.20s', async (text) => {
-    expect(await verifier()(text, now)).toMatchObject({ ok: false })
-  })
+  it.each(['', 'a', 'a.b', 'a.b.c', '..', `${'a'.repeat(10_000)}.b.c`, `${encode({ alg: 'ES256', kid: 'first' })}.b`])(
+    'that is none, and the issuer is not asked: %.20s',
+    async (text) => {
+      expect(await verifier()(text, now)).toMatchObject({ ok: false })
+      expect(issuer.asked).toEqual([])
+    },
+  )
+
+  it.each([{}, { kid: 'first' }, { alg: 'ES256', kid: 7 }, { alg: 'ES257', kid: 'first' }, { alg: ['ES256'] }])(
+    'whose header is %j, and the issuer is not asked',
+    async (header) => {
+      expect(await verifier()(`${encode(header)}.${encode({})}.c2ln`, now)).toMatchObject({ ok: false })
+      expect(issuer.asked).toEqual([])
+    },
+  )
 })
 
 describe('H10 the keys', () => {
@@ -158,6 +176,72 @@ describe('H10 the keys', () => {
     expect(issuer.asked.filter((path) => path === '/keys')).toHaveLength(1)
   })
 
+  it('are read again after half a minute, once for all tokens that name a new one', async () => {
+    const verify = verifier()
+    await verify(await issuer.sign(), now)
+    await issuer.addKey('new')
+    const token = await issuer.sign({}, 'new')
+
+    const verdicts = await Promise.all(Array.from({ length: 20 }, () => verify(token, later(0.5))))
+
+    expect(new Set(verdicts.map(({ ok }) => ok))).toEqual(new Set([true]))
+    expect(issuer.asked.filter((path) => path === '/keys')).toHaveLength(2)
+  })
+
+  it('that the issuer has withdrawn are good for ten minutes', async () => {
+    const verify = verifier()
+    const token = await issuer.sign()
+    await verify(token, now)
+    issuer.answers['/keys'] = (response) => void response.end('{"keys":[]}')
+
+    expect(await verify(token, new Date(later(10).getTime() - 1))).toMatchObject({ ok: true })
+    expect(await verify(token, later(10))).toEqual({ ok: false, reason: expect.stringContaining('no applicable key') })
+  })
+
+  it('are good for an hour longer while the issuer is away, and it is asked twice a minute', async () => {
+    const failures: Error[] = []
+    const verify = verifier(failures)
+    const token = await issuer.sign({ exp: seconds(7200) })
+    await verify(token, now)
+    issuer.server.closeAllConnections()
+    issuer.server.close()
+
+    for (const minutes of [10, 10.1, 10.2, 10.5, 69.9]) {
+      expect(await verify(token, later(minutes))).toMatchObject({ ok: true })
+    }
+    expect(failures).toHaveLength(3)
+    await expect(verify(token, later(70))).rejects.toThrow(IssuerError)
+  })
+
+  it('that are unknown give no verdict while the issuer is away', async () => {
+    const verify = verifier()
+    await verify(await issuer.sign(), now)
+    await issuer.addKey('unknown')
+    const token = await issuer.sign({}, 'unknown')
+    issuer.answers['/keys'] = (response) => void response.destroy()
+
+    await expect(verify(token, later(1))).rejects.toThrow(IssuerError)
+    await expect(verify(token, later(1))).rejects.toThrow(IssuerError)
+    expect(issuer.asked.filter((path) => path === '/keys')).toHaveLength(2)
+    expect(await verify(await issuer.sign(), later(1))).toMatchObject({ ok: true })
+  })
+
+  it('of an issuer that hangs are waited for by one request; the others go on with those from before', async () => {
+    const verify = verifier()
+    const token = await issuer.sign()
+    await verify(token, now)
+    const held = once(issuer.held, 'keys')
+    issuer.answers['/keys'] = (response) => void issuer.held.emit('keys', response)
+
+    const first = verify(token, later(11))
+    const [response] = await held
+    const others = await Promise.all(Array.from({ length: 20 }, () => verify(token, later(11))))
+    response.destroy()
+
+    expect(new Set([...others, await first].map(({ ok }) => ok))).toEqual(new Set([true]))
+    expect(issuer.asked.filter((path) => path === '/keys')).toHaveLength(2)
+  })
+
   it.each([
     ['of another issuer', () => JSON.stringify({ issuer: 'https://another', jwks_uri: 'https://another/keys' })],
     ['without keys', () => JSON.stringify({ issuer: issuer.url })],
@@ -174,7 +258,7 @@ describe('H10 the keys', () => {
     expect(issuer.asked).toHaveLength(1)
     if (good !== undefined) issuer.answers['/.well-known/openid-configuration'] = good
 
-    expect(await verify(token, new Date(now.getTime() + 60_000))).toMatchObject({ ok: true })
+    expect(await verify(token, later(1))).toMatchObject({ ok: true })
   })
 
   it.each([

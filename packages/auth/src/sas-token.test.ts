@@ -5,7 +5,7 @@ import { parseSasToken, type SasToken, type SasVerdict, signSasToken, verifySasT
 const key = Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')
 const otherKey = Buffer.from('ffffffffffffffffffffffffffffffff').toString('base64')
 const nowMs = Date.UTC(2026, 0, 1)
-const hub = { keys: [key], hostNames: ['localhost', 'myhub.example.com'], path: '', nowMs, skewMs: 0 }
+const hub = { keys: [key], hostNames: ['localhost', 'myhub.example.com'], path: [], nowMs, skewMs: 0 }
 const expiresAt = new Date(hub.nowMs + 3_600_000)
 
 describe('tokens as the SDKs send them', () => {
@@ -13,37 +13,43 @@ describe('tokens as the SDKs send them', () => {
     {
       from: 'the Node service SDK, which does not encode sr',
       text: 'SharedAccessSignature sr=localhost&sig=9tsUXONiVQeOe9f%2Fn3dSacznE97ewT89VtyHszxjBqk%3D&skn=iothubowner&se=1900000000',
-      path: '',
+      path: [],
       policyName: 'iothubowner',
     },
     {
       from: 'the Node device SDK',
       text: 'SharedAccessSignature sr=localhost%2Fdevices%2Fd&sig=h2%2By33Atbo8XBPhNyUumiWAlowVcHSycvOmaSHCPnHk%3D&se=1900000000',
-      path: '/devices/d',
+      path: ['devices', 'd'],
       policyName: null,
     },
     {
       from: 'an SDK that encodes in lower-case hex',
       text: 'SharedAccessSignature sr=localhost%2fdevices%2fd&sig=PWkzLzUPrBkso093bLF7duuJb4pVnB89Yt8JYgfK%2fqs%3d&se=1900000000',
-      path: '/devices/d',
+      path: ['devices', 'd'],
       policyName: null,
     },
     {
       from: 'a device that connects to another port and puts milliseconds in se',
       text: 'SharedAccessSignature sr=localhost%3A8884%2Fdevices%2Fd&sig=hNez31f1DXwydp%2FtY2a95e5D4g2LicEPcgR6Q%2BdLkOw%3D&se=1900000000000',
-      path: '/devices/d',
+      path: ['devices', 'd'],
       policyName: null,
     },
     {
       from: 'a device whose id holds marks that are encoded strictly',
       text: 'SharedAccessSignature sr=localhost%2Fdevices%2Fd%21%281%29&sig=3EZqZFSO4sUAJs0cBt%2FSMN77dgbfYMlnJL2%2BqwmhiWI%3D&se=1900000000',
-      path: '/devices/d!(1)',
+      path: ['devices', 'd!(1)'],
+      policyName: null,
+    },
+    {
+      from: 'a device SDK that encodes the id, and then the whole',
+      text: 'SharedAccessSignature sr=localhost%2Fdevices%2Fd%253A1%2540x&sig=9tMs9V6Zqa5O9EJ5NeaspPrdlFzoCPkKi%2BN8b3jNWPU%3D&se=1900000000',
+      path: ['devices', 'd:1@x'],
       policyName: null,
     },
     {
       from: 'a client without the prefix, with skn empty and the members in another order',
       text: 'se=1900000000&skn=&sig=h2%2By33Atbo8XBPhNyUumiWAlowVcHSycvOmaSHCPnHk%3D&sr=localhost%2Fdevices%2Fd',
-      path: '/devices/d',
+      path: ['devices', 'd'],
       policyName: null,
     },
   ])('a token from $from verifies', ({ text, path, policyName }) => {
@@ -87,7 +93,7 @@ describe('signing and verifying', () => {
         const ours = Buffer.from(secret).toString('base64')
         fc.pre(ours !== otherKey)
         const token = parsed(signSasToken({ resource: `localhost/devices/${deviceId}`, key: ours, expiresAt }))
-        const device = { ...hub, path: `/devices/${deviceId}` }
+        const device = { ...hub, path: ['devices', deviceId] }
 
         expect(verifySasToken(token, { ...device, keys: [ours, otherKey] }).ok).toBe(true)
         expect(verifySasToken(token, { ...device, keys: [otherKey, ours] }).ok).toBe(true)
@@ -108,10 +114,26 @@ describe('signing and verifying', () => {
         fc.pre(text[index] !== character)
         const changed = { ...token, [name]: text.slice(0, index) + character + text.slice(index + 1) }
 
-        expect(verifySasToken(changed, { ...hub, path: '/devices/d1' }).ok).toBe(false)
+        expect(verifySasToken(changed, { ...hub, path: ['devices', 'd1'] }).ok).toBe(false)
       }),
       { numRuns: 2_000 },
     )
+  })
+
+  it('a signature that is shorter, longer, or no base64 is refused as any other', () => {
+    const token = parsed(signSasToken({ resource: 'localhost', key, expiresAt }))
+    const { signature } = token
+
+    for (const changed of [
+      signature.slice(1),
+      signature.slice(0, -1),
+      `${signature}=`,
+      'x',
+      '\u{1f600}',
+      'é'.repeat(22),
+    ]) {
+      expect(verifySasToken({ ...token, signature: changed }, hub)).toEqual(refused('signature'))
+    }
   })
 
   it('an empty key verifies nothing, not even what was signed with it', () => {
@@ -139,6 +161,8 @@ describe('the resource', () => {
     ['localhost/devices', '/devices/d1'],
     ['localhost', '/devices/d1'],
     ['localhost/devices/d1', '/devices/d1/modules/m1'],
+    ['localhost/', '/devices/d1'],
+    ['localhost/devices/d1/', '/devices/d1'],
   ])('%s covers "%s"', (resource, path) => {
     expect(verdictOn(resource, path).ok).toBe(true)
   })
@@ -149,11 +173,43 @@ describe('the resource', () => {
     ['localhost/devices/d1', ''],
     ['localhost/devices/d1', '/devices/d2'],
     ['localhost/devices/d', '/devices/d1'],
-    ['localhost/devices/D1', '/devices/d1'],
     ['localhost/devices/d1/modules/m1', '/devices/d1'],
+    ['localhost/devices//', '/devices/d1'],
     ['localhost:x/devices/d1', '/devices/d1'],
   ])('%s does not cover "%s"', (resource, path) => {
     expect(verdictOn(resource, path).ok).toBe(false)
+  })
+
+  it.each([
+    ['localhost/devices/a%23b', '/devices/a%23b'],
+    ['localhost/devices/a#b', '/devices/a#b'],
+    ['localhost/devices/a%b', '/devices/a%b'],
+    ['localhost/devices/a?b', '/devices/a?b/modules/m'],
+  ])('%s covers "%s", whoever signs it', (resource, path) => {
+    expect(verdictOn(resource, path).ok).toBe(true)
+    expect(verdictOn(resource, path, 'device').ok).toBe(true)
+  })
+
+  it('H18 an id that was encoded before is the same with the own key of a device, and another with that of a policy', () => {
+    expect(verdictOn('localhost/devices/a%23b', '/devices/a#b').ok).toBe(true)
+    expect(verdictOn('localhost/devices/a%23b', '/devices/a#b', 'device')).toEqual(refused('resource'))
+  })
+
+  it('H18 letter case makes no difference with the own key of a device, and another id with that of a policy', () => {
+    for (const [resource, path] of [
+      ['localhost/devices/pump-a1', '/devices/Pump-A1'],
+      ['localhost/DEVICES/PUMP-A1', '/devices/Pump-A1'],
+      ['localhost/devices/a%3ab', '/devices/A:B'],
+    ] as const) {
+      expect(verdictOn(resource, path).ok).toBe(true)
+      expect(verdictOn(resource, path, 'device')).toEqual(refused('resource'))
+    }
+  })
+
+  it.each([undefined, 'device'])('H18 a slash that is encoded twice parts no segments (policy %s)', (policyName) => {
+    for (const resource of ['localhost/devices%2Fd1', 'localhost/devices/d1%2Fmodules', 'localhost%2Fdevices/d1']) {
+      expect(verdictOn(resource, '/devices/d1/modules/m', policyName)).toEqual(refused('resource'))
+    }
   })
 
   it('covers a path exactly when its segments are the first ones of the path', () => {
@@ -172,17 +228,18 @@ describe('the resource', () => {
 })
 
 describe('the expiry', () => {
-  const verdictAt = (se: number, skewMs: number): SasVerdict =>
-    verifySasToken(parsed(signSasToken({ resource: 'localhost', key, expiresAt: new Date(se) })), { ...hub, skewMs })
+  it.each([
+    ['without a skew', 0],
+    ['with a skew', 300_000],
+  ])('%s, a token is accepted until the last millisecond before se and the skew', (_, skewMs) => {
+    const token = parsed(signSasToken({ resource: 'localhost', key, expiresAt }))
+    const endMs = expiresAt.getTime() + skewMs
 
-  it('without a skew, a token is refused from se on', () => {
-    expect(verdictAt(hub.nowMs + 1000, 0).ok).toBe(true)
-    expect(verdictAt(hub.nowMs, 0)).toEqual(refused('expired'))
-  })
+    const before = verifySasToken(token, { ...hub, nowMs: endMs - 1, skewMs })
+    const at = verifySasToken(token, { ...hub, nowMs: endMs, skewMs })
 
-  it('with a skew, a token is accepted for that much longer', () => {
-    expect(verdictAt(hub.nowMs - 299_000, 300_000)).toEqual({ ok: true, expiresAtMs: hub.nowMs - 299_000 })
-    expect(verdictAt(hub.nowMs - 300_000, 300_000)).toEqual(refused('expired'))
+    expect(before).toEqual({ ok: true, expiresAtMs: expiresAt.getTime() })
+    expect(at).toEqual(refused('expired'))
   })
 
   it('a forger does not learn that a token has expired', () => {
@@ -204,8 +261,10 @@ function parsed(text: string): SasToken {
   return token
 }
 
-function verdictOn(resource: string, path: string): SasVerdict {
-  return verifySasToken(parsed(signSasToken({ resource, key, expiresAt })), { ...hub, path })
+/** The path is in clear, and no id in it holds a slash. */
+function verdictOn(resource: string, path: string, policyName?: string): SasVerdict {
+  const token = signSasToken({ resource, key, expiresAt, ...(policyName === undefined ? {} : { policyName }) })
+  return verifySasToken(parsed(token), { ...hub, path: path.split('/').slice(1) })
 }
 
 function refused(reason: 'expired' | 'signature' | 'resource' | 'malformed'): SasVerdict {

@@ -55,9 +55,9 @@ export function signSasToken(options: {
 /**
  * Judges a token for one resource of the hub. Keys are tried in constant time, all of them; an empty key verifies nothing.
  *
- * `path` is `''` for the service and `/devices/d1` for a device: the decoded `sr` must be one of `hostNames` (any letter
- * case, with or without `:port`) plus a prefix of `path` in whole segments, so `myhub/devices` covers `/devices/d1` and
- * `myhub/devices/d` does not.
+ * `path` is the segments of the resource in clear: none for the service, `['devices', 'd1']` for a device. The decoded `sr` must be
+ * one of `hostNames` (any letter case, with or without `:port`) plus the first of them, so `myhub/devices` covers a device and
+ * `myhub/devices/d` does not cover `d1`.
  *
  * The token is accepted until `skewMs` after `se`: for clients whose clocks run behind. Not for devices: a device's connection
  * is cut at `se`, and the same token must not open the next one.
@@ -66,22 +66,43 @@ export function signSasToken(options: {
  */
 export function verifySasToken(
   token: SasToken,
-  options: { keys: readonly string[]; hostNames: readonly string[]; path: string; nowMs: number; skewMs: number },
+  options: {
+    keys: readonly string[]
+    hostNames: readonly string[]
+    path: readonly string[]
+    nowMs: number
+    skewMs: number
+  },
 ): SasVerdict {
   const resource = decode(token.resource)
   if (resource === null || !/^\d+$/.test(token.expiry)) return { ok: false, reason: 'malformed' }
-  if (!covers(resource, options.hostNames, options.path)) return { ok: false, reason: 'resource' }
+  if (!covers(resource, { ...options, isOwn: token.policyName === null })) return { ok: false, reason: 'resource' }
   if (!isSigned(token, options.keys)) return { ok: false, reason: 'signature' }
   const expiresAtMs = Number(token.expiry) * 1000
   return expiresAtMs + options.skewMs > options.nowMs ? { ok: true, expiresAtMs } : { ok: false, reason: 'expired' }
 }
 
-function covers(resource: string, hostNames: readonly string[], path: string): boolean {
-  const slash = resource.indexOf('/')
-  const authority = slash < 0 ? resource : resource.slice(0, slash)
-  const prefix = slash < 0 ? '' : resource.slice(slash)
+/**
+ * Ids may hold percent signs: `a%23b` in a token is the id `a%23b`, and never `a#b`. But some device SDKs encode the id, and then the
+ * whole once more, and old instructions have the whole in lower case. In a token that is signed with the device's own key (`isOwn`)
+ * each reading is good: it opens no other device. A slash may end the resource.
+ */
+function covers(
+  resource: string,
+  { hostNames, path, isOwn }: { hostNames: readonly string[]; path: readonly string[]; isOwn: boolean },
+): boolean {
+  const [authority = '', ...prefix] = resource.replace(/\/$/, '').split('/')
   const host = authority.replace(/:\d+$/, '').toLowerCase()
-  return hostNames.some((name) => name.toLowerCase() === host) && (path === prefix || path.startsWith(`${prefix}/`))
+  const isSame = (named: string, segment = '') => named === segment || (isOwn && isReadAs(named, segment))
+  return (
+    hostNames.some((name) => name.toLowerCase() === host) &&
+    prefix.length <= path.length &&
+    prefix.every((named, index) => isSame(named, path[index]))
+  )
+}
+
+function isReadAs(named: string, segment: string): boolean {
+  return [named, decode(named)].some((reading) => reading?.toLowerCase() === segment.toLowerCase())
 }
 
 function isSigned(token: SasToken, keys: readonly string[]): boolean {

@@ -20,6 +20,8 @@ export type CallResult = { readonly identity: string } & (
   | { readonly kind: 'notOnline' }
   /** The connection ended before the answer. */
   | { readonly kind: 'connectionLost' }
+  /** The same, because the device opened a newer one. */
+  | { readonly kind: 'takenOver' }
   /** Too many methods in flight on this device: not delivered. */
   | { readonly kind: 'busy' }
   /** Found by the caller: the gateway gives no sign of life. */
@@ -32,7 +34,7 @@ export interface DesiredPush {
   readonly devices: readonly { readonly identity: string; readonly version: number }[]
 }
 
-/** A connection that must end. `connectionNo` null: whichever the identity has. */
+/** A connection that must end; one that was `rekeyed` only if what opened it is gone. `connectionNo` null: whichever there is. */
 export interface ConnectionClose {
   readonly identity: IdentityKey
   readonly connectionNo: number | null

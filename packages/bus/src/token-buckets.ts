@@ -19,7 +19,7 @@ export interface TokenBuckets {
 
 /** A request would rather be served unmetered than wait any longer for Redis. */
 const answerMsMax = 250
-/** After a failure nobody asks for so long, so that a Redis that hangs costs one request a second its 250 ms. */
+/** After a failure nobody asks for so long, and then one does: a Redis that hangs costs one request a second its 250 ms. */
 const pauseMs = 1_000
 
 /**
@@ -48,16 +48,26 @@ export function createTokenBuckets(
   { commands }: Pick<Connections, 'commands'>,
   { prefix, onError }: { prefix: string; onError: (error: Error) => void },
 ): TokenBuckets {
-  let askAgainAtMs = 0
+  /** When the pause began, or the request was made that is to end it; null while Redis answers. */
+  let pausedAtMs: number | null = null
 
   async function move(bucket: string, count: number, { tokens, perMs }: BucketRate, always: 0 | 1): Promise<number> {
-    if (performance.now() < askAgainAtMs) return 0
+    const askedAtMs = performance.now()
+    if (pausedAtMs !== null) {
+      if (askedAtMs < pausedAtMs + pauseMs) return 0
+      pausedAtMs = askedAtMs
+    }
     try {
       const key = `${prefix}:tokens:${bucket}`
-      return Number(await withTimeout(commands.eval(script, 1, key, tokens, perMs, count, always)))
+      const waitMs = Number(await withTimeout(commands.eval(script, 1, key, tokens, perMs, count, always)))
+      if (pausedAtMs === askedAtMs) pausedAtMs = null
+      return waitMs
     } catch (error) {
-      askAgainAtMs = performance.now() + pauseMs
-      onError(error instanceof Error ? error : new Error(String(error)))
+      // What was under way when the first one failed is not another failure.
+      if (pausedAtMs === null || pausedAtMs === askedAtMs) {
+        pausedAtMs = performance.now()
+        onError(error instanceof Error ? error : new Error(String(error)))
+      }
       return 0
     }
   }

@@ -17,7 +17,7 @@ export interface WakeUps {
   /** Workers look for due device jobs of the job. */
   wakeDue(key: JobKey): Promise<boolean>
   consumeJobs(handle: (key: JobKey) => Promise<void>): Consumer
-  /** `more` and `later` put the same wake-up to the end of the queue, behind those of other jobs; `later` after a pause. */
+  /** `more` puts the same wake-up to the end of the queue, behind those of other jobs; a pause does so when it is over. */
   consumeWork(handle: (wakeUp: WorkWakeUp) => Promise<Next>, options: { concurrency: number }): Consumer
   close(): Promise<void>
 }
@@ -29,9 +29,12 @@ export interface Consumer {
   check(): void
 }
 
-type Next = 'more' | 'later' | 'done'
+export type Next = 'more' | 'done' | Pause
 
-const laterMs = 250
+/** There is work that cannot be done now: the wake-up comes again after so many ms, and holds nothing meanwhile. */
+export interface Pause {
+  readonly laterMs: number
+}
 
 /** How many wake-ups for chunks of one job circulate: it bounds what one job takes of the workers in one round. */
 const slotsPerJob = 8
@@ -89,7 +92,7 @@ export function createWakeUps(
         const next = await handle({ kind: job.name === 'due' ? 'due' : 'chunks', key: jobKey(job.data.key) })
         if (next === 'done') return
         // To the end of the queue: a job that is put back into `wait` would be taken again before every other one.
-        await job.moveToDelayed(Date.now() + (next === 'later' ? laterMs : 0), token)
+        await job.moveToDelayed(Date.now() + (next === 'more' ? 0 : next.laterMs), token)
         throw new DelayedError()
       }),
     close: async () => {
@@ -107,7 +110,8 @@ function consume(
     connection: options.patient,
     prefix: options.prefix,
     concurrency: options.concurrency,
-    skipVersionCheck: true,
+    // A version that has not been checked counts as the oldest, which waits in whole seconds: each delay would be rounded up to one.
+    skipVersionCheck: false,
     // A wake-up that stalls twice is no poison: the fence in Postgres makes a second run harmless. Handlers take milliseconds,
     // and until the wake-ups of a dead worker are released, nobody can give its jobs others under the same ids.
     maxStalledCount: 1_000,

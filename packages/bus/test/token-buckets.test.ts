@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { uniquePrefix } from '@muster/testkit'
+import { eventually, uniquePrefix } from '@muster/testkit'
 import { expect, inject, it, onTestFinished } from 'vitest'
 import { type Bus, connectBus } from '../src/index.ts'
 
@@ -102,20 +102,58 @@ it.each(['hangs', 'is gone'])('H14 everything is allowed while Redis %s', async 
   expect(errors.length).toBeGreaterThan(0)
 })
 
+it('H14 a Redis that hangs is complained of once, however many ask, and limits hold again when it answers', async () => {
+  const redis = await proxied(inject('redisUrl'))
+  const errors: Error[] = []
+  const bus = await openBus({ url: redis.url, errors })
+  await takeEach(bus, 10)
+  redis.hang()
+
+  const waits = await Promise.all(Array.from({ length: 300 }, () => bus.takeTokens('b', 1, slow)))
+
+  expect(waits).toEqual(Array(300).fill(0))
+  expect(errors.map(({ message }) => message)).toEqual(['Redis gave no tokens within 250 ms'])
+  redis.goOn()
+  await eventually(async () => expect(await bus.takeTokens('b', 1, slow)).toBeGreaterThan(0))
+})
+
+it('H15 tokens that many take and give back at once are neither lost nor made', async () => {
+  const prefix = uniquePrefix()
+  const buses = await Promise.all(Array.from({ length: 3 }, () => openBus({ prefix })))
+  const rate = { tokens: 1_000, perMs: 1_000 * hourMs }
+  let [served, used] = [0, 0]
+  /** As a worker does: it takes a portion, uses some of it, and gives the rest back. */
+  const work = async (bus: Bus, uses: number) => {
+    if ((await bus.takeTokens('b', 100, rate)) > 0) return
+    served += 1
+    used += uses
+    await bus.chargeTokens('b', uses - 100, rate)
+  }
+
+  const lanes = Array.from({ length: 30 }, async (_, lane) => {
+    for (const bus of [...buses, ...buses, ...buses]) await work(bus, lane % 6)
+  })
+  await Promise.all(lanes)
+
+  expect(served).toBeGreaterThan(10)
+  expect(await buses[0]?.takeTokens('b', 1_000 - used + 1, rate)).toBeGreaterThan(0)
+  expect(await buses[0]?.takeTokens('b', 1_000 - used, rate)).toBe(0)
+})
+
 /** A way to Redis that can be blocked or cut. */
 async function proxied(target: string) {
   const { hostname, port } = new URL(target)
-  const sockets: Socket[] = []
+  const ways: (readonly [Socket, Socket])[] = []
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname)
     for (const socket of [client, upstream]) socket.on('error', () => {})
     client.pipe(upstream).pipe(client)
-    sockets.push(client, upstream)
+    ways.push([client, upstream])
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const end = () => {
     server.close()
-    for (const socket of sockets) socket.destroy()
+    for (const socket of ways.flat()) socket.destroy()
   }
   onTestFinished(end)
   const url = new URL(target)
@@ -124,7 +162,10 @@ async function proxied(target: string) {
     url: url.href,
     end,
     hang() {
-      for (const socket of sockets) socket.unpipe().pause()
+      for (const socket of ways.flat()) socket.unpipe().pause()
+    },
+    goOn() {
+      for (const [client, upstream] of ways) client.pipe(upstream).pipe(client)
     },
   }
 }

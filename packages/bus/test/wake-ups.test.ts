@@ -1,6 +1,7 @@
 import { jobKey } from '@muster/contract'
 import { eventually, uniquePrefix } from '@muster/testkit'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest'
 import { type Bus, connectBus } from '../src/index.ts'
 
 let bus: Bus
@@ -48,6 +49,34 @@ describe('a wake-up', () => {
     await eventually(() => expect(order).toHaveLength(205))
     expect(order.lastIndexOf('2')).toBeLessThan(100)
     await consumer.stop(AbortSignal.timeout(1_000))
+  })
+
+  it('that pauses comes again when the pause is over, and meanwhile lets others through', async () => {
+    const prefix = uniquePrefix()
+    await using own = await openBus({ prefix })
+    const redis = new Redis(inject('redisUrl'))
+    onTestFinished(() => redis.disconnect())
+    const order: string[] = []
+    const consumer = own.consumeWork(
+      async ({ key }) => {
+        order.push(key)
+        return key === '1' ? { laterMs: 60_000 } : 'done'
+      },
+      { concurrency: 1 },
+    )
+
+    const fromMs = Date.now() + 60_000
+    await own.wakeChunks(jobKey(1))
+    await eventually(() => expect(order).toHaveLength(8))
+    await own.wakeChunks(jobKey(1))
+    await own.wakeChunks(jobKey(2))
+    await eventually(() => expect(order).toHaveLength(16))
+    await consumer.stop(AbortSignal.timeout(1_000))
+
+    expect(order.slice(8)).toEqual(Array(8).fill('2'))
+    // BullMQ's times are in 4096ths of a ms.
+    const [from, to] = [fromMs * 0x1000, (Date.now() + 60_001) * 0x1000]
+    expect(await redis.zcount(`${prefix}:work:delayed`, from, to)).toBe(8)
   })
 
   it('for chunks that waits already is there only once, however often it is given', async () => {
@@ -98,8 +127,14 @@ it('a server that is not there is an error within seconds', async () => {
   await expect(connectBus({ url: 'redis://127.0.0.1:1', onError: () => {} })).rejects.toThrow()
 })
 
-function openBus({ onError = fail }: { onError?: (error: Error) => void } = {}): Promise<Bus> {
-  return connectBus({ url: inject('redisUrl'), prefix: uniquePrefix(), onError })
+function openBus({
+  prefix = uniquePrefix(),
+  onError = fail,
+}: {
+  prefix?: string
+  onError?: (error: Error) => void
+} = {}): Promise<Bus> {
+  return connectBus({ url: inject('redisUrl'), prefix, onError })
 }
 
 function fail(error: Error): never {

@@ -53,9 +53,13 @@ export function partsOf(key: IdentityKey): { readonly deviceId: DeviceId; readon
   return { deviceId: key.slice(0, slash) as DeviceId, moduleId: key.slice(slash + 1) as ModuleId }
 }
 
-// "." and ".." would be lost from an address, and what is meant for one would reach another.
 function isRegistryId(text: string): boolean {
-  return text.length <= limits.deviceIdLength && registryIdPattern.test(text) && !/^\.{1,2}$/.test(text)
+  return text.length <= limits.deviceIdLength && registryIdPattern.test(text) && !isDots(text)
+}
+
+/** "." and ".." would be lost from an address, and what is meant for one would reach another. */
+function isDots(text: string): boolean {
+  return text === '.' || text === '..'
 }
 
 function notAnId(member: string, text: string): HubError {
@@ -68,14 +72,14 @@ function notAnId(member: string, text: string): HubError {
 export function parseJobId(text: string): JobId {
   if (!isJobId(text)) {
     throw new HubError('ArgumentInvalid', {
-      message: `jobId must be 1 to ${limits.jobIdLength} printable US-ASCII characters without $ ( ) < > @ , ; : \\ " / [ ] ? = { } and space, got "${clip(text)}"`,
+      message: `jobId must be 1 to ${limits.jobIdLength} printable US-ASCII characters without $ ( ) < > @ , ; : \\ " / [ ] ? = { } and space, and not . or .., got "${clip(text)}"`,
     })
   }
   return text
 }
 
 export function isJobId(text: string): text is JobId {
-  return text.length <= limits.jobIdLength && jobIdPattern.test(text) && !jobIdExcluded.test(text)
+  return text.length <= limits.jobIdLength && jobIdPattern.test(text) && !jobIdExcluded.test(text) && !isDots(text)
 }
 
 export function jobKey(value: string | number | bigint): JobKey {

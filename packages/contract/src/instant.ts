@@ -8,7 +8,7 @@ export function parseInstant(text: string): Date | null {
   const trimmed = text.trim()
   if (!isoPattern.test(trimmed)) return null
   const hasZone = /([Zz]|[+-]\d{2}:?\d{2})$/.test(trimmed.slice(10))
-  if (!isDate(trimmed.slice(0, 10))) return null
+  if (!isDay(trimmed.slice(0, 10))) return null
   const time = Date.parse(
     trimmed.length === 10 || hasZone ? trimmed.replace(' ', 'T') : `${trimmed.replace(' ', 'T')}Z`,
   )
@@ -20,8 +20,8 @@ export function formatInstant(time: Date | null): string {
   return time === null ? never : time.toISOString()
 }
 
-/** Whether the calendar has this day: the engine takes February 30 for March 2. */
-function isDate(day: string): boolean {
+/** Whether the calendar has this day, such as 2026-01-31: the engine takes February 30 for March 2. */
+export function isDay(day: string): boolean {
   const time = Date.parse(`${day}T00:00:00Z`)
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day)
 }

@@ -11,6 +11,27 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** Null: the bytes are no UTF-8. A byte order mark is left out. */
+export function decodeUtf8(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return null
+  }
+}
+
+/**
+ * The first escape in a text of JSON that is half of a surrogate pair, such as `\ud800`: no character, so that neither Postgres
+ * nor a device could take it. Null: there is none.
+ */
+export function findHalfCharacter(text: string): { readonly escape: string; readonly index: number } | null {
+  const escapes = /\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\./gs
+  for (const { 1: half, index } of text.matchAll(escapes)) {
+    if (half !== undefined) return { escape: half, index }
+  }
+  return null
+}
+
 /** Whether arrays and objects nest deeper than `limits.jsonDepth`. Never recurses itself: the value may be anybody's. */
 export function isTooDeep(value: Json): boolean {
   let level: readonly (JsonObject | readonly Json[])[] = isContainer(value) ? [value] : []

@@ -4,9 +4,15 @@ export const limits = {
   jobIdLength: 64,
   /** A service request's body. Larger: 413 MessageTooLarge. */
   requestBodyBytes: 1024 * 1024,
+  /** The same where `deviceIds` may stand in it: 15 MiB for 100,000 of 128 characters, also indented, and 1 MiB for the rest. */
+  jobBodyBytes: 16 * 1024 * 1024,
+  /** The same for a bulk request: 100 entries with full tags and desired properties, and as much again for all that these do not count. */
+  bulkBodyBytes: 8 * 1024 * 1024,
 
   /** Arrays and objects inside one another, in any JSON that comes in: what recurses over it later must not overflow its stack. */
   jsonDepth: 64,
+  /** Arrays, objects and members in a service request's body, which take about a second to build. 1 MiB never has room for more. */
+  jsonParts: 512 * 1024,
 
   /** Query text, and a job's condition with the text it is glued onto. */
   queryLength: 8192,

@@ -1,40 +1,55 @@
 import { z } from 'zod'
 import { clip } from './clip.ts'
 import { HubError } from './errors.ts'
-import { findTooLarge, type Json, numberTooLarge } from './json.ts'
+import { findTooLarge, isJsonObject, type Json, numberTooLarge } from './json.ts'
 import { limits } from './limits.ts'
-import { jsonSchema } from './schemas.ts'
+import { foldMembers } from './members.ts'
+import { jsonSchema, parseBody } from './schemas.ts'
 
 const methodNamePattern = /^[!#%&'*+\-.0-9A-Z^_`a-z|~]+$/
 
+/** The sentence that the incumbent says of a response timeout. */
 function secondsWithin(least: number) {
   const most = limits.timeoutSecondsMax
-  return z.int().refine((seconds) => seconds >= least && seconds <= most, { error: `within [${least}; ${most}]` })
+  return z.int().refine((seconds) => seconds >= least && seconds <= most, { error: `within [${least}; ${most}].` })
+}
+
+const bodySchema = z.object({
+  methodName: z.string().min(1).max(limits.methodNameLength).regex(methodNamePattern, {
+    error: 'of printable US-ASCII without space and $ ( ) < > @ , ; : \\ " / [ ] ? = { }',
+  }),
+  payload: jsonSchema.optional(),
+  responseTimeoutInSeconds: secondsWithin(limits.responseTimeoutSecondsMin).nullish(),
+  connectTimeoutInSeconds: secondsWithin(0).nullish(),
+})
+
+const bodySchemaOf2016 = bodySchema.extend({ timeoutInSeconds: bodySchema.shape.responseTimeoutInSeconds })
+
+/** A direct method call, whole. */
+export interface MethodRequest {
+  readonly methodName: string
+  readonly payload: Json
+  readonly responseTimeoutInSeconds: number
+  readonly connectTimeoutInSeconds: number
 }
 
 /**
- * A direct method call: body of POST .../methods, and a method job's `cloudToDeviceMethod`. `timeoutInSeconds` is the
- * 2016 name of `responseTimeoutInSeconds`; the newer one wins when both are given.
+ * Reads a direct method call: the body of POST .../methods, or of a job its `cloudToDeviceMethod`, then the `root` that messages
+ * name. `timeoutInSeconds` is the 2016 name of `responseTimeoutInSeconds`: beside the newer one it does not count, whatever it holds.
+ * @throws HubError as `parseBody`; MessageTooLarge for a payload over its limit
  */
-export const methodRequestSchema = z
-  .object({
-    methodName: z.string().min(1).max(limits.methodNameLength).regex(methodNamePattern, {
-      error: 'of printable US-ASCII without space and $ ( ) < > @ , ; : \\ " / [ ] ? = { }',
-    }),
-    payload: jsonSchema.optional(),
-    responseTimeoutInSeconds: secondsWithin(limits.responseTimeoutSecondsMin).nullish(),
-    timeoutInSeconds: secondsWithin(limits.responseTimeoutSecondsMin).nullish(),
-    connectTimeoutInSeconds: secondsWithin(0).nullish(),
-  })
-  .transform((body) => ({
-    methodName: body.methodName,
-    payload: checked(body.payload ?? null),
+export function parseMethodRequest(body: unknown, root = ''): MethodRequest {
+  const members = foldMembers(body, { responseTimeoutInSeconds: null })
+  const isOf2016 = isJsonObject(members) && members.responseTimeoutInSeconds == null
+  const read = parseBody<z.output<typeof bodySchemaOf2016>>(isOf2016 ? bodySchemaOf2016 : bodySchema, body, root)
+  return {
+    methodName: read.methodName,
+    payload: checked(read.payload ?? null),
     responseTimeoutInSeconds:
-      body.responseTimeoutInSeconds ?? body.timeoutInSeconds ?? limits.responseTimeoutSecondsDefault,
-    connectTimeoutInSeconds: body.connectTimeoutInSeconds ?? 0,
-  }))
-
-export type MethodRequest = z.output<typeof methodRequestSchema>
+      read.responseTimeoutInSeconds ?? read.timeoutInSeconds ?? limits.responseTimeoutSecondsDefault,
+    connectTimeoutInSeconds: read.connectTimeoutInSeconds ?? 0,
+  }
+}
 
 /** A device's answer: any integer status, and its payload. */
 export interface MethodResponse {
@@ -42,7 +57,7 @@ export interface MethodResponse {
   readonly payload: z.output<typeof jsonSchema>
 }
 
-/** Thrown, not issues of the schema: too large has a status of its own, and a path inside the payload is only known here. */
+/** No issues of the schema: too large has a status of its own, and a path inside the payload is only known here. */
 function checked(payload: Json): Json {
   const bytes = Buffer.byteLength(JSON.stringify(payload))
   if (bytes > limits.methodPayloadBytes) {

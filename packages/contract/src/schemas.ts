@@ -2,33 +2,37 @@ import { z } from 'zod'
 import { clip } from './clip.ts'
 import { HubError } from './errors.ts'
 import type { Json } from './json.ts'
+import { foldMembers, membersOf } from './members.ts'
 
 /** Any member of a body that has been parsed from JSON: it is what it is, and not walked through again. */
 export const jsonSchema: z.ZodType<Json> = z.custom<Json>((value) => value !== undefined)
 
 /**
- * Parses a caller's JSON by a schema.
+ * Parses a caller's JSON by a schema, whose members it may have in any letter case.
  * @throws HubError whose text names the first member that is wrong, its value, and what was expected: ArgumentNull for a
  * required member that is missing or null, IotHubFormatError for a wrong type, ArgumentInvalid for a bad value.
  */
 export function parseBody<Output>(schema: z.ZodType<Output>, body: unknown, root = ''): Output {
-  const parsed = schema.safeParse(body)
+  const members = membersOf(schema)
+  const folded = members === null ? body : foldMembers(body, members)
+  const parsed = schema.safeParse(folded)
   if (parsed.success) return parsed.data
 
   const issue = parsed.error.issues[0]
   const path = issue?.path ?? []
   const member = [root, ...path].filter((segment) => segment !== '').join('.') || 'the body'
-  const value = valueAt(body, path)
+  const value = valueAt(folded, path)
   const rule = issue === undefined ? 'valid' : ruleOf(issue)
   if (value === undefined || (value === null && issue?.code === 'invalid_type')) {
     throw new HubError('ArgumentNull', { message: `${member} is missing; it must be ${rule}` })
   }
+  const got = `${rule.endsWith('.') ? ' Got' : ', got'} ${clip(JSON.stringify(value))}`
   throw new HubError(issue?.code === 'invalid_type' ? 'IotHubFormatError' : 'ArgumentInvalid', {
-    message: `${member} must be ${rule}, got ${clip(JSON.stringify(value))}`,
+    message: `${member} must be ${rule}${got}`,
   })
 }
 
-/** What a member must be, in words that go on after "must be". A message of our own in a schema is such words already. */
+/** What a member must be, in words that go on after "must be". A message of our own in a schema is such words already, and may end a sentence. */
 function ruleOf(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_type':

@@ -9,6 +9,12 @@ describe('a twin patch', () => {
     expect(parseTwinPatch(body)).toEqual({ tags: { a: 1 }, desired: { b: null } })
   })
 
+  it('has its members in any letter case, and the keys of its sections as they are', () => {
+    const body = { Tags: { Floor: 3, floor: 4 }, PROPERTIES: { Desired: { Mode: { ECO: true } } } }
+
+    expect(parseTwinPatch(body)).toEqual({ tags: { Floor: 3, floor: 4 }, desired: { Mode: { ECO: true } } })
+  })
+
   it('clears a section with null, and leaves an absent one', () => {
     expect(parseTwinPatch({ tags: null })).toEqual({ tags: null })
     expect(parseTwinPatch({})).toEqual({})

@@ -2,6 +2,7 @@ import { clip } from './clip.ts'
 import { HubError } from './errors.ts'
 import { isJsonObject, type Json, type JsonObject, numberTooLarge } from './json.ts'
 import { limits } from './limits.ts'
+import { foldMembers } from './members.ts'
 
 /** A merge of a twin: `null` for a section clears it, an absent section leaves it as it is. */
 export interface TwinPatch {
@@ -29,6 +30,9 @@ const sectionPath: Record<Section, string> = {
   reported: 'properties.reported',
 }
 
+/** In any letter case; the keys of the sections are with regard to it. */
+const twinMembers = { tags: null, properties: { desired: null } }
+
 /** `$metadata` and `$version` come back from callers that read, change and write a section: they are no properties of it. */
 const systemKeys = ['$metadata', '$version']
 
@@ -37,16 +41,19 @@ const systemKeys = ['$metadata', '$version']
  * @throws HubError IotHubFormatError for a section that is no object, ArgumentInvalid for a rule of `checkPatch`.
  */
 export function parseTwinPatch(body: JsonObject): TwinPatch {
-  const properties = body.properties ?? {}
-  if (!isJsonObject(properties)) {
-    throw new HubError('IotHubFormatError', {
-      message: `properties must be an object, got ${clip(JSON.stringify(properties))}`,
-    })
-  }
+  const { tags, properties } = foldMembers(body, twinMembers)
+  const desired = desiredOf(properties ?? {})
   return {
-    ...(body.tags === undefined ? {} : { tags: parseSection('tags', body.tags) }),
-    ...(properties.desired === undefined ? {} : { desired: parseSection('desired', properties.desired) }),
+    ...(tags === undefined ? {} : { tags: parseSection('tags', tags) }),
+    ...(desired === undefined ? {} : { desired: parseSection('desired', desired) }),
   }
+}
+
+function desiredOf(properties: Json): Json | undefined {
+  if (isJsonObject(properties)) return properties.desired
+  throw new HubError('IotHubFormatError', {
+    message: `properties must be an object, got ${clip(JSON.stringify(properties))}`,
+  })
 }
 
 /**

@@ -1,14 +1,26 @@
 import { describe, expect, it } from 'vitest'
 import { jobStatuses, jobTransitions, jobTypes } from './job.ts'
-import { parseJobStatus, parseJobType, vocabularyOf } from './versions.ts'
+import {
+  isForeignJobStatus,
+  isForeignJobType,
+  knownJobTypes,
+  parseJobStatus,
+  parseJobType,
+  vocabularyOf,
+} from './versions.ts'
 
 describe('an api-version', () => {
-  it.each(['2016-09-30-preview', '2016-11-14', '2018-06-30', '2021-04-12', '2024-03-31', '2020-05-31-preview'])(
-    '%s is known',
-    (version) => {
-      expect(vocabularyOf(version).type.scheduleUpdateTwin).toBeDefined()
-    },
-  )
+  it.each([
+    '2016-09-30-preview',
+    '2016-11-14',
+    '2018-06-30',
+    '2021-04-12',
+    '2024-03-31',
+    '2020-05-31-preview',
+    '2024-02-29',
+  ])('%s is known', (version) => {
+    expect(vocabularyOf(version).type.scheduleUpdateTwin).toBeDefined()
+  })
 
   it.each([
     undefined,
@@ -18,6 +30,9 @@ describe('an api-version', () => {
     '2015-01-01',
     '2021-4-12',
     '2021-13-45',
+    '2021-02-30',
+    '2023-02-29-preview',
+    '2021-00-10',
     '2021-04-12x',
     '2021-04-12-Preview',
   ])('%s is refused, and named', (version) => {
@@ -44,7 +59,14 @@ describe('the spellings', () => {
       expect(parseJobType(text)).toBe('scheduleUpdateTwin')
     }
     expect(parseJobType('reboot')).toBeNull()
+    expect(isForeignJobType('reboot')).toBe(false)
   })
+})
+
+it('no job type or status of ours is a foreign one', () => {
+  expect(knownJobTypes.filter(isForeignJobType)).toEqual([])
+  expect(jobStatuses.filter(isForeignJobStatus)).toEqual([])
+  expect(['IMPORT', 'rebootDevice'].map(isForeignJobType)).toEqual([true, true])
 })
 
 it('J2 no terminal status has a successor, and no status leads back to an earlier run', () => {

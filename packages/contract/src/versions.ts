@@ -1,5 +1,6 @@
 import { clip } from './clip.ts'
 import { HubError } from './errors.ts'
+import { isDay } from './instant.ts'
 import { type JobStatus, type JobType, jobStatuses, jobTypes } from './job.ts'
 
 /**
@@ -48,7 +49,7 @@ export function vocabularyOf(apiVersion: string | undefined): Vocabulary {
       message: 'api-version is missing; expected a date such as 2021-04-12 as a query parameter',
     })
   }
-  const isDate = versionPattern.test(apiVersion) && !Number.isNaN(Date.parse(apiVersion.slice(0, 10)))
+  const isDate = versionPattern.test(apiVersion) && isDay(apiVersion.slice(0, 10))
   if (!isDate || apiVersion < '2016-09-30') {
     throw new HubError('InvalidProtocolVersion', {
       message: `api-version "${clip(apiVersion)}" is not known; expected a date from 2016-09-30-preview on, such as 2021-04-12`,
@@ -84,6 +85,32 @@ export function parseJobType(text: string): JobType | null {
 /** Any spelling of a job status, in any letter case. Null when it is none. */
 export function parseJobStatus(text: string): JobStatus | null {
   return jobStatuses.find((status) => matches(statusSpellings[status], text)) ?? null
+}
+
+/** What the enums of clients have beside our own types: jobs of other services, which this hub never has. */
+const foreignTypes = [
+  'unknown',
+  'export',
+  'import',
+  'backup',
+  'readDeviceProperties',
+  'writeDeviceProperties',
+  'updateDeviceConfiguration',
+  'rebootDevice',
+  'factoryResetDevice',
+  'firmwareUpdate',
+  'restoreFromBackup',
+  'failoverDataCopy',
+]
+
+/** Whether clients know this type, in any letter case, and no job of this hub has it. */
+export function isForeignJobType(text: string): boolean {
+  return matches(foreignTypes, text)
+}
+
+/** The same for a status: that of an import or export job at the address of another one. */
+export function isForeignJobStatus(text: string): boolean {
+  return matches(['unknown'], text)
 }
 
 /** For messages: the spelling that today's clients use first. */

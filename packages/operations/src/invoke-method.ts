@@ -1,5 +1,5 @@
 import type { CallResult } from '@muster/bus'
-import { type MethodRequest, methodRequestSchema, parseBody, unreachable } from '@muster/contract'
+import { parseMethodRequest, unreachable } from '@muster/contract'
 import type { DeviceOperation, Outcome } from './operation.ts'
 
 /** `scheduleDeviceMethod`: calls a direct method on every device, when it is reachable inside the job's window. */
@@ -9,7 +9,7 @@ export const invokeMethod: DeviceOperation = {
   member: 'cloudToDeviceMethod',
   // The unit that is called again when its worker dies, and one message to a gateway: small enough for both.
   chunkSize: 100,
-  parseBody: (value) => ({ ...parseMethod(value) }),
+  parseBody: (value) => ({ ...parseMethodRequest(value, 'cloudToDeviceMethod') }),
   // What is stored was checked: a payload of 128 KiB is not, for each chunk, once more.
   call: ({ methodName, payload = null, responseTimeoutInSeconds }) => ({
     methodName: String(methodName),
@@ -17,10 +17,6 @@ export const invokeMethod: DeviceOperation = {
     responseTimeoutSeconds: Number(responseTimeoutInSeconds),
   }),
   decide,
-}
-
-function parseMethod(value: unknown): MethodRequest {
-  return parseBody<MethodRequest>(methodRequestSchema, value, 'cloudToDeviceMethod')
 }
 
 /** A device's own answer is final, whatever its status; faults on the way to it are not. */
@@ -35,6 +31,7 @@ function decide(result: CallResult): Outcome {
     // The session said that it was reachable: looked up again in a moment, the device is waited for, or called elsewhere.
     case 'notOnline':
     case 'connectionLost':
+    case 'takenOver':
     case 'busy':
     case 'gatewayLost':
       return { kind: 'retry' }

@@ -41,7 +41,21 @@ describe('a twin update', () => {
   it('must carry the etag * in today’s versions, and may leave it out in those of 2016', () => {
     expect(() => parseBody({ tags: { floor: 3 } }, today)).toThrow('etag')
     expect(() => parseBody({ etag: 'AAAA', tags: { floor: 3 } }, today)).toThrow('"AAAA"')
+    expect(() => parseBody({ etag: null, tags: { floor: 3 } }, today)).toThrow('got null')
     expect(parseBody({ tags: { floor: 3 } }, of2016)).toMatchObject({ tags: { floor: 3 } })
+    expect(parseBody({ etag: null, tags: { floor: 3 } }, of2016)).toMatchObject({ tags: { floor: 3 } })
+    expect(() => parseBody({ etag: '', tags: { floor: 3 } }, of2016)).toThrow('got ""')
+  })
+
+  it('has its members in any letter case', () => {
+    const body = { ETag: '*', Tags: { Floor: 3 }, Properties: { DESIRED: { Mode: 'eco' } } }
+
+    expect(parseBody(body, today)).toEqual({
+      deviceId: null,
+      etag: '*',
+      tags: { Floor: 3 },
+      properties: { desired: { Mode: 'eco' } },
+    })
   })
 
   it('ignores what no back end may write', () => {
@@ -95,7 +109,7 @@ describe('a method call', () => {
       kind: 'failed',
       error: { code: 'GenericBadGateway', description: "The device's answer could not be used: it is no JSON" },
     })
-    for (const kind of ['notOnline', 'connectionLost', 'busy', 'gatewayLost'] as const) {
+    for (const kind of ['notOnline', 'connectionLost', 'takenOver', 'busy', 'gatewayLost'] as const) {
       expect(operation.decide({ ...device, kind }).kind).toBe('retry')
     }
   })

@@ -1,8 +1,10 @@
 import {
   clip,
   type DeviceId,
+  foldMembers,
   HubError,
   isJsonObject,
+  type Json,
   type JsonObject,
   parseTwinPatch,
   type TwinPatch,
@@ -36,7 +38,7 @@ function parseUpdateTwin(value: unknown, vocabulary: Vocabulary): JsonObject {
       message: `updateTwin must be an object, got ${clip(JSON.stringify(value))}`,
     })
   }
-  checkEtag(value.etag, vocabulary)
+  checkEtag(foldMembers(value, { etag: null }).etag, vocabulary)
   const patch = parseTwinPatch(value)
   if (patch.tags === undefined && patch.desired === undefined) {
     throw new HubError('ArgumentInvalid', {
@@ -52,9 +54,9 @@ function parseUpdateTwin(value: unknown, vocabulary: Vocabulary): JsonObject {
   }
 }
 
-function checkEtag(etag: unknown, vocabulary: Vocabulary): void {
+function checkEtag(etag: Json | undefined, vocabulary: Vocabulary): void {
   if (etag === '*' || etag === '"*"') return
-  if (etag === undefined && !vocabulary.isEtagRequired) return
+  if (etag == null && !vocabulary.isEtagRequired) return
   throw new HubError('ArgumentInvalid', {
     message: `Missing or invalid etag for job type ScheduleUpdateTwin: updateTwin.etag must be "*", because the job overwrites whatever is there; got ${clip(JSON.stringify(etag) ?? 'none')}`,
   })

@@ -26,6 +26,7 @@ interface EventFields {
   requestServed: { method: string; route: string; status: number; seconds: number; trackingId: string }
   requestRefused: { method: string; route: string; code: ErrorName; trackingId: string }
   requestFailed: { trackingId: string; error: unknown }
+  issuerFailed: { error: unknown }
   jobCreated: { jobId: string; type: JobType }
   jobCancelled: { jobId: string; type: JobType }
 
@@ -113,6 +114,7 @@ export function openEvents({ log, metrics }: { log: Logger; metrics: Metrics }):
     requestServed: timed('requestServed', 'Requests of the service API', 'method', 'route', 'status'),
     requestRefused: counted('requestRefused', 'info', 'Requests answered with an error', 'code'),
     requestFailed: counted('requestFailed', 'error', 'Requests that met a bug or lost infrastructure'),
+    issuerFailed: counted('issuerFailed', 'warn', 'Readings of the keys of the token issuer that failed'),
     jobCreated: counted('jobCreated', 'info', 'Jobs accepted', 'type'),
     jobCancelled: counted('jobCancelled', 'info', 'Jobs cancelled by a caller', 'type'),
 

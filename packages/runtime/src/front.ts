@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { createServer, type IncomingMessage } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import type { Server as TlsServer } from 'node:tls'
 import { getRequestListener } from '@hono/node-server'
 import type { Config } from './config.ts'
@@ -13,10 +14,11 @@ import { trackConnections } from './open-connections.ts'
 /** The listening HTTP sockets of this process, shared by its roles. */
 export interface Front {
   /** The service API: on the HTTPS port and on the plain HTTP port. One role of the process serves. */
-  serve(fetch: Fetch): void
+  serve(api: Api): void
   /**
-   * WebSocket upgrades, on both ports, whose path is exactly `path`; a query string may follow. On the HTTPS port the socket is a
-   * `TLSSocket`, and has the certificate of a client that has shown one: whether it is trusted is for the caller to say.
+   * WebSocket upgrades, on both ports, whose path is `path`, percent-encoded or not; a slash and a query string may follow. On
+   * the HTTPS port the socket is a `TLSSocket`, and has the certificate of a client that has shown one: whether it is trusted is
+   * for the caller to say.
    */
   upgrade(path: string, accept: AcceptUpgrade): void
   /** For the MQTTS listener too. `ca` is what clients have to trust. Throws in a process of neither api nor gateway. */
@@ -32,7 +34,8 @@ interface FrontTls {
   present(server: TlsServer): void
 }
 
-type Fetch = (request: Request) => Response | Promise<Response>
+/** `fault`: why the request is for no address that can be trusted, as a sentence. It is to be refused. Null: it may be served. */
+type Api = (request: Request, fault: string | null) => Response | Promise<Response>
 type AcceptUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
 export interface OpenFront extends Front {
@@ -52,7 +55,7 @@ export interface FrontPorts {
 const serving = {
   /** From the first byte of a connection, or of a request on it, to the end of its headers: who sends them by drops is cut. */
   headersTimeout: 10_000,
-  /** To the end of the body, which is 1 MiB at most: 35 KiB a second are enough. Answers may take longer. */
+  /** To the end of the body, which is 16 MiB at most: 560 KiB a second are enough. Answers may take longer. */
   requestTimeout: 30_000,
   /** How late the two may be noticed. */
   connectionsCheckingInterval: 1_000,
@@ -74,6 +77,9 @@ const idleMsMax = 11 * 60_000
  */
 const requestsPerSocketMax = 1_000
 
+/** How long the answer to a request that is refused early waits for the rest of it. */
+const lingerMs = 2_000
+
 /** Devices with a certificate of their own show it over WebSocket too. Nobody has to: who shows none is an ordinary client. */
 const clientCertificates = { requestCert: true, rejectUnauthorized: false, handshakeTimeout: 10_000 } as const
 
@@ -88,19 +94,21 @@ export function openFront(options: {
 }): OpenFront {
   const { config, tls, page, onRefused } = options
   const upgrades = new Map<string, AcceptUpgrade>()
-  let api: Fetch | null = null
+  let api: Api | null = null
 
-  const answer: Fetch = (request) => api?.(request) ?? new Response('Not found\n', { status: 404 })
-  const answerPlain: Fetch = (request) => page(new URL(request.url).pathname) ?? answer(request)
-  // The adapter lets a Host pass of which no URL can be made, such as "a.1".
-  const checked =
-    (fetch: Fetch) =>
-    (request: Request, { incoming }: { incoming: { url?: string | undefined } }) =>
-      URL.canParse(request.url) && !climbs(incoming.url ?? '')
-        ? fetch(request)
-        : new Response('Bad request\n', { status: 400 })
+  const answer: Api = (request, fault) => api?.(request, fault) ?? new Response('Not found\n', { status: 404 })
+  const answerPlain: Api = (request, fault) =>
+    (fault === null ? page(new URL(request.url).pathname) : null) ?? answer(request, fault)
   // The platform's own Request and Response stay in place: other libraries of the process use them.
-  const listener = (fetch: Fetch) => getRequestListener(checked(fetch), { overrideGlobalObjects: false })
+  const listener = (serve: Api) =>
+    getRequestListener(
+      async (request, { incoming }) => {
+        const response = await serve(request, faultOf(request.url, incoming.url ?? ''))
+        if (!(await hasComeWhole(incoming))) response.headers.set('connection', 'close')
+        return response
+      },
+      { overrideGlobalObjects: false },
+    )
 
   const http = createServer(serving, listener(answerPlain))
   const https =
@@ -126,8 +134,8 @@ export function openFront(options: {
       const { key, cert, ca } = tls.current
       return { key, cert, ca, present: tls.present }
     },
-    serve(fetch) {
-      api = fetch
+    serve(served) {
+      api = served
     },
     upgrade(path, accept) {
       upgrades.set(path, accept)
@@ -145,6 +153,12 @@ export function openFront(options: {
   }
 }
 
+function faultOf(url: string, target: string): string | null {
+  // The adapter lets a Host pass of which no URL can be made, such as "a.1".
+  if (!URL.canParse(url)) return 'The Host of the request is no host name'
+  return climbs(target) ? 'The path of the request has a segment . or .., which would lead to another address' : null
+}
+
 /**
  * Whether a target has a segment "." or "..", escaped or not. A URL loses it together with the one before, and the request
  * would reach another address than it names: `/devices/x/modules/..` that of the device.
@@ -152,6 +166,17 @@ export function openFront(options: {
 function climbs(target: string): boolean {
   const [path = ''] = target.split('?')
   return /(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i.test(path)
+}
+
+/**
+ * Waits, for a moment at most, until a request that is answered early has come whole: a connection that is closed while its client
+ * still sends takes the answer with it. False: more of it is on its way, and the connection cannot carry another one.
+ */
+async function hasComeWhole(incoming: Readable & { readonly complete: boolean }): Promise<boolean> {
+  if (incoming.complete) return true
+  incoming.removeAllListeners('data').resume()
+  await finished(incoming, { writable: false, signal: AbortSignal.timeout(lingerMs) }).catch(() => {})
+  return incoming.complete
 }
 
 /** Some clients offer HTTP/2 in clear (h2c) with their first request; Node has left its body unread by then. */
@@ -167,8 +192,18 @@ function routeUpgrade(
   socket.on('error', () => socket.destroy())
   const refuse = (status: string, body = '') =>
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
-  const accept = upgrades.get(request.url?.split('?')[0] ?? '')
+  const accept = upgrades.get(pathOf(request.url ?? ''))
   if (request.headers.upgrade?.toLowerCase() !== 'websocket') refuse('400 Bad Request', noOtherUpgrade)
   else if (accept === undefined) refuse('404 Not Found')
   else accept(request, socket, head)
+}
+
+/** Without escapes, the slash at its end and the query. Empty when it has an escape that is none. */
+function pathOf(target: string): string {
+  const [path = ''] = target.split('?')
+  try {
+    return decodeURIComponent(path).replace(/\/$/, '')
+  } catch {
+    return ''
+  }
 }

@@ -11,4 +11,4 @@ export { type Clock, type Hub, type Role, type RunningRole, roleNames } from './
 export { StartError } from './start-error.ts'
 export { answering, requiredUrl } from './stores.ts'
 export { parseThrottleRates, type ThrottleName, throttleNames } from './throttle-rates.ts'
-export { createThrottles, devicesAccount, type Throttles } from './throttles.ts'
+export { type Account, createThrottles, type Throttles } from './throttles.ts'

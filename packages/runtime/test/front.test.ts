@@ -77,14 +77,18 @@ it('answers 404 in a process that has no API', async () => {
   expect((await fetch(`http://127.0.0.1:${http}/twins/a`)).status).toBe(404)
 })
 
-it('hands an upgrade to the path it was asked for, with or without a query', async () => {
+it('hands an upgrade to the path it was asked for, with or without a query, escapes and a slash', async () => {
   const { http } = await opened((front) =>
     front.upgrade('/$iothub/websocket', (_, socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\n')),
   )
 
   expect(await upgradeStatus(http, '/$iothub/websocket')).toBe(101)
   expect(await upgradeStatus(http, '/$iothub/websocket?iothub-no-client-cert=true')).toBe(101)
-  expect(await upgradeStatus(http, '/$iothub/websocket/more')).toBe(404)
+  expect(await upgradeStatus(http, '/%24iothub/websocket')).toBe(101)
+  expect(await upgradeStatus(http, '/%24iothub%2fwebsocket/?x=/')).toBe(101)
+  for (const other of ['/$iothub/websocket/more', '/$iothub/websocket//', '/%2524iothub/websocket', '/%zz', '/']) {
+    expect(await upgradeStatus(http, other)).toBe(404)
+  }
 })
 
 it('H4 asks for the certificate of a client, takes one that nobody has signed, and hands it to the upgrade', async () => {

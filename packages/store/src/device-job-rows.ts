@@ -12,7 +12,8 @@ import { instant, texts } from './sql.ts'
 export function deviceJobRows(isWanted: SQL, statuses: readonly DeviceJobStatus[] | null = null): SQL {
   return sql`
     select c.week, c.job_key, c.chunk_no, r.device_id,
-           j.job_id, j.type as job_type, j.start_at, j.deadline_at, j.frozen_at as created_at,
+           j.job_id, j.type as job_type,
+           greatest(j.start_at, j.created_at) as start_at, j.deadline_at, j.frozen_at as created_at,
            case said.by
              when 'row' then r.status
              when 'lease' then 'running'

@@ -16,19 +16,27 @@ export async function removeGateway(db: Db, gatewayId: GatewayId, now: Date): Pr
   const closed = await rows(
     db,
     sql`
-    with removed as (delete from gateways where gateway_id = ${gatewayId})
-    update sessions
+    with removed as (delete from gateways where gateway_id = ${gatewayId}),
+    held as (
+      select device_id
+        from sessions
+       where gateway_id = ${gatewayId}
+       order by device_id
+         for update)
+    update sessions s
        set gateway_id = null,
            state_updated_at = ${at(now)}
-     where gateway_id = ${gatewayId}
-    returning device_id`,
+      from held
+     where s.device_id = held.device_id
+    returning s.device_id`,
   )
   return closed.length
 }
 
 /**
  * A sweep: closes up to `limit` sessions whose gateway has shown no sign of life since `deadBefore`, or is not known at
- * all. Returns how many. The row of a dead gateway goes with the first sweep that finds no session of it.
+ * all. Returns how many. The row of a dead gateway goes with the first sweep that finds no session of it. It waits for no session
+ * that another holds, so that it needs no order.
  */
 export async function closeSessionsOfDeadGateways(
   db: Db,

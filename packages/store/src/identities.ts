@@ -48,6 +48,9 @@ export interface Identity extends IdentitySettings {
   readonly lastActivityTime: Date | null
 }
 
+/** Where the counter of a new identity begins: anywhere, so that no etag of one that was deleted is one of its successor. */
+const anyEtag = sql`(1 + floor(random() * 1e12))::bigint`
+
 /**
  * Creates identities and their twins, in one statement. Returns those that were created; the others existed already.
  * @throws HubError ArgumentInvalid, and creates none, when a section is larger than its limit.
@@ -64,9 +67,9 @@ export async function insertIdentities(db: Db, drafts: readonly IdentityDraft[],
              secondary_key text, primary_thumbprint text, secondary_thumbprint text, is_edge boolean,
              managed_by text, tags jsonb, desired jsonb, desired_metadata jsonb)),
     created as (
-      insert into devices (device_id, generation_id, status, status_reason, authentication_type, primary_key,
+      insert into devices (device_id, generation_id, etag, status, status_reason, authentication_type, primary_key,
                            secondary_key, primary_thumbprint, secondary_thumbprint, is_edge, managed_by, created_at)
-      select device_id, gen_random_uuid(), status, status_reason, authentication_type, primary_key,
+      select device_id, gen_random_uuid(), ${anyEtag}, status, status_reason, authentication_type, primary_key,
              secondary_key, primary_thumbprint, secondary_thumbprint, is_edge, managed_by, ${at(now)}
         from draft
        order by device_id
@@ -116,22 +119,31 @@ export async function updateIdentity(
   return found.is_updated ? 'updated' : 'etag'
 }
 
-/**
- * Deletes identities with what belongs to them, whatever their etags. Returns those that existed. A deletion takes its rows
- * in any order, so they are locked before, in the order in which `patchTwins` takes its twins: the two never wait for each other.
- */
+/** Deletes identities with what belongs to them, whatever their etags. Returns those that existed. */
 export async function deleteIdentities(db: Db, identities: readonly string[]): Promise<IdentityKey[]> {
-  const listed = texts(identities)
   return db.transaction(async (tx) => {
-    for (const table of [devices, twins]) {
-      await rows(tx, sql`select from ${table} where device_id = any(${listed}) order by device_id for update`)
-    }
+    await lockToDelete(tx, identities)
     const deleted = await rows<{ device_id: IdentityKey }>(
       tx,
-      sql`delete from devices where device_id = any(${listed}) returning device_id`,
+      sql`delete from devices where device_id = any(${texts(identities)}) returning device_id`,
     )
     return deleted.map((row) => row.device_id)
   })
+}
+
+/**
+ * A deletion takes its rows in any order, so all of them are locked before, in the order in which those take theirs that change
+ * many twins or sessions: neither ever waits for the other while the other waits for it.
+ */
+async function lockToDelete(tx: Db, identities: readonly string[]): Promise<void> {
+  const listed = texts(identities)
+  const withModules = sql`array(
+    select device_id from devices where device_id = any(${listed})
+     union all
+    select device_id from devices where module_of = any(${listed}))`
+  for (const table of [devices, twins, sessions]) {
+    await rows(tx, sql`select from ${table} where device_id = any(${withModules}) order by device_id for update`)
+  }
 }
 
 /** Deletes an identity, its twin and its session, and all modules of a device. `etag`: as for `updateIdentity`. */
@@ -140,20 +152,21 @@ export async function deleteIdentity(
   identity: IdentityKey,
   etag: string | null,
 ): Promise<'deleted' | 'missing' | 'etag'> {
-  const [found] = await rows<{ is_deleted: boolean }>(
-    db,
-    sql`
-    with target as (select device_id from devices where device_id = ${identity} for update),
-    deleted as (
-      delete from devices d
-       using target
-       where d.device_id = target.device_id
-         and ${etag === null ? sql`true` : sql`${sql.raw(deviceEtag)} = ${etag}`}
-      returning d.device_id)
-    select exists (select from deleted) as is_deleted from target`,
-  )
-  if (found === undefined) return 'missing'
-  return found.is_deleted ? 'deleted' : 'etag'
+  return db.transaction(async (tx) => {
+    await lockToDelete(tx, [identity])
+    const [found] = await rows<{ is_deleted: boolean }>(
+      tx,
+      sql`
+      with deleted as (
+        delete from devices d
+         where d.device_id = ${identity}
+           and ${etag === null ? sql`true` : sql`${sql.raw(deviceEtag)} = ${etag}`}
+        returning d.device_id)
+      select exists (select from deleted) as is_deleted from devices where device_id = ${identity}`,
+    )
+    if (found === undefined) return 'missing'
+    return found.is_deleted ? 'deleted' : 'etag'
+  })
 }
 
 export async function readIdentity(db: Db, identity: IdentityKey): Promise<Identity | null> {
@@ -172,14 +185,8 @@ export interface Credentials {
   /** Of a module: `disabled` also while its device is. */
   readonly status: 'enabled' | 'disabled'
   readonly authentication: Authentication
-  /** Another one when the authentication is another one. */
-  readonly authenticationHash: string
   readonly generationId: string
 }
-
-/** Of the table that goes by the name `d`. */
-export const authenticationHash = sql<string>`encode(sha256(convert_to(row(
-  d.authentication_type, d.primary_key, d.secondary_key, d.primary_thumbprint, d.secondary_thumbprint)::text, 'UTF8')), 'hex')`
 
 export async function readCredentials(db: Db, identity: IdentityKey): Promise<Credentials | null> {
   const parent = alias(devices, 'parent')
@@ -188,7 +195,6 @@ export async function readCredentials(db: Db, identity: IdentityKey): Promise<Cr
       status: d.status,
       parentStatus: parent.status,
       authentication: authenticationOf,
-      authenticationHash,
       generationId: d.generationId,
     })
     .from(d)

@@ -3,8 +3,10 @@ export * from './confirm-sessions.ts'
 export * from './connect.ts'
 export { isDatabaseLost, isWorthRepeating } from './database-error.ts'
 export type { DesiredChange } from './desired-change.ts'
+export { readDesiredSince } from './desired-removals.ts'
 export * from './device-jobs.ts'
 export * from './devices.ts'
+export { keyFingerprint, thumbprintFingerprint } from './fingerprints.ts'
 export * from './gateways.ts'
 export {
   type Authentication,
@@ -22,6 +24,7 @@ export {
 } from './identities.ts'
 export * from './jobs.ts'
 export * from './modules.ts'
+export type { Page, PageRequest } from './page.ts'
 export * from './partitions.ts'
 export * from './policies.ts'
 export { previewTarget } from './preview-target.ts'

@@ -11,6 +11,8 @@ import {
 } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
 import { lockOutClaims } from './chunks.ts'
+import { fillPage } from './fill-page.ts'
+import type { Page, PageRequest, WrittenPageRequest } from './page.ts'
 import { at, type Db, instant, instantOrNull, rows, texts } from './sql.ts'
 
 /** Inserts a job as `queued`. Null when the id exists already. `queryCondition` is what reads of the job show. */
@@ -42,30 +44,37 @@ export async function readJob(db: Db, jobId: string): Promise<Job | null> {
   return row === undefined ? null : toJob(row)
 }
 
-/** A page of jobs, latest first. `after` is what the page before gave. */
+/** A page of jobs, latest first, each as it is when it is read: the page is no snapshot. */
 export async function listJobs(
   db: Db,
-  filter: { type: JobType | null; status: JobStatus | null; limit: number; after: string | null },
-): Promise<{ jobs: Job[]; after: string | null }> {
+  filter: JobFilter,
+  { limit, after, write }: WrittenPageRequest<Job>,
+): Promise<Page> {
+  return fillPage<JobRow>((statement) => rows(db, statement), limit, {
+    parts: [(last, count) => selectJobs(filter, { limit: count, after: last === null ? after : placeOf(last) })],
+    size: sql`octet_length(body::text) + octet_length(query_condition)`,
+    write: (row) => write(toJob(row)),
+    placeOf,
+  })
+}
+
+/** Null: any. */
+interface JobFilter {
+  readonly type: JobType | null
+  readonly status: JobStatus | null
+}
+
+function selectJobs({ type, status }: JobFilter, { limit, after }: PageRequest): SQL {
   const conditions: SQL[] = [sql`true`]
-  if (filter.type !== null) conditions.push(sql`type = ${filter.type}`)
-  if (filter.status !== null) conditions.push(sql`status = ${filter.status}`)
-  if (filter.after !== null) conditions.push(isAfter(filter.after))
-  const found = await rows<JobRow>(
-    db,
-    sql`
+  if (type !== null) conditions.push(sql`type = ${type}`)
+  if (status !== null) conditions.push(sql`status = ${status}`)
+  if (after !== null) conditions.push(isAfter(after))
+  return sql`
     select ${jobColumns}, ${statistics}
       from jobs
      where ${sql.join(conditions, sql` and `)}
      order by jobs.created_at desc, job_id
-     limit ${filter.limit + 1}`,
-  )
-  const page = found.slice(0, filter.limit)
-  const last = page.at(-1)
-  return {
-    jobs: page.map(toJob),
-    after: found.length > filter.limit && last !== undefined ? `${last.created_at}/${last.job_id}` : null,
-  }
+     limit ${limit}`
 }
 
 /** The job service has taken a job that starts later: its wake-up is on the bus. False when it is queued no more. */
@@ -183,6 +192,10 @@ async function endJob(tx: Db, key: JobKey, end: SQL, now: Date): Promise<string 
   return ended.job_id
 }
 
+function placeOf({ created_at, job_id }: JobRow): string {
+  return `${created_at}/${job_id}`
+}
+
 function isAfter(after: string): SQL {
   const slash = after.indexOf('/')
   const createdAt = sql`${after.slice(0, slash)}::timestamptz`
@@ -190,7 +203,7 @@ function isAfter(after: string): SQL {
 }
 
 const jobColumns = sql.raw(
-  `job_key::text, job_id, type, status, query_condition, body::text, max_execution_seconds, created_at::text, start_at::text,
+  `job_key::text, job_id, type, status, query_condition, body, max_execution_seconds, created_at::text, start_at::text,
    ended_at::text, frozen_at::text, failure_reason`,
 )
 
@@ -208,7 +221,7 @@ interface JobRow extends Record<string, unknown> {
   readonly type: JobType
   readonly status: JobStatus
   readonly query_condition: string
-  readonly body: string
+  readonly body: JsonObject
   readonly max_execution_seconds: number
   readonly created_at: string
   readonly start_at: string
@@ -219,14 +232,13 @@ interface JobRow extends Record<string, unknown> {
 }
 
 function toJob(row: JobRow): Job {
-  const body: JsonObject = JSON.parse(row.body)
   return {
     key: jobKey(row.job_key),
     jobId: storedJobId(row.job_id),
     type: row.type,
     status: row.status,
     queryCondition: row.query_condition,
-    body,
+    body: row.body,
     createdTime: instant(row.created_at),
     startTime: instant(row.start_at),
     endTime: instantOrNull(row.ended_at),

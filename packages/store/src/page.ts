@@ -2,12 +2,20 @@ import { HubError, type JsonObject } from '@muster/contract'
 
 /** Where a page begins: behind the position at which another ended, or at the start. */
 export interface PageRequest {
+  /** How many rows it has at most. */
   readonly limit: number
   readonly after: string | null
 }
 
+/** A page, and how its rows are shown. */
+export interface WrittenPageRequest<Row = JsonObject> extends PageRequest {
+  /** The JSON of a row. */
+  readonly write: (row: Row) => string
+}
+
 export interface Page {
-  readonly items: readonly JsonObject[]
+  /** Rows as they were written. */
+  readonly items: readonly string[]
   /** The position at which the next page begins; null when there is none. */
   readonly continuation: string | null
 }

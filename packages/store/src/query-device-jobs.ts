@@ -11,7 +11,8 @@ import {
   planByChunk,
   shownColumns,
 } from './device-job-rows.ts'
-import { foreignPosition, type Page, type PageRequest } from './page.ts'
+import { fillPage, type NextRows } from './fill-page.ts'
+import { foreignPosition, type Page, type WrittenPageRequest } from './page.ts'
 import { type Search, withinQueryTime } from './query-time.ts'
 import { type Db, embed, texts } from './sql.ts'
 
@@ -20,52 +21,58 @@ import { type Db, embed, texts } from './sql.ts'
  * weeks in which jobs started, then jobs, then device ids, which is the order of the chunks.
  * @throws HubError GatewayTimeout when the search takes too long, ArgumentInvalid for a position that no page gave.
  */
-export async function queryDeviceJobs(db: Db, where: Expression | null, { limit, after }: PageRequest): Promise<Page> {
+export async function queryDeviceJobs(
+  db: Db,
+  where: Expression | null,
+  { limit, after, write }: WrittenPageRequest,
+): Promise<Page> {
   const start = after === null ? firstPosition : parsePosition(after)
-  const found = await withinQueryTime(db, (search) => searchDeviceJobs(search, where, start, limit + 1))
-  const page = found.slice(0, limit)
-  const last = page.at(-1)
-  return {
-    items: page.map(deviceJobDocument),
-    continuation: found.length > limit && last !== undefined ? formatPosition(last) : null,
-  }
+  return withinQueryTime(db, (search) =>
+    fillPage(search, limit, {
+      parts: batches(search, where, start),
+      size: sql`coalesce(octet_length(response::text), 0)`,
+      write: (row) => write(deviceJobDocument(row)),
+      placeOf: formatPosition,
+    }),
+  )
 }
 
 const firstBatch = 8
 const largestBatch = 2048
 
 /**
- * Walks along the chunks, in batches that grow while they yield too little, and ends with the first that fills the page. A
- * single statement would do, but no plan of it stops early for certain: at worst all rows of a job are made and sorted.
+ * Walks along the chunks, in batches that grow while they yield too little to fill the page. A single statement would do, but no
+ * plan of it stops early for certain: at worst all rows of a job are made and sorted.
  */
-async function searchDeviceJobs(
+async function* batches(
   search: Search,
   where: Expression | null,
   start: Position,
-  limit: number,
-): Promise<DeviceJobRow[]> {
+): AsyncGenerator<NextRows<DeviceJobRow>> {
   const { sql: condition } = compileCondition(where, deviceJobColumns)
   const statuses = requiredStatuses(where)
   const isWanted = await candidates(search, where, statuses)
   await search(planByChunk)
-  const found: DeviceJobRow[] = []
   let from = start
   for (let batch = firstBatch; ; batch = Math.min(batch * 4, largestBatch)) {
     const chunks = await nextChunks(search, isWanted, from, batch)
-    const last = chunks.at(-1)
-    if (last === undefined) return found
-    const isInBatch = sql`${isWanted} and (${chunkKey}) between ${chunkKeyOf(from)} and ${chunkKeyOf(last)}
-      and c.week between ${from.week}::date and ${last.week}::date`
-    const selected = await search<DeviceJobRow>(sql`
-      select ${shownColumns}
-        from (${deviceJobRows(isInBatch, statuses)}) as device_job
-       where ${embed(condition)}
-         and (${position}) > (${from.week}::date, ${from.job_key}::bigint, ${from.chunk_no}::int, ${from.device_id}::text)
-       order by ${position}
-       limit ${limit - found.length}`)
-    found.push(...selected)
-    if (found.length === limit || chunks.length < batch) return found
-    from = { ...last, device_id: endOfChunk }
+    const end = chunks.at(-1)
+    if (end === undefined) return
+    const first = from
+    yield (last, count) => {
+      const { week, job_key, chunk_no, device_id } = last ?? first
+      const isInBatch = sql`${isWanted} and (${chunkKey}) between ${chunkKeyOf(last ?? first)} and ${chunkKeyOf(end)}
+        and c.week between ${week}::date and ${end.week}::date`
+      return sql`
+        select ${shownColumns}
+          from (${deviceJobRows(isInBatch, statuses)}) as device_job
+         where ${embed(condition)}
+           and (${position}) > (${week}::date, ${job_key}::bigint, ${chunk_no}::int, ${device_id}::text)
+         order by ${position}
+         limit ${count}`
+    }
+    if (chunks.length < batch) return
+    from = { ...end, device_id: endOfChunk }
   }
 }
 

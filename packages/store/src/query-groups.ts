@@ -1,7 +1,8 @@
 import type { Json } from '@muster/contract'
 import { compileGrouping, type Expression, type Grouping, groupRow } from '@muster/query'
 import { type SQL, sql } from 'drizzle-orm'
-import { foreignPosition, type Page, type PageRequest } from './page.ts'
+import { fillPage } from './fill-page.ts'
+import { foreignPosition, type Page, type PageRequest, type WrittenPageRequest } from './page.ts'
 import { withinQueryTime } from './query-time.ts'
 import { type Db, embed } from './sql.ts'
 import { type TwinSource, twinsWhere } from './twin-sources.ts'
@@ -20,18 +21,20 @@ export async function queryGroups(
   db: Db,
   source: TwinSource,
   query: GroupQuery,
-  { limit, after }: PageRequest,
+  { limit, after, write }: WrittenPageRequest,
 ): Promise<Page> {
   if (after !== null && !isJson(after)) throw foreignPosition()
-  const found = await withinQueryTime(db, async (search) => {
+  return withinQueryTime(db, async (search) => {
     await search(planByHash)
-    return search<GroupRow>(selectGroups(source, query, { limit: limit + 1, after }))
+    return fillPage<GroupRow>(search, limit, {
+      parts: [(last, count) => selectGroups(source, query, { limit: count, after: last?.place ?? after })],
+      size: sql`pg_column_size(key) + pg_column_size(values)`,
+      write: ({ key, values }) => write(groupRow(query.grouping, key, values)),
+      placeOf: ({ place }) => place,
+      // To find some groups, all are made.
+      atOnce: limit + 1,
+    })
   })
-  const page = found.slice(0, limit)
-  return {
-    items: page.map(({ key, values }) => groupRow(query.grouping, key, values)),
-    continuation: found.length > limit ? (page.at(-1)?.place ?? null) : null,
-  }
 }
 
 /**

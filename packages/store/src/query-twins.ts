@@ -1,17 +1,17 @@
-import type { JsonObject } from '@muster/contract'
-import type { Expression } from '@muster/query'
+import { type Expression, type Projection, project } from '@muster/query'
 import { type SQL, sql } from 'drizzle-orm'
 import { requiredTexts } from './condition-texts.ts'
-import { foreignPosition, type Page, type PageRequest } from './page.ts'
+import { fillPage } from './fill-page.ts'
+import { foreignPosition, type Page, type PageRequest, type WrittenPageRequest } from './page.ts'
 import { type Search, withinQueryTime } from './query-time.ts'
 import { type Db, texts } from './sql.ts'
 import { selectTwins, type TwinRow, twinDocument } from './twin-document.ts'
 import { isBehind, nextTwinsWhere, type TwinSource, twinsWhere } from './twin-sources.ts'
 
-/** The twins that a condition selects, and what is shown of each; `where: null` selects all. */
+/** The twins that a condition selects, whole or what a select list names of them; `where: null` selects all. */
 export interface TwinQuery {
   readonly where: Expression | null
-  readonly rowOf: (twin: JsonObject) => JsonObject
+  readonly projection: Projection | null
 }
 
 /**
@@ -21,46 +21,37 @@ export interface TwinQuery {
 export async function queryTwins(
   db: Db,
   source: TwinSource,
-  { where, rowOf }: TwinQuery,
-  { limit, after }: PageRequest,
+  { where, projection }: TwinQuery,
+  { limit, after, write }: WrittenPageRequest,
 ): Promise<Page> {
   if (after !== null && !source.isKey(after)) throw foreignPosition()
   return withinQueryTime(db, async (search) => {
     const keys = await findKeys(search, source, where, { limit: limit + 1, after })
-    const items = await readRows(search, source, keys.slice(0, limit), rowOf)
-    return { items, continuation: keys.length > items.length ? (keys[items.length - 1] ?? null) : null }
+    return fillPage<TwinRow>(search, limit, {
+      parts: [(last, count) => selectNext(source, keys, last, count)],
+      size: sizeOfSections,
+      write: (row) => {
+        const twin = twinDocument(row)
+        return write(projection === null ? twin : project(projection, twin))
+      },
+      placeOf: (row) => row.device_id,
+      isSelective: projection !== null,
+    })
   })
 }
 
-/** What the rows of a page may come to, as characters of JSON; the row that goes beyond is its last. */
-const longestPage = 32 * 2 ** 20
-/** Twins that are in memory at once. With its metadata, one may have more than a megabyte. */
-const twinsAtOnce = 100
-
-/**
- * The rows of these keys, or of the first of them: many large twins, or a select list that repeats their sections dozens of
- * times, could be longer together than a text can be.
- */
-async function readRows(
-  search: Search,
-  source: TwinSource,
-  keys: readonly string[],
-  rowOf: TwinQuery['rowOf'],
-): Promise<JsonObject[]> {
-  const items: JsonObject[] = []
-  let length = 0
-  for (let from = 0; from < keys.length; from += twinsAtOnce) {
-    const some = texts(keys.slice(from, from + twinsAtOnce))
-    const found = await search<TwinRow>(sql`${selectTwins} where t.device_id = any(${some}) order by ${source.order}`)
-    for (const twin of found) {
-      const row = rowOf(twinDocument(twin))
-      items.push(row)
-      length += JSON.stringify(row).length
-      if (length > longestPage) return items
-    }
-  }
-  return items
+function selectNext(source: TwinSource, keys: readonly string[], last: TwinRow | null, count: number): SQL {
+  const from = last === null ? 0 : keys.indexOf(last.device_id) + 1
+  const some = texts(keys.slice(from, from + count))
+  return sql`${selectTwins} where t.device_id = any(${some}) order by ${source.order}`
 }
+
+/** Of a twin, when it is not compressed any more; to concatenate does that. To make its text takes ten times as long. */
+const sizeOfSections = sql.raw(
+  ['tags', 'desired', 'desired_metadata', 'reported', 'reported_metadata']
+    .map((section) => `pg_column_size(${section} || '{}')`)
+    .join(' + '),
+)
 
 interface KeyRow extends Record<string, unknown> {
   readonly device_id: string

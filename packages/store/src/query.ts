@@ -1,6 +1,5 @@
-import type { JsonObject } from '@muster/contract'
-import { project, type Query } from '@muster/query'
-import { foreignPosition, type Page, type PageRequest } from './page.ts'
+import type { Query } from '@muster/query'
+import { foreignPosition, type Page, type WrittenPageRequest } from './page.ts'
 import { queryDeviceJobs } from './query-device-jobs.ts'
 import { queryGroups } from './query-groups.ts'
 import { queryTwins } from './query-twins.ts'
@@ -13,21 +12,21 @@ import { twinSources } from './twin-sources.ts'
  * pages makes no other row come twice, or not at all.
  * @throws HubError GatewayTimeout when the search takes too long, ArgumentInvalid for a position that no page gave.
  */
-export async function runQuery(db: Db, query: Query, { limit, after }: PageRequest): Promise<Page> {
-  if (query.top === null) return queryPage(db, query, { limit, after })
+export async function runQuery(db: Db, query: Query, request: WrittenPageRequest): Promise<Page> {
+  const { limit, after } = request
+  if (query.top === null) return queryPage(db, query, request)
   const start = after === null ? { left: query.top, after } : parsePosition(after)
-  const page = await queryPage(db, query, { limit: Math.min(limit, start.left), after: start.after })
+  const page = await queryPage(db, query, { ...request, limit: Math.min(limit, start.left), after: start.after })
   const left = start.left - page.items.length
   const isLast = left === 0 || page.continuation === null
   return { items: page.items, continuation: isLast ? null : `${left} ${page.continuation}` }
 }
 
-async function queryPage(db: Db, { source, select, where }: Query, request: PageRequest): Promise<Page> {
+async function queryPage(db: Db, { source, select, where }: Query, request: WrittenPageRequest): Promise<Page> {
   if (source === 'devices.jobs') return queryDeviceJobs(db, where, request)
   const twins = twinSources[source]
   if (select.kind === 'grouping') return queryGroups(db, twins, { grouping: select, where }, request)
-  const rowOf = select.kind === 'projection' ? (twin: JsonObject) => project(select, twin) : (twin: JsonObject) => twin
-  return queryTwins(db, twins, { where, rowOf }, request)
+  return queryTwins(db, twins, { where, projection: select.kind === 'projection' ? select : null }, request)
 }
 
 /** TOP: how many rows are left, and the position of the query without it. */

@@ -29,6 +29,12 @@ export const devices = pgTable('devices', {
   managedBy: text('managed_by'),
 })
 
+/**
+ * What the patch that led to a version of the desired properties removed: its nulls, and the objects that lead to them. Null:
+ * of this patch and those before it, it is not known.
+ */
+export type DesiredRemoval = readonly [version: number, removed: JsonObject | null]
+
 export const twins = pgTable('twins', {
   deviceId: text('device_id').$type<IdentityKey>().primaryKey(),
   etag: counter('etag').notNull().default(1),
@@ -43,6 +49,8 @@ export const twins = pgTable('twins', {
   reportedMetadata: members('reported_metadata'),
   /** Made from the id: null for a device. */
   moduleId: text('module_id'),
+  /** Oldest first. Null: no patch has removed anything. */
+  desiredRemovals: jsonb('desired_removals').$type<readonly DesiredRemoval[]>(),
 })
 
 export const gateways = pgTable('gateways', {
@@ -65,6 +73,8 @@ export const sessions = pgTable('sessions', {
   lastActivityAt: instant('last_activity_at').notNull(),
   subscriptions: jsonb('subscriptions').$type<readonly Subscription[]>().notNull().default([]),
   acceptsMethods: boolean('accepts_methods').notNull().default(false),
+  /** The last connection left a session behind, be it without subscriptions. */
+  isPersistent: boolean('is_persistent').notNull().default(false),
 })
 
 export const policies = pgTable('policies', {

@@ -8,6 +8,8 @@ export type { Subscription } from './schema.ts'
 export interface OpenedSession {
   /** Rises with each connection of the identity, and fences whatever an older one still has to say. */
   readonly connectionNo: number
+  /** The identity has had it before, and comes back to it, with or without subscriptions. */
+  readonly isResumed: boolean
   readonly subscriptions: readonly Subscription[]
   /** The gateway that held it until now, when it is another one. */
   readonly takenOver: GatewayId | null
@@ -15,23 +17,30 @@ export interface OpenedSession {
   readonly desiredVersion: number
 }
 
+interface NewConnection {
+  readonly identity: IdentityKey
+  readonly gatewayId: GatewayId
+  readonly clean: boolean
+  /** What its twin is to say of its model. Null or left out: what it says already. */
+  readonly modelId?: string | null
+}
+
 /**
  * Makes a gateway the owner of the connection of a device or module. The stored subscriptions come back, methods are
  * accepted again if they were; `clean` drops both.
  * @throws HubError DeviceNotFound, ModuleNotFound when it was deleted meanwhile.
  */
-export async function openSession(
-  db: Db,
-  { identity, gatewayId, clean }: { identity: IdentityKey; gatewayId: GatewayId; clean: boolean },
-  now: Date,
-): Promise<OpenedSession> {
-  const connection = { identity, gatewayId, clean }
-  const opened = await takeSession(db, connection, now)
-  if (opened !== null) return opened
+export async function openSession(db: Db, connection: NewConnection, now: Date): Promise<OpenedSession> {
+  const { identity, modelId = null } = connection
+  const opened = (await takeSession(db, connection, now)) ?? (await openFirstSession(db, connection, now))
+  if (modelId !== null && modelId !== opened.modelId) await setModelId(db, identity, modelId)
+  return opened
+}
 
-  await createSession(db, identity, now)
+async function openFirstSession(db: Db, connection: NewConnection, now: Date): Promise<TakenSession> {
+  await createSession(db, connection.identity, now)
   const first = await takeSession(db, connection, now)
-  if (first === null) throw notRegistered(identity)
+  if (first === null) throw notRegistered(connection.identity)
   return first
 }
 
@@ -70,7 +79,10 @@ export async function storeSubscriptions(
   return stored.length === 1
 }
 
-/** Notes that these identities of a gateway have sent or received something. Time never goes back. Returns how many it noted. */
+/**
+ * Notes that these identities of a gateway have sent or received something. Time never goes back. Returns how many it noted.
+ * Like all that takes many sessions, it locks them in the order of their keys: those that wait never wait for each other.
+ */
 export async function recordActivity(
   db: Db,
   gatewayId: GatewayId,
@@ -80,12 +92,17 @@ export async function recordActivity(
   const active = await rows(
     db,
     sql`
-    update sessions
+    update sessions s
        set last_activity_at = ${at(now)}
-     where device_id = any(${texts(identities)})
-       and gateway_id = ${gatewayId}
-       and last_activity_at < ${at(now)}
-    returning device_id`,
+      from (select device_id
+              from sessions
+             where device_id = any(${texts(identities)})
+               and gateway_id = ${gatewayId}
+               and last_activity_at < ${at(now)}
+             order by device_id
+               for update) as active
+     where s.device_id = active.device_id
+    returning s.device_id`,
   )
   return active.length
 }
@@ -140,18 +157,25 @@ export async function findOwnersWithModules(db: Db, identities: readonly string[
   return findOwners(db, [...identities, ...modules.map((row) => row.device_id)])
 }
 
+interface TakenSession extends OpenedSession {
+  /** That of the twin, until now. */
+  readonly modelId: string
+}
+
 /** Null when the identity has never connected. */
 async function takeSession(
   db: Db,
-  { identity, gatewayId, clean }: { identity: IdentityKey; gatewayId: GatewayId; clean: boolean },
+  { identity, gatewayId, clean }: NewConnection,
   now: Date,
-): Promise<OpenedSession | null> {
+): Promise<TakenSession | null> {
   // The row is locked before it is changed: `previous` is then who really held it, however many connect at once.
   const [taken] = await rows<{
     connection_no: string
+    is_resumed: boolean
     subscriptions: Subscription[]
     previous: GatewayId | null
     desired_version: string
+    model_id: string
   }>(
     db,
     sql`
@@ -161,27 +185,41 @@ async function takeSession(
            state_updated_at = ${at(now)},
            last_activity_at = greatest(s.last_activity_at, ${at(now)}),
            subscriptions = ${clean ? json([]) : sql`s.subscriptions`},
-           accepts_methods = s.accepts_methods and not ${clean}::boolean
-      from (select device_id, gateway_id from sessions where device_id = ${identity} for update) as previous
+           accepts_methods = s.accepts_methods and not ${clean}::boolean,
+           is_persistent = not ${clean}::boolean
+      from (select device_id, gateway_id, is_persistent from sessions where device_id = ${identity} for update) as previous,
+           twins t
      where s.device_id = previous.device_id
-    returning s.connection_no, s.subscriptions, previous.gateway_id as previous,
-              (select t.desired_version from twins t where t.device_id = s.device_id) as desired_version`,
+       and t.device_id = ${identity}
+    returning s.connection_no, previous.is_persistent and s.is_persistent as is_resumed, s.subscriptions,
+              previous.gateway_id as previous, t.desired_version, t.model_id`,
   )
   if (taken === undefined) return null
   return {
     connectionNo: Number(taken.connection_no),
+    isResumed: taken.is_resumed,
     subscriptions: taken.subscriptions,
     takenOver: taken.previous === gatewayId ? null : taken.previous,
     desiredVersion: Number(taken.desired_version),
+    modelId: taken.model_id,
   }
 }
 
+/** The model is no section of the twin: neither its version nor its etag change. */
+async function setModelId(db: Db, identity: IdentityKey, modelId: string): Promise<void> {
+  await rows(db, sql`update twins set model_id = ${modelId} where device_id = ${identity} and model_id <> ${modelId}`)
+}
+
+/**
+ * Its numbers begin with the milliseconds of Postgres' own clock, and so above those of a former identity of this name, of
+ * which a gateway may still hold a connection: no device connects a thousand times a second.
+ */
 async function createSession(db: Db, identity: IdentityKey, now: Date): Promise<void> {
   await rows(
     db,
     sql`
-    insert into sessions (device_id, state_updated_at, last_activity_at)
-    select device_id, ${at(now)}, ${at(now)}
+    insert into sessions (device_id, connection_no, state_updated_at, last_activity_at)
+    select device_id, extract(epoch from clock_timestamp()) * 1000, ${at(now)}, ${at(now)}
       from devices
      where device_id = ${identity}
         on conflict (device_id) do nothing

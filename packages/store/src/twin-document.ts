@@ -14,9 +14,9 @@ export const selectTwins: SQL = sql`
          d.status, d.status_reason, d.status_updated_at::text, d.authentication_type,
          d.primary_thumbprint, d.secondary_thumbprint, d.is_edge,
          s.gateway_id, s.last_activity_at::text,
-         t.model_id, t.version, t.tags,
-         t.desired, t.desired_version, t.desired_metadata,
-         t.reported, t.reported_version, t.reported_metadata
+         t.model_id, t.version::text, t.tags,
+         t.desired, t.desired_version::text, t.desired_metadata,
+         t.reported, t.reported_version::text, t.reported_metadata
     from twins t
     join devices d on d.device_id = t.device_id
     left join sessions s on s.device_id = t.device_id`

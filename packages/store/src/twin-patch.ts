@@ -1,5 +1,6 @@
 import { HubError, isJsonObject, type JsonObject, type TwinPatch, type TwinSections } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
+import { compileRemoval, unknownRemoval } from './desired-removals.ts'
 import { json, texts } from './sql.ts'
 
 /**
@@ -7,7 +8,7 @@ import { json, texts } from './sql.ts'
  * million. Keys and values are bind parameters, and only the versions are read per row.
  *
  * At each level of the patch, objects merge, null removes the member, anything else replaces it. The metadata mirrors the
- * tree and gets a stamp at every level and member that the patch names.
+ * tree and gets a stamp at every level and member that the patch names. What is removed of `desired` is noted beside it.
  * @throws HubError ArgumentInvalid when the patch nests more objects than a statement can take.
  */
 export function compilePatch({ tags, desired }: TwinPatch, now: Date): SQL {
@@ -21,6 +22,8 @@ export function compilePatch({ tags, desired }: TwinPatch, now: Date): SQL {
       sql`desired_version = t.desired_version + 1`,
       sql`desired_metadata = ${stamped(sql`t.desired_metadata`, desired, stamps)}`,
     )
+    const removal = desired === null ? unknownRemoval : compileRemoval(desired)
+    if (removal !== null) assignments.push(removal)
   }
   return sql.join(assignments, sql`, `)
 }
@@ -33,7 +36,8 @@ export function compileReplacement({ tags, desired }: TwinSections, now: Date): 
     tags = ${json(tags)},
     desired = ${json(desired)},
     desired_version = t.desired_version + 1,
-    desired_metadata = ${versioned(metadataText(desired, versionedStamp(now)), sql`t.desired_version + 1`)}`
+    desired_metadata = ${versioned(metadataText(desired, versionedStamp(now)), sql`t.desired_version + 1`)},
+    ${unknownRemoval}`
 }
 
 /** The same for what a device reports. The twin's etag stays: it covers what the back end writes. */

@@ -70,7 +70,7 @@ export async function patchTwin(
     const sections = (['tags', 'desired'] as const).filter((section) => patch[section] !== undefined)
     const before = await changeOne(tx, identity, compilePatch(patch, now), hasEtag(etag), sections)
     const row = await readTwinRow(tx, identity)
-    if (before === null || row === null) return { kind: row === null ? 'missing' : 'etag' }
+    if (before === null || row === null) return { kind: row === null || etag === null ? 'missing' : 'etag' }
     const told = patch.desired === null ? replacementOf(before.desired, {}) : patch.desired
     return changed(identity, row, told)
   })
@@ -88,7 +88,7 @@ export async function replaceTwin(
     const assignments = compileReplacement(sections, now)
     const before = await changeOne(tx, identity, assignments, hasEtag(etag), ['tags', 'desired'])
     const row = await readTwinRow(tx, identity)
-    if (before === null || row === null) return { kind: row === null ? 'missing' : 'etag' }
+    if (before === null || row === null) return { kind: row === null || etag === null ? 'missing' : 'etag' }
     return changed(identity, row, replacementOf(before.desired, sections.desired))
   })
 }
@@ -112,25 +112,35 @@ export type PatchedReported =
   | { readonly kind: 'missing' }
   /** `reported` has another version than the device says. */
   | { readonly kind: 'version' }
+  /** A newer connection owns the session, or the identity has been made anew. */
+  | { readonly kind: 'outdated' }
 
 /**
- * Merges what a device reports into its twin; null clears `reported`. `version`: only while it is the current one. An
- * accepted patch raises the version by one, also when it changes nothing.
+ * Merges what a device reports into its twin; null clears `reported`. `version`: only while it is the current one.
+ * `connectionNo`: of the connection over which it reports. An accepted patch raises the version by one, also when it changes
+ * nothing.
  * @throws HubError ArgumentInvalid when the section would grow beyond its limit.
  */
 export async function patchReported(
   db: Db,
   identity: IdentityKey,
   patch: JsonObject | null,
-  { version }: { version: number | null },
+  { version, connectionNo }: { version: number | null; connectionNo: number },
   now: Date,
 ): Promise<PatchedReported> {
   return db.transaction(async (tx) => {
-    const isExpected = version === null ? sql`true` : sql`t.reported_version = ${version}`
-    const before = await changeOne(tx, identity, compileReported(patch, now), isExpected, ['reported'])
-    const [row] = await tx.select({ version: twins.reportedVersion }).from(twins).where(eq(twins.deviceId, identity))
-    if (row === undefined) return { kind: 'missing' }
-    return before === null ? { kind: 'version' } : { kind: 'patched', version: row.version }
+    // Locked first: the next statement then sees every connection that has reported before it, and so is fenced by it.
+    const [held] = await tx
+      .select({ version: twins.reportedVersion })
+      .from(twins)
+      .where(eq(twins.deviceId, identity))
+      .for('no key update')
+    if (held === undefined) return { kind: 'missing' }
+    if (version !== null && held.version !== version) return { kind: 'version' }
+    const isOwner = sql`exists (
+      select from sessions where device_id = ${identity} and connection_no = ${connectionNo})`
+    const before = await changeOne(tx, identity, compileReported(patch, now), isOwner, ['reported'])
+    return before === null ? { kind: 'outdated' } : { kind: 'patched', version: held.version + 1 }
   })
 }
 

@@ -1,5 +1,5 @@
+import type { IdentityKey } from '@muster/contract'
 import { eventually } from '@muster/testkit'
-import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listDevices } from '../src/devices.ts'
 import {
@@ -11,10 +11,10 @@ import {
   updateIdentity,
 } from '../src/identities.ts'
 import { openSession } from '../src/sessions.ts'
-import { type Db, rows } from '../src/sql.ts'
+import type { Db } from '../src/sql.ts'
 import { patchTwins } from '../src/twin-sets.ts'
 import { patchTwin, readTwin } from '../src/twins.ts'
-import { noon, on, openStore } from './engine.ts'
+import { countWaiting, noon, on, openStore } from './engine.ts'
 import { deviceId, draft, givenDevice, givenGateway } from './fleet.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>
@@ -60,7 +60,7 @@ describe('creating devices', () => {
     expect(await readIdentity(db, identity.identity)).toEqual({
       ...identity,
       generationId: expect.stringMatching(/.+/),
-      etag: 'MQ==',
+      etag: expect.stringMatching(/.+/),
       statusUpdatedTime: null,
       connectionState: 'Disconnected',
       connectionStateUpdatedTime: null,
@@ -86,31 +86,48 @@ describe('creating devices', () => {
 
     expect((await readCredentials(db, id))?.generationId).not.toBe(before?.generationId)
   })
+
+  it('gives a device that is created again an etag that is none of the one before', async () => {
+    const drafts = Array.from({ length: 100 }, (_, index) => draft(`again-${index}`))
+    const ids = drafts.map(({ identity }) => identity)
+    await insertIdentities(db, drafts, noon)
+    const before = await Promise.all(ids.map((id) => countOf(id)))
+    await deleteIdentities(db, ids)
+
+    await insertIdentities(db, drafts, noon)
+
+    const after = await Promise.all(ids.map((id) => countOf(id)))
+    expect(new Set([...before, ...after]).size).toBe(200)
+    expect(await updateIdentity(db, draft('again-0'), { etag: encoded(before[0] ?? 0) }, noon)).toBe('etag')
+    expect(await deleteIdentity(db, deviceId('again-0'), encoded(before[0] ?? 0))).toBe('etag')
+  })
 })
 
 describe('updating a device', () => {
   it('changes the identity, raises its etag, and notes when the status changed', async () => {
     const id = await givenDevice(db, 'changing')
     const changed = draft('changing', { status: 'disabled', statusReason: 'stolen' })
+    const first = await countOf(id)
 
-    expect(await updateIdentity(db, changed, { etag: 'MQ==' }, on('13:00:00'))).toBe('updated')
+    expect(await updateIdentity(db, changed, { etag: encoded(first) }, on('13:00:00'))).toBe('updated')
     expect(await updateIdentity(db, changed, { etag: null }, on('14:00:00'))).toBe('updated')
 
     expect(await readIdentity(db, id)).toMatchObject({
       status: 'disabled',
       statusReason: 'stolen',
       statusUpdatedTime: on('13:00:00'),
-      etag: 'Mw==',
+      etag: encoded(first + 2),
     })
   })
 
   it('tells another etag from a device that is not there, and changes nothing', async () => {
     const id = await givenDevice(db, 'guarded')
     const changed = draft('guarded', { status: 'disabled' })
+    const before = await readIdentity(db, id)
 
     expect(await updateIdentity(db, changed, { etag: 'Mg==' }, noon)).toBe('etag')
     expect(await updateIdentity(db, draft('nobody'), { etag: 'Mg==' }, noon)).toBe('missing')
-    expect(await readIdentity(db, id)).toMatchObject({ status: 'enabled', etag: 'MQ==' })
+    expect(await readIdentity(db, id)).toEqual(before)
   })
 
   it('leaves the twin as it is', async () => {
@@ -141,7 +158,7 @@ describe('deleting devices', () => {
     const { deletion } = await db.transaction(async (tx) => {
       await patchTwins(tx, ['order-a'], patch, noon)
       const deletion = deleteIdentities(db, ['order-z', 'order-a'])
-      await eventually(async () => expect(await countWaiting()).toBe(1))
+      await eventually(async () => expect(await countWaiting(db)).toBe(1))
       // It would wait for the deletion, which waits for it, had that taken the last row first.
       await patchTwins(tx, ['order-z'], patch, noon)
       return { deletion }
@@ -152,10 +169,11 @@ describe('deleting devices', () => {
 
   it('tells another etag from a device that is not there', async () => {
     const id = await givenDevice(db, 'kept')
+    const etag = encoded(await countOf(id))
 
     expect(await deleteIdentity(db, id, 'Mg==')).toBe('etag')
     expect(await deleteIdentity(db, deviceId('nobody'), 'Mg==')).toBe('missing')
-    expect(await deleteIdentity(db, id, 'MQ==')).toBe('deleted')
+    expect(await deleteIdentity(db, id, etag)).toBe('deleted')
     expect(await deleteIdentity(db, id, null)).toBe('missing')
   })
 })
@@ -168,15 +186,12 @@ describe('listing devices', () => {
   })
 })
 
-/** How many statements wait for a lock. */
-async function countWaiting(): Promise<number> {
-  const [counted] = await rows<{ count: number }>(
-    db,
-    sql`
-    select count(*)::int as count
-      from pg_stat_activity
-     where datname = current_database()
-       and wait_event_type = 'Lock'`,
-  )
-  return counted?.count ?? 0
+/** The number in an etag of an identity. */
+async function countOf(id: IdentityKey): Promise<number> {
+  const identity = await readIdentity(db, id)
+  return Number(Buffer.from(identity?.etag ?? '', 'base64').toString())
+}
+
+function encoded(count: number): string {
+  return Buffer.from(String(count)).toString('base64')
 }

@@ -23,6 +23,19 @@ export async function openStore(): Promise<AsyncDisposable & { readonly db: Db; 
   }
 }
 
+/** How many statements wait for a lock. */
+export async function countWaiting(db: Db): Promise<number> {
+  const [counted] = await rows<{ count: number }>(
+    db,
+    sql`
+    select count(*)::int as count
+      from pg_stat_activity
+     where datname = current_database()
+       and wait_event_type = 'Lock'`,
+  )
+  return counted?.count ?? 0
+}
+
 /** A time on the day of these tests, which is a Monday. */
 export function on(time: string): Date {
   return new Date(`2026-03-02T${time}Z`)

@@ -2,13 +2,16 @@ import {
   type DeviceId,
   type GatewayId,
   gatewayId,
+  type IdentityKey,
   type JsonObject,
   parseDeviceId,
   storedIdentity,
 } from '@muster/contract'
+import { sql } from 'drizzle-orm'
 import { heartbeat } from '../src/gateways.ts'
 import { type IdentityDraft, insertIdentities } from '../src/identities.ts'
-import type { Db } from '../src/sql.ts'
+import { at, type Db, rows } from '../src/sql.ts'
+import { type PatchedReported, patchReported } from '../src/twins.ts'
 import { noon } from './engine.ts'
 
 export function deviceId(text: string): DeviceId {
@@ -60,4 +63,22 @@ export async function givenModules(
 export async function givenGateway(db: Db, id: string): Promise<GatewayId> {
   await heartbeat(db, gatewayId(id), noon)
   return gatewayId(id)
+}
+
+/** What a device or module reports over its connection. One that has never connected has done so by then, at noon. */
+export async function report(
+  db: Db,
+  identity: IdentityKey,
+  patch: JsonObject | null,
+  { version = null, now = noon }: { version?: number | null; now?: Date } = {},
+): Promise<PatchedReported> {
+  const [session] = await rows<{ connection_no: string }>(
+    db,
+    sql`
+    insert into sessions (device_id, state_updated_at, last_activity_at)
+    select device_id, ${at(noon)}, ${at(noon)} from devices where device_id = ${identity}
+        on conflict (device_id) do update set device_id = excluded.device_id
+    returning connection_no`,
+  )
+  return patchReported(db, identity, patch, { version, connectionNo: Number(session?.connection_no ?? 0) }, now)
 }

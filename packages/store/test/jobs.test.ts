@@ -1,9 +1,10 @@
-import { jobStatuses, jobTransitions } from '@muster/contract'
+import { type JobStatus, type JobType, jobStatuses, jobTransitions } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { lockRunningJob } from '../src/chunks.ts'
 import { recordFirstAttempts } from '../src/device-jobs.ts'
 import { cancelJob, completeJob, failJob, insertJob, listJobs, markScheduled } from '../src/jobs.ts'
+import type { Page } from '../src/page.ts'
 import { purgeHistory } from '../src/partitions.ts'
 import { type Db, rows } from '../src/sql.ts'
 import { findDueJobs } from '../src/start-job.ts'
@@ -256,17 +257,11 @@ describe('the list of jobs', () => {
       await givenJob(own.db, { jobId: `at-${minute}` }, on(`12:${minute}:00`))
     }
 
-    const first = await listJobs(own.db, { type: null, status: null, limit: 2, after: null })
-    await givenJob(own.db, { jobId: 'later' }, on('12:30:00'))
-    const second = await listJobs(own.db, { type: null, status: null, limit: 2, after: first.after })
-    const third = await listJobs(own.db, { type: null, status: null, limit: 2, after: second.after })
+    const pages = await listedIds(own.db, { limit: 2 }, (page) =>
+      givenJob(own.db, { jobId: `later-${page}` }, on('12:30:00')),
+    )
 
-    expect([first, second, third].map(({ jobs }) => jobs.map(({ jobId }) => jobId))).toEqual([
-      ['at-05', 'at-04'],
-      ['at-03', 'at-02'],
-      ['at-01'],
-    ])
-    expect(third.after).toBeNull()
+    expect(pages).toEqual([['at-05', 'at-04'], ['at-03', 'at-02'], ['at-01']])
   })
 
   it('is filtered by type and status', async () => {
@@ -274,11 +269,41 @@ describe('the list of jobs', () => {
     await givenJob(own.db, { jobId: 'method' })
     await givenJob(own.db, { jobId: 'twin', type: 'scheduleUpdateTwin' })
 
-    const twins = await listJobs(own.db, { type: 'scheduleUpdateTwin', status: 'queued', limit: 10, after: null })
+    expect(await listedIds(own.db, { type: 'scheduleUpdateTwin', status: 'queued' })).toEqual([['twin']])
+  })
 
-    expect(twins.jobs.map(({ jobId }) => jobId)).toEqual(['twin'])
+  it('Q31 has pages of 4 MiB, and each job once, however large they are', async () => {
+    await using own = await openStore()
+    const ids = Array.from({ length: 200 }, (_, index) => `job-${String(index).padStart(3, '0')}`)
+    for (const [index, jobId] of ids.entries()) {
+      const payload = 'x'.repeat(index % 3 === 0 ? 10 : 100_000)
+      await givenJob(own.db, { jobId, body: { methodName: 'm', payload } }, on('12:00:00'))
+    }
+
+    const pages = await listedIds(own.db, { limit: 1000 })
+
+    expect(pages.flat()).toEqual(ids)
+    // Of three jobs, two have 100 KB.
+    expect(pages.map(({ length }) => length)).toEqual([63, 63, 63, 11])
   })
 })
+
+/** The ids of the jobs on each page; `meanwhile` happens between two of them. */
+async function listedIds(
+  db: Db,
+  { type = null, status = null, limit = 10 }: { type?: JobType | null; status?: JobStatus | null; limit?: number },
+  meanwhile: (page: number) => Promise<unknown> = async () => {},
+): Promise<(readonly string[])[]> {
+  const pages: (readonly string[])[] = []
+  let after: string | null = null
+  do {
+    if (after !== null) await meanwhile(pages.length)
+    const page: Page = await listJobs(db, { type, status }, { limit, after, write: ({ jobId }) => jobId })
+    pages.push(page.items)
+    after = page.continuation
+  } while (after !== null)
+  return pages
+}
 
 describe('history', () => {
   it('J15 is purged with its partitions, and not before', async () => {

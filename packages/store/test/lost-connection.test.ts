@@ -80,6 +80,16 @@ describe('a connection', () => {
     expect(ends.map(isLost)).toEqual([true, true])
   })
 
+  it('that cannot be had within ten seconds, because others have them all, rejects as lost', async () => {
+    const busy = connect({ url: database.url, poolSize: 1 })
+
+    const ends = await busy.db.transaction(() => Promise.allSettled([sleep(busy.db), busy.db.transaction(sleep)]))
+
+    expect(ends.map(isLost)).toEqual([true, true])
+    await sleep(busy.db)
+    await busy.close()
+  })
+
   it('cuts at its close what does not end by itself', async () => {
     const closing = connect({ url: database.url, poolSize: 2 })
     const endless = rows(closing.db, sql`select pg_sleep(3600)`)

@@ -1,13 +1,14 @@
 import { type DeviceId, type ModuleKey, moduleKey, parseModuleId } from '@muster/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { confirmSessions } from '../src/confirm-sessions.ts'
+import { keyFingerprint } from '../src/fingerprints.ts'
 import { deleteIdentity, readCredentials, readIdentity, updateIdentity } from '../src/identities.ts'
 import { insertModule, listModules } from '../src/modules.ts'
 import { findOwners, findOwnersWithModules, findRoutes, openSession } from '../src/sessions.ts'
 import type { Db } from '../src/sql.ts'
-import { patchReported, patchTwin, readProperties, readTwin } from '../src/twins.ts'
+import { patchTwin, readProperties, readTwin } from '../src/twins.ts'
 import { noon, openStore } from './engine.ts'
-import { deviceId, draft, givenDevice, givenGateway } from './fleet.ts'
+import { deviceId, draft, givenDevice, givenGateway, report } from './fleet.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>
 let db: Db
@@ -32,9 +33,9 @@ describe('a module', () => {
     expect(await insert(id, 'door')).toBe('created')
     const key = keyOf(id, 'door')
     await patchTwin(db, key, { tags: { side: 'left' }, desired: { speed: 2 } }, { etag: null }, noon)
-    await patchReported(db, key, { fw: '1' }, { version: null }, noon)
+    await report(db, key, { fw: '1' })
 
-    expect(await readIdentity(db, key)).toMatchObject({ identity: 'lift/door', managedBy: 'us', etag: 'MQ==' })
+    expect(await readIdentity(db, key)).toMatchObject({ identity: 'lift/door', managedBy: 'us' })
     expect(await readTwin(db, key)).toMatchObject({ deviceId: 'lift', moduleId: 'door', tags: { side: 'left' } })
     expect(await readTwin(db, key)).not.toHaveProperty('capabilities')
     expect(await readProperties(db, key)).toEqual({
@@ -81,9 +82,9 @@ describe('a module', () => {
     const key = keyOf(id, 'm')
     const gatewayId = await givenGateway(db, 'gateway-1')
     const { connectionNo } = await openSession(db, { identity: key, gatewayId, clean: true }, noon)
-    const { authenticationHash = '' } = (await readCredentials(db, key)) ?? {}
-    const held = [{ identity: key, connectionNo, authenticationHash }]
-    expect(await confirmSessions(db, gatewayId, held, noon)).toHaveLength(1)
+    const { primaryKey } = (await readCredentials(db, key))?.authentication ?? {}
+    const held = [{ identity: key, connectionNo, fingerprints: [keyFingerprint(primaryKey ?? '', null)] }]
+    expect(await confirmSessions(db, gatewayId, held, noon)).toMatchObject([{ identity: key, isProven: true }])
 
     await updateIdentity(db, draft('switched', { status: 'disabled' }), { etag: null }, noon)
 

@@ -1,12 +1,32 @@
 import type { JsonObject } from '@muster/contract'
-import { parseQuery } from '@muster/query'
-import type { Page } from '../src/page.ts'
+import { type Expression, parseQuery } from '@muster/query'
+import type { Page, PageRequest } from '../src/page.ts'
 import { runQuery } from '../src/query.ts'
+import { queryDeviceJobs } from '../src/query-device-jobs.ts'
 import type { Db } from '../src/sql.ts'
 
+/** A page as a client reads it. */
+interface ReadPage {
+  readonly items: readonly JsonObject[]
+  readonly continuation: string | null
+}
+
 /** A page of a query, by default all of it. */
-export function ask(db: Db, text: string, { limit = 1000, after = null as string | null } = {}): Promise<Page> {
-  return runQuery(db, parseQuery(text), { limit, after })
+export async function ask(
+  db: Db,
+  text: string,
+  { limit = 1000, after = null as string | null } = {},
+): Promise<ReadPage> {
+  return read(await runQuery(db, parseQuery(text), { limit, after, write: JSON.stringify }))
+}
+
+/** A page of device jobs. */
+export async function askDeviceJobs(db: Db, where: Expression | null, request: PageRequest): Promise<ReadPage> {
+  return read(await queryDeviceJobs(db, where, { ...request, write: JSON.stringify }))
+}
+
+function read({ items, continuation }: Page): ReadPage {
+  return { items: items.map((text) => JSON.parse(text)), continuation }
 }
 
 /** The pages of a query, one after the other; `meanwhile` happens between two of them. */
@@ -20,13 +40,13 @@ export async function askPages(
   let after: string | null = null
   do {
     if (after !== null) await meanwhile(pages.length)
-    const page: Page = await ask(db, text, { limit, after })
+    const page: ReadPage = await ask(db, text, { limit, after })
     pages.push(page.items)
     after = page.continuation
   } while (after !== null)
   return pages
 }
 
-export function idsOf(items: Page['items']): (JsonObject[string] | undefined)[] {
+export function idsOf(items: readonly JsonObject[]): (JsonObject[string] | undefined)[] {
   return items.map((item) => item.deviceId)
 }

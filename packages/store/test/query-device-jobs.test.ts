@@ -5,11 +5,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { finishLockedChunk, lockChunk, lockRunningJob } from '../src/chunks.ts'
 import { recordFirstAttempts } from '../src/device-jobs.ts'
 import { cancelJob } from '../src/jobs.ts'
-import { queryDeviceJobs } from '../src/query-device-jobs.ts'
 import { type Db, rows } from '../src/sql.ts'
 import { expireOverdueJobs } from '../src/sweeps.ts'
 import { conditionsAbout, whereOf } from './conditions.ts'
 import { claimed, deviceNames, givenJob, givenRunningJob, noon, on, openStore, start } from './engine.ts'
+import { askDeviceJobs, askPages } from './queries.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>
 let db: Db
@@ -33,7 +33,7 @@ describe('the row of a device job', () => {
   it('has the members of the wire, and the deadline as its end', async () => {
     const job = await givenRunningJob(db, { devices: 1, maxExecutionTimeInSeconds: 100 })
 
-    const { items } = await queryDeviceJobs(db, null, everything)
+    const { items } = await askDeviceJobs(db, null, everything)
 
     expect(items).toEqual([
       {
@@ -48,6 +48,20 @@ describe('the row of a device job', () => {
         outcome: {},
       },
     ])
+  })
+
+  it('of a job whose start had passed begins with the job, and ends with its window', async () => {
+    const job = await givenJob(db, { startTime: on('09:00:00'), maxExecutionTimeInSeconds: 100 })
+    await start(db, job.key)
+
+    const { items } = await askDeviceJobs(db, whereOf('devices.jobs', "startTimeUtc = '2026-03-02T12:00'"), everything)
+
+    const [first] = items
+    expect(items).toHaveLength(3)
+    expect(first).toMatchObject({
+      startTimeUtc: '2026-03-02T12:00:00.000Z',
+      endTimeUtc: '2026-03-02T12:01:40.000Z',
+    })
   })
 
   it('is told by its own row once an attempt was recorded: the answer, the error, or the wait', async () => {
@@ -116,7 +130,7 @@ describe('the row of a device job', () => {
     await givenRunningJob(db, { devices: 250, chunkSize: 100 })
     await givenJob(db, { devices: deviceNames(3), startTime: on('18:00:00') })
 
-    const { items } = await queryDeviceJobs(db, null, everything)
+    const { items } = await askDeviceJobs(db, null, everything)
 
     expect(items.map((row) => row.deviceId)).toEqual(deviceNames(250))
   })
@@ -125,12 +139,12 @@ describe('the row of a device job', () => {
 describe('a query over device jobs', () => {
   it('selects by every member that a row shows, as the reference evaluator does', async () => {
     await givenMixedJobs()
-    const { items } = await queryDeviceJobs(db, null, everything)
+    const { items } = await askDeviceJobs(db, null, everything)
     const conditions = new Set([...items, twoMembers].flatMap(conditionsAbout))
 
     for (const condition of conditions) {
       const where = whereOf('devices.jobs', condition)
-      const selected = await queryDeviceJobs(db, where, everything)
+      const selected = await askDeviceJobs(db, where, everything)
       expect(selected.items, condition).toEqual(items.filter((row) => evaluate(where, row)))
     }
   })
@@ -162,7 +176,7 @@ describe('a query over device jobs', () => {
   ])('takes every spelling and narrows the chunks by what is required: %s', async (condition, count) => {
     await givenMixedJobs()
 
-    const { items } = await queryDeviceJobs(db, whereOf('devices.jobs', condition), everything)
+    const { items } = await askDeviceJobs(db, whereOf('devices.jobs', condition), everything)
 
     expect(items).toHaveLength(count)
   })
@@ -171,7 +185,7 @@ describe('a query over device jobs', () => {
     await givenMixedJobs()
     const type = parseJobType(spelling)
 
-    const { items } = await queryDeviceJobs(
+    const { items } = await askDeviceJobs(
       db,
       whereOf('devices.jobs', `jobType = '${spelling.toUpperCase()}' OR jobType IN ['${spelling}']`),
       everything,
@@ -184,7 +198,7 @@ describe('a query over device jobs', () => {
   it('Q29 walks page by page along jobs and chunks, and meets each row once', async () => {
     await givenRunningJob(db, { devices: 130, chunkSize: 3 })
     await givenRunningJob(db, { devices: 70, chunkSize: 50 })
-    const whole = await queryDeviceJobs(db, null, everything)
+    const whole = await askDeviceJobs(db, null, everything)
 
     expect(await allPages(null, 7)).toEqual(whole.items)
     expect(whole.items).toHaveLength(200)
@@ -196,7 +210,7 @@ describe('a query over device jobs', () => {
     const tenth = await givenRunningJob(db, { devices: 2 })
     const inOrder = [ninth, ninth, tenth, tenth].map(({ jobId }) => expect.objectContaining({ jobId }))
 
-    expect((await queryDeviceJobs(db, null, everything)).items).toEqual(inOrder)
+    expect((await askDeviceJobs(db, null, everything)).items).toEqual(inOrder)
     expect(await allPages(null, 1)).toEqual(inOrder)
   })
 
@@ -228,12 +242,32 @@ describe('a query over device jobs', () => {
       "backslash = '\\\\u0000'",
     ]) {
       const where = whereOf('devices.jobs', `outcome.deviceMethodResponse.payload.${said}`)
-      expect((await queryDeviceJobs(db, where, everything)).items).toMatchObject([{ deviceId: 'device-0001' }])
+      expect((await askDeviceJobs(db, where, everything)).items).toMatchObject([{ deviceId: 'device-0001' }])
     }
   })
 
+  it('Q31 has pages of 4 MiB, and each row once, however large the answers are', async () => {
+    const job = await givenRunningJob(db, { devices: 100, chunkSize: 10 })
+    // Compressed in the table, and with escapes that no text of the database can hold.
+    const payload = `\u0000${'x'.repeat(100_000)}`
+    await rows(
+      db,
+      sql`
+      insert into device_jobs (week, job_key, device_id, chunk_no, status, attempt, updated_at, response)
+      select c.week, c.job_key, device_id, c.chunk_no, 'completed', 1, now(), ${JSON.stringify({ status: 200, payload })}
+        from chunks c, unnest(device_ids) as device_id
+       where job_key = ${job.key}`,
+    )
+
+    const pages = await askPages(db, 'SELECT * FROM devices.jobs', 1000)
+
+    expect(pages.map(({ length }) => length)).toEqual([42, 42, 16])
+    expect(pages.flat().map(({ deviceId }) => deviceId)).toEqual(deviceNames(100))
+    expect(pages.flat().every(({ outcome }) => JSON.stringify(outcome).includes('\\u0000x'))).toBe(true)
+  })
+
   it('refuses a position that no page gave', async () => {
-    await expect(queryDeviceJobs(db, null, { limit: 10, after: 'elsewhere' })).rejects.toMatchObject({
+    await expect(askDeviceJobs(db, null, { limit: 10, after: 'elsewhere' })).rejects.toMatchObject({
       code: 'ArgumentInvalid',
     })
   })
@@ -286,7 +320,7 @@ async function waitFor(key: Parameters<typeof claimed>[1]): Promise<void> {
 
 async function shownRows(condition?: string) {
   const where = condition === undefined ? null : whereOf('devices.jobs', condition)
-  const { items } = await queryDeviceJobs(db, where, everything)
+  const { items } = await askDeviceJobs(db, where, everything)
   return items.map((row) => [row.status, String(row.lastUpdatedDateTimeUtc).slice(11, 19), row.outcome, row.error])
 }
 
@@ -295,7 +329,7 @@ async function allPages(condition: string | null, limit: number): Promise<JsonOb
   const items: JsonObject[] = []
   let after: string | null = null
   do {
-    const page = await queryDeviceJobs(db, where, { limit, after })
+    const page = await askDeviceJobs(db, where, { limit, after })
     items.push(...page.items)
     after = page.continuation
   } while (after !== null)

@@ -148,7 +148,31 @@ describe('groups', () => {
     ])
   })
 
+  it.each([
+    ['what is told of them', 'tags.n, MAX(tags.text) AS text', 'tags.n'],
+    ['their keys', 'tags.n, tags.text', 'tags.n, tags.text'],
+    ['what is shown of their keys', `tags.n, ${tenTimes('tags.key')}`, 'tags.n, tags.key'],
+  ])('Q31 have pages of 4 MiB, and each group once, however large: %s', async (_, items, keys) => {
+    const numbers = Array.from({ length: 50 }, (_, n) => n)
+    await givenTags(...numbers.map((n) => ({ n })))
+    await rows(
+      db,
+      sql`
+      update twins
+         set tags = tags || jsonb_build_object('key', repeat('x', 10000), 'text', repeat('x', 100000))`,
+    )
+
+    const pages = await askPages(db, `SELECT ${items} FROM devices GROUP BY ${keys}`, 1000)
+
+    expect(pages.map(({ length }) => length)).toEqual([42, 8])
+    expect(new Set(pages.flat().map(({ n }) => n))).toEqual(new Set(numbers))
+  })
+
   it.each(['', 'device-0', '{'])('refuse %j, a position that no page gave', async (after) => {
     await expect(ask(db, bySite, { after })).rejects.toMatchObject({ code: 'ArgumentInvalid' })
   })
 })
+
+function tenTimes(path: string): string {
+  return Array.from({ length: 10 }, (_, n) => `${path} AS shown${n}`).join()
+}

@@ -5,10 +5,10 @@ import { insertIdentities } from '../src/identities.ts'
 import { withinQueryTime } from '../src/query-time.ts'
 import { openSession } from '../src/sessions.ts'
 import type { Db } from '../src/sql.ts'
-import { patchReported, patchTwin } from '../src/twins.ts'
+import { patchTwin } from '../src/twins.ts'
 import { conditionsAbout, whereOf } from './conditions.ts'
 import { noon, on, openStore } from './engine.ts'
-import { deviceId, draft, givenGateway } from './fleet.ts'
+import { deviceId, draft, givenGateway, report } from './fleet.ts'
 import { ask, askPages, idsOf } from './queries.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>
@@ -34,13 +34,7 @@ async function givenFleet(): Promise<void> {
   )
   const gatewayId = await givenGateway(db, 'gateway-1')
   await openSession(db, { identity: deviceId('b-pump'), gatewayId, clean: true }, on('13:00:00'))
-  await patchReported(
-    db,
-    deviceId('b-pump'),
-    { fw: '2.1', ok: true, net: { rssi: -70.5 } },
-    { version: null },
-    on('14:00:00'),
-  )
+  await report(db, deviceId('b-pump'), { fw: '2.1', ok: true, net: { rssi: -70.5 } }, { now: on('14:00:00') })
   await patchTwin(db, deviceId('a-pump'), { desired: { mode: 'eco' } }, { etag: null }, on('15:00:00'))
 }
 

@@ -3,10 +3,10 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { deleteIdentities, insertIdentities } from '../src/identities.ts'
 import type { Db } from '../src/sql.ts'
-import { patchReported, readProperties, readTwin, replaceTwin } from '../src/twins.ts'
+import { readProperties, readTwin, replaceTwin } from '../src/twins.ts'
 import { section } from './arbitrary-section.ts'
 import { noon, on, openStore } from './engine.ts'
-import { deviceId, draft, givenDevice } from './fleet.ts'
+import { deviceId, draft, givenDevice, report } from './fleet.ts'
 import { mergePatch, mergeStamps } from './reference-merge.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>
@@ -47,7 +47,7 @@ describe('replacing a twin', () => {
 
   it('T14 raises the versions by one, and leaves what the device reports', async () => {
     const id = await givenDevice(db, 'versions', { desired: { a: 1 } })
-    await patchReported(db, id, { fw: '2' }, { version: null }, noon)
+    await report(db, id, { fw: '2' })
 
     const replaced = await replaceTwin(db, id, { tags: {}, desired: {} }, { etag: 'AAAAAAAAAAE=' }, noon)
 

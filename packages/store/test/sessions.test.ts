@@ -1,9 +1,11 @@
+import type { GatewayId } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { closeSessionsOfDeadGateways, heartbeat, removeGateway } from '../src/gateways.ts'
-import { deleteIdentities, readIdentity, updateIdentity } from '../src/identities.ts'
+import { deleteIdentities, deleteIdentity, readIdentity, updateIdentity } from '../src/identities.ts'
 import { closeSession, findRoutes, openSession, recordActivity, storeSubscriptions } from '../src/sessions.ts'
 import { type Db, rows } from '../src/sql.ts'
+import { readTwin } from '../src/twins.ts'
 import { noon, on, openStore } from './engine.ts'
 import { deviceId, draft, givenDevice, givenGateway } from './fleet.ts'
 
@@ -46,7 +48,8 @@ describe('a session', () => {
     const third = await openSession(db, { identity: id, gatewayId: g2, clean: false }, noon)
 
     expect([first, second, third].map((session) => session.takenOver)).toEqual([null, null, 'g1'])
-    expect([first, second, third].map((session) => session.connectionNo)).toEqual([1, 2, 3])
+    const { connectionNo } = first
+    expect([second, third].map((session) => session.connectionNo)).toEqual([connectionNo + 1, connectionNo + 2])
   })
 
   it('is told the one before it, however many gateways open it at once for the first time', async () => {
@@ -57,7 +60,8 @@ describe('a session', () => {
       gateways.map((gatewayId) => openSession(db, { identity: id, gatewayId, clean: false }, noon)),
     )
 
-    expect(opened.map((session) => session.connectionNo).sort()).toEqual([1, 2, 3, 4, 5])
+    const numbers = opened.map((session) => session.connectionNo).toSorted((a, b) => a - b)
+    expect(numbers.map((connectionNo) => connectionNo - (numbers[0] ?? 0))).toEqual([0, 1, 2, 3, 4])
     const routes = await rows<{ gateway_id: string }>(db, sql`select gateway_id from sessions where device_id = 'd3'`)
     const owners = [...opened.map((session) => session.takenOver), routes[0]?.gateway_id]
     expect(new Set(owners)).toEqual(new Set([null, ...gateways]))
@@ -88,6 +92,53 @@ describe('a session', () => {
     const clean = await openSession(db, { identity: id, gatewayId, clean: true }, noon)
     expect(clean.subscriptions).toEqual([])
     expect(await findRoutes(db, ['d5'])).toEqual([{ identity: 'd5', status: 'enabled', gatewayId: null }])
+  })
+
+  it('is resumed by a connection that is not clean after one that was not, with or without subscriptions', async () => {
+    const [id, gatewayId] = [await givenDevice(db, 'd9'), await givenGateway(db, 'g1')]
+    const isResumed = async (clean: boolean) => {
+      return (await openSession(db, { identity: id, gatewayId, clean }, noon)).isResumed
+    }
+
+    const kept = [await isResumed(false), await isResumed(false)]
+    const cleared = [await isResumed(true), await isResumed(true), await isResumed(false), await isResumed(false)]
+    await deleteIdentities(db, [id])
+    await givenDevice(db, 'd9')
+
+    expect(kept).toEqual([false, true])
+    expect(cleared).toEqual([false, false, false, true])
+    expect(await isResumed(false)).toBe(false)
+  })
+
+  it('of a device that was created again is above all of its former self', async () => {
+    const gatewayId = await givenGateway(db, 'g1')
+    const open = () => openSession(db, { identity: deviceId('d7'), gatewayId, clean: false }, noon)
+    await givenDevice(db, 'd7')
+    for (const _ of [1, 2, 3]) await open()
+    const { connectionNo: last } = await open()
+    await deleteIdentities(db, ['d7'])
+    await givenDevice(db, 'd7')
+
+    expect((await open()).connectionNo).toBeGreaterThan(last)
+  })
+
+  it('tells the twin its model, and changes nothing else of it; without a word of one the twin keeps its own', async () => {
+    const [id, gatewayId] = [await givenDevice(db, 'd8'), await givenGateway(db, 'g1')]
+    const before = await readTwin(db, id)
+    const modelAfter = async (said: { modelId?: string | null }) => {
+      await openSession(db, { identity: id, gatewayId, clean: false, ...said }, noon)
+      return (await readTwin(db, id))?.modelId
+    }
+
+    const first = await modelAfter({ modelId: 'dtmi:lamp;1' })
+    const silent = await modelAfter({})
+    const second = await modelAfter({ modelId: 'dtmi:lamp;2' })
+    const after = await readTwin(db, id)
+
+    expect([first, silent, second]).toEqual(['dtmi:lamp;1', 'dtmi:lamp;1', 'dtmi:lamp;2'])
+    expect(after).toMatchObject({ etag: before?.etag, version: before?.version })
+    expect(await modelAfter({ modelId: '' })).toBe('')
+    expect(await modelAfter({ modelId: null })).toBe('')
   })
 
   it('is refused to a device that was deleted', async () => {
@@ -173,5 +224,51 @@ describe('a gateway', () => {
     const connected = await rows(db, sql`select device_id from sessions where gateway_id is not null`)
     expect(connected).toEqual([{ device_id: 's4' }])
     expect(await rows(db, sql`select gateway_id from gateways where gateway_id = 'dead'`)).toEqual([])
+  })
+})
+
+describe('statements over many sessions', () => {
+  const ids = Array.from({ length: 1_000 }, (_, n) => `crossing/${String(n).padStart(4, '0')}`)
+  const some = ids.filter((_, n) => n % 20 === 0)
+
+  /** Modules whose rows lie in the tables against the order of their keys: the ways through them by key and by table cross. */
+  async function givenSessions(): Promise<GatewayId> {
+    const gatewayId = await givenGateway(db, 'crossing')
+    const names = sql`${sql.param(['crossing', ...ids].toReversed())}::text[]`
+    await rows(db, sql`delete from devices where device_id = 'crossing'`)
+    await rows(
+      db,
+      sql`
+      insert into devices (device_id, generation_id, created_at)
+      select name, 'g', ${noon.toISOString()} from unnest(${names}) as name`,
+    )
+    await rows(
+      db,
+      sql`
+      insert into sessions (device_id, gateway_id, state_updated_at, last_activity_at)
+      select name, ${gatewayId}, ${noon.toISOString()}, ${noon.toISOString()} from unnest(${names}) as name`,
+    )
+    await rows(db, sql`analyze devices, sessions`)
+    return gatewayId
+  }
+
+  it.each<[string, (gatewayId: GatewayId) => Promise<unknown>]>([
+    ['their gateway stops', (gatewayId) => removeGateway(db, gatewayId, noon)],
+    ['the device is deleted with its modules', () => deleteIdentity(db, deviceId('crossing'), null)],
+    ['the device is deleted with its modules, beside others', () => deleteIdentities(db, ['another', 'crossing'])],
+    ['they are deleted themselves', () => deleteIdentities(db, ids)],
+  ])('note activity while %s, and neither is the victim of a deadlock', async (_, change) => {
+    for (let round = 1; round <= 10; round += 1) {
+      const gatewayId = await givenSessions()
+      let isChanged = false
+      const noteActivity = async () => {
+        for (let ms = 1; !isChanged; ms += 1) await recordActivity(db, gatewayId, some, new Date(noon.getTime() + ms))
+      }
+      const changing = change(gatewayId).finally(() => {
+        isChanged = true
+      })
+
+      await Promise.all([changing, noteActivity()])
+    }
   })
 })

@@ -5,10 +5,10 @@ import { deleteIdentities, insertIdentities } from '../src/identities.ts'
 import type { Db } from '../src/sql.ts'
 import { checkPatchFits } from '../src/twin-patch.ts'
 import { patchTwins } from '../src/twin-sets.ts'
-import { patchReported, patchTwin, readTwin } from '../src/twins.ts'
+import { patchTwin, readTwin } from '../src/twins.ts'
 import { section, wholePatch } from './arbitrary-section.ts'
 import { on, openStore } from './engine.ts'
-import { deviceId, draft, givenDevice } from './fleet.ts'
+import { deviceId, draft, givenDevice, report } from './fleet.ts'
 import { mergePatch, mergeStamps } from './reference-merge.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>
@@ -62,7 +62,7 @@ describe('a compiled patch', () => {
 
         for (const [minute, step] of steps.entries()) {
           const now = on(`13:0${minute}:00`)
-          await patchReported(db, id, step, { version: null }, now)
+          await report(db, id, step, { now })
           expected = {
             value: mergePatch(expected.value, step),
             metadata: mergeStamps(expected.metadata, step, { $lastUpdated: now.toISOString() }),

@@ -1,13 +1,14 @@
-import type { JsonObject, TwinPatch } from '@muster/contract'
+import type { DeviceId, JsonObject, TwinPatch } from '@muster/contract'
+import { eventually } from '@muster/testkit'
 import { type SQL, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { insertIdentities } from '../src/identities.ts'
-import { openSession } from '../src/sessions.ts'
+import { deleteIdentity, insertIdentities, readIdentity } from '../src/identities.ts'
+import { closeSession, openSession } from '../src/sessions.ts'
 import { type Db, rows } from '../src/sql.ts'
 import { patchTwins } from '../src/twin-sets.ts'
-import { patchReported, patchTwin, readProperties, readTwin } from '../src/twins.ts'
-import { noon, on, openStore } from './engine.ts'
-import { deviceId, draft, givenDevice, givenGateway } from './fleet.ts'
+import { patchReported, patchTwin, readProperties, readTwin, replaceTwin } from '../src/twins.ts'
+import { countWaiting, noon, on, openStore } from './engine.ts'
+import { deviceId, draft, givenDevice, givenGateway, report } from './fleet.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>
 let db: Db
@@ -19,7 +20,6 @@ beforeAll(async () => {
 afterAll(() => store[Symbol.asyncDispose]())
 
 const unconditional = { etag: null }
-const anyVersion = { version: null }
 
 /** 8000 bytes of tags as the limit counts them. */
 const nearlyFull = Object.fromEntries([0, 1].map((n) => [`text-${n}`, 'x'.repeat(3994)]))
@@ -27,13 +27,14 @@ const nearlyFull = Object.fromEntries([0, 1].map((n) => [`text-${n}`, 'x'.repeat
 describe('a twin', () => {
   it('T1 T2 is born with its device, and is shown as the wire has it', async () => {
     const id = await givenDevice(db, 'newborn')
+    const device = await readIdentity(db, id)
 
     expect(JSON.stringify(await readTwin(db, id), null, 1)).toBe(
       JSON.stringify(
         {
           deviceId: 'newborn',
           etag: 'AAAAAAAAAAE=',
-          deviceEtag: 'MQ==',
+          deviceEtag: device?.etag ?? 'none',
           status: 'enabled',
           statusUpdateTime: '0001-01-01T00:00:00Z',
           connectionState: 'Disconnected',
@@ -92,7 +93,7 @@ describe('a twin', () => {
 
   it('T13 is read by its device without tags and metadata', async () => {
     const id = await givenDevice(db, 'reader', { tags: { floor: 1 }, desired: { interval: 60 } })
-    await patchReported(db, id, { fw: '2.1' }, anyVersion, noon)
+    await report(db, id, { fw: '2.1' })
 
     expect(await readProperties(db, id)).toEqual({
       desired: { interval: 60, $version: 1 },
@@ -122,7 +123,7 @@ describe('patching a twin', () => {
   it('T6 raises the version of reported, and not the etag, when the device patches', async () => {
     const id = await givenDevice(db, 'versions-reported')
 
-    expect(await patchReported(db, id, {}, anyVersion, noon)).toEqual({ kind: 'patched', version: 2 })
+    expect(await report(db, id, {})).toEqual({ kind: 'patched', version: 2 })
 
     expect(versionsOf(await readTwin(db, id))).toEqual({ version: 3, etag: 'AAAAAAAAAAE=', desired: 1, reported: 2 })
   })
@@ -168,9 +169,77 @@ describe('patching a twin', () => {
   it('T8 changes nothing when the device names another version of what it reports, or is not there', async () => {
     const id = await givenDevice(db, 'versioned')
 
-    expect(await patchReported(db, id, { a: 1 }, { version: 7 }, noon)).toEqual({ kind: 'version' })
-    expect(await patchReported(db, id, { a: 1 }, { version: 1 }, noon)).toEqual({ kind: 'patched', version: 2 })
-    expect(await patchReported(db, deviceId('nobody'), {}, anyVersion, noon)).toEqual({ kind: 'missing' })
+    expect(await report(db, id, { a: 1 }, { version: 7 })).toEqual({ kind: 'version' })
+    expect(await report(db, id, { a: 1 }, { version: 1 })).toEqual({ kind: 'patched', version: 2 })
+    expect(await report(db, deviceId('nobody'), {})).toEqual({ kind: 'missing' })
+  })
+
+  it.each([
+    ['patching', (id: DeviceId) => patchTwin(db, id, { tags: { a: 1 } }, unconditional, noon)],
+    ['replacing', (id: DeviceId) => replaceTwin(db, id, { tags: { a: 1 }, desired: {} }, unconditional, noon)],
+    ['reporting', (id: DeviceId) => patchReported(db, id, { a: 1 }, { version: null, connectionNo: 1 }, noon)],
+  ])('T8 finds none when its device is deleted and made anew meanwhile: %s', async (name, change) => {
+    const id = await givenDevice(db, `anew-${name}`)
+
+    const { changing } = await db.transaction(async (tx) => {
+      await deleteIdentity(tx, id, null)
+      await insertIdentities(tx, [draft(id)], noon)
+      const changing = change(id)
+      await eventually(async () => expect(await countWaiting(db)).toBe(1))
+      return { changing }
+    })
+
+    expect(await changing).toEqual({ kind: 'missing' })
+    expect(await readTwin(db, id)).toMatchObject({ version: 2 })
+  })
+
+  const connect = async (identity: DeviceId) => {
+    const gatewayId = await givenGateway(db, 'g')
+    const { connectionNo } = await openSession(db, { identity, gatewayId, clean: true }, noon)
+    return { identity, gatewayId, connectionNo, over: { version: null, connectionNo } }
+  }
+
+  it('G22 takes what a connection has reported while it is the newest, also after its end', async () => {
+    const id = await givenDevice(db, 'comes-and-goes')
+    const older = await connect(id)
+    const newer = await connect(id)
+
+    expect(await patchReported(db, id, { by: 'older' }, older.over, noon)).toEqual({ kind: 'outdated' })
+    expect(await patchReported(db, id, { by: 'newer' }, newer.over, noon)).toEqual({ kind: 'patched', version: 2 })
+    await closeSession(db, newer, noon)
+    expect(await patchReported(db, id, { late: true }, newer.over, noon)).toEqual({ kind: 'patched', version: 3 })
+
+    expect(await readProperties(db, id)).toMatchObject({ reported: { by: 'newer', late: true } })
+  })
+
+  it('G22 takes nothing that has waited while a newer connection reported', async () => {
+    const id = await givenDevice(db, 'overtaken')
+    const older = await connect(id)
+
+    const { waiting } = await db.transaction(async (tx) => {
+      await rows(tx, sql`select from twins where device_id = ${id} for update`)
+      const waiting = patchReported(db, id, { by: 'older' }, older.over, noon)
+      await eventually(async () => expect(await countWaiting(db)).toBe(1))
+      const newer = await connect(id)
+      await patchReported(tx, id, { by: 'newer' }, newer.over, noon)
+      return { waiting }
+    })
+
+    expect(await waiting).toEqual({ kind: 'outdated' })
+    expect(await readProperties(db, id)).toMatchObject({ reported: { by: 'newer', $version: 2 } })
+  })
+
+  it('G22 takes nothing for a device that was made anew, whether it has connected or not', async () => {
+    const id = await givenDevice(db, 'reborn')
+    const former = await connect(id)
+    await deleteIdentity(db, id, null)
+    await insertIdentities(db, [draft(id)], noon)
+
+    expect(await patchReported(db, id, { by: 'former' }, former.over, noon)).toEqual({ kind: 'outdated' })
+    await connect(id)
+    expect(await patchReported(db, id, { by: 'former' }, former.over, noon)).toEqual({ kind: 'outdated' })
+
+    expect(await readProperties(db, id)).toMatchObject({ reported: { $version: 1 } })
   })
 
   it('T12 loses none of many patches that arrive at once', async () => {
@@ -202,9 +271,9 @@ describe('the limits of a section', () => {
   it('T10 refuse a report that would be larger', async () => {
     const id = await givenDevice(db, 'full-report')
     const text = (n: number) => ({ [`text-${n}`]: 'x'.repeat(4000) })
-    for (const n of [0, 1, 2, 3, 4, 5, 6, 7]) await patchReported(db, id, text(n), anyVersion, noon)
+    for (const n of [0, 1, 2, 3, 4, 5, 6, 7]) await report(db, id, text(n))
 
-    await expect(patchReported(db, id, text(8), anyVersion, noon)).rejects.toMatchObject({ code: 'ArgumentInvalid' })
+    await expect(report(db, id, text(8))).rejects.toMatchObject({ code: 'ArgumentInvalid' })
 
     expect(await readTwin(db, id)).toMatchObject({ properties: { reported: { $version: 9 } } })
   })

@@ -1,3 +1,4 @@
+import { limits } from '@muster/contract'
 import { entrySchema, readChanges } from '../bulk-body.ts'
 import type { Deps, Endpoint } from '../endpoint.ts'
 import { importDevices } from '../import-devices.ts'
@@ -14,9 +15,10 @@ export function bulkRoutes(deps: Deps): readonly Endpoint[] {
       permission: 'RegistryWrite',
       throttle: 'registryOperations',
       body: entrySchema.array(),
+      bodyBytes: limits.bulkBodyBytes,
       reply: bulkResultSchema,
       async handle(c) {
-        const { changes, refusals } = readChanges(await readJson(c))
+        const { changes, refusals } = readChanges(readJson(c))
         const errors = [...refusals, ...(await importDevices(deps, changes))]
         if (errors.length === 0) return jsonReply(200, { isSuccessful: true, errors, warnings: [] })
         const header = { 'iothub-errorcode': 'BulkRegistryOperationFailure' }

@@ -40,7 +40,7 @@ export function deviceRoutes(deps: Deps): readonly Endpoint[] {
       reply: deviceSchema,
       async handle(c) {
         const identity = addressedDevice(c)
-        const { deviceId, ...body } = await readBody(c, bodySchema)
+        const { deviceId, ...body } = readBody(c, bodySchema)
         requireAddressed('deviceId', deviceId, identity)
         const device = await putIdentity(deps, { identity, body, ifMatch: readIfMatch(c) })
         return jsonReply(200, deviceJson(device), etagHeader(device.etag))

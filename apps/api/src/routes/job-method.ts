@@ -21,7 +21,7 @@ export function jobMethodRoutes(deps: Deps): readonly Endpoint[] {
         const deviceId = parseDeviceId(c.req.param('deviceId') ?? '')
         const address = { jobId: addressedJobId(c.req.param('jobId') ?? ''), deviceId }
         const vocabulary = c.get('vocabulary')
-        const request = parseJobBody(await readJson(c), address, { vocabulary, now: deps.clock.now() })
+        const request = parseJobBody(readJson(c), address, { vocabulary, now: deps.clock.now() })
         return jsonReply(200, createdJobJson(await createJob(deps, request), vocabulary))
       },
     },

@@ -1,12 +1,16 @@
 import {
   clip,
   HubError,
+  isForeignJobStatus,
+  isForeignJobType,
   isJobId,
+  type Job,
   type JobId,
   type JobStatus,
   type JobType,
   jobStatuses,
   knownJobTypes,
+  limits,
   parseJobStatus,
   parseJobType,
 } from '@muster/contract'
@@ -37,9 +41,10 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
         const type = readType(c)
         const status = readStatus(c)
         const query = `jobs ${type} ${status}`
-        const { jobs, after } = await listJobs(db, { type, status, ...paging.read(c, query) })
-        const found = jobs.map((job) => jobJson(job, c.get('vocabulary')))
-        return jsonReply(200, found, paging.headers('JobResponse', query, after))
+        const request = paging.read(c, query)
+        if (type === 'none' || status === 'none') return paging.reply('JobResponse', query, noJobs)
+        const write = (job: Job) => JSON.stringify(jobJson(job, c.get('vocabulary')))
+        return paging.reply('JobResponse', query, await listJobs(db, { type, status }, { ...request, write }))
       },
     },
     {
@@ -49,11 +54,12 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
       permission: 'ServiceConnect',
       throttle: 'jobOperations',
       body: jobBodySchema,
+      bodyBytes: limits.jobBodyBytes,
       reply: createdJobSchema,
       async handle(c) {
         const address = { jobId: addressedJobId(c.req.param('jobId') ?? ''), deviceId: null }
         const vocabulary = c.get('vocabulary')
-        const request = parseJobBody(await readJson(c), address, { vocabulary, now: clock.now() })
+        const request = parseJobBody(readJson(c), address, { vocabulary, now: clock.now() })
         return jsonReply(200, createdJobJson(await createJob(deps, request), vocabulary))
       },
     },
@@ -98,20 +104,25 @@ function readJobId(c: ApiContext): JobId {
   throw notFound(text)
 }
 
-function readType(c: ApiContext): JobType | null {
+const noJobs = { items: [], continuation: null }
+
+/** `none`: a word of the clients for what no job of this hub is. Null: any will do. */
+type Filter<Value> = Value | 'none' | null
+
+function readType(c: ApiContext): Filter<JobType> {
   const text = c.req.query('jobType')
   if (!text) return null
-  const type = parseJobType(text)
+  const type = isForeignJobType(text) ? 'none' : parseJobType(text)
   if (type !== null) return type
   throw new HubError('ArgumentInvalid', {
     message: `jobType must be one of ${knownJobTypes.join(', ')}, got "${clip(text)}"`,
   })
 }
 
-function readStatus(c: ApiContext): JobStatus | null {
+function readStatus(c: ApiContext): Filter<JobStatus> {
   const text = c.req.query('jobStatus')
   if (!text) return null
-  const status = parseJobStatus(text)
+  const status = isForeignJobStatus(text) ? 'none' : parseJobStatus(text)
   if (status !== null) return status
   throw new HubError('ArgumentInvalid', {
     message: `jobStatus must be one of ${jobStatuses.join(', ')}, got "${clip(text)}"`,

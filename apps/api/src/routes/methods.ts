@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import type { CallResult } from '@muster/bus'
 import {
   type GatewayId,
@@ -6,26 +5,31 @@ import {
   type IdentityKey,
   type MethodRequest,
   type MethodResponse,
-  methodRequestSchema,
-  parseBody,
+  parseMethodRequest,
   unreachable,
 } from '@muster/contract'
-import { findRoutes } from '@muster/store'
+import { findRoutes, type Route } from '@muster/store'
 import { addressedIdentity } from '../address.ts'
+import { createRoutesToCome, type RoutesToCome } from '../await-route.ts'
 import type { Deps, Endpoint } from '../endpoint.ts'
-import { foldMembers, readJson } from '../json-body.ts'
+import { readJson } from '../json-body.ts'
 import { jsonReply } from '../reply.ts'
 import { methodCallSchema, methodResponseSchema } from '../schemas.ts'
 import { unknownIdentity } from '../unknown-identity.ts'
 
 export function methodRoutes(deps: Deps): readonly Endpoint[] {
+  const caller = { ...deps, routesToCome: createRoutesToCome(deps.db) }
   return [
-    routeOf(deps, '/twins/{deviceId}/methods', 'a device'),
-    routeOf(deps, '/twins/{deviceId}/modules/{moduleId}/methods', 'a module'),
+    routeOf(caller, '/twins/{deviceId}/methods', 'a device'),
+    routeOf(caller, '/twins/{deviceId}/modules/{moduleId}/methods', 'a module'),
   ]
 }
 
-function routeOf(deps: Deps, path: string, whose: string): Endpoint {
+interface Caller extends Pick<Deps, 'db' | 'bus'> {
+  readonly routesToCome: RoutesToCome
+}
+
+function routeOf(caller: Caller, path: string, whose: string): Endpoint {
   return {
     method: 'post',
     path,
@@ -37,9 +41,9 @@ function routeOf(deps: Deps, path: string, whose: string): Endpoint {
     errorForm: 'nested',
     async handle(c) {
       const identity = addressedIdentity(c)
-      const request = parseMethod(await readJson(c))
+      const request = parseMethodRequest(readJson(c))
       const { signal } = c.req.raw
-      return jsonReply(200, await callWhenOnline(deps, { ...request, identity }, signal))
+      return jsonReply(200, await callWhenOnline(caller, { ...request, identity }, signal))
     },
   }
 }
@@ -47,41 +51,32 @@ function routeOf(deps: Deps, path: string, whose: string): Endpoint {
 /** A method, and who is to carry it out. */
 type Call = MethodRequest & { readonly identity: IdentityKey }
 
-const members = ['methodName', 'payload', 'responseTimeoutInSeconds', 'timeoutInSeconds', 'connectTimeoutInSeconds']
-
-function parseMethod(body: unknown): MethodRequest {
-  return parseBody<MethodRequest>(methodRequestSchema, foldMembers(body, members))
-}
-
-/** A device that connects meanwhile is noticed this late. */
-const pollMs = 250
-
 /**
  * Calls the device when it is online: connected, and subscribed to methods. For that it is waited as long as the caller asked
  * for, also when it turns out to have gone a moment ago: then it was not called.
  */
-async function callWhenOnline(deps: Deps, call: Call, signal: AbortSignal): Promise<MethodResponse> {
-  const { connectTimeoutInSeconds } = call
-  const polls = Math.ceil((connectTimeoutInSeconds * 1000) / pollMs)
-  for (let poll = 0; ; poll += 1) {
-    const gatewayId = await findGateway(deps, call.identity)
-    const result = gatewayId === null ? null : await callMethod(deps, { ...call, gatewayId }, signal)
+async function callWhenOnline(caller: Caller, call: Call, signal: AbortSignal): Promise<MethodResponse> {
+  const { identity, connectTimeoutInSeconds } = call
+  const deadlineMs = performance.now() + connectTimeoutInSeconds * 1000
+  let [route] = await findRoutes(caller.db, [identity])
+  for (;;) {
+    if (route === undefined) throw await unknownIdentity(caller.db, identity)
+    const gatewayId = gatewayOf(route)
+    const result = gatewayId === null ? null : await callMethod(caller, { ...call, gatewayId }, signal)
     if (result !== null && result.kind !== 'notOnline') return answerOf(result)
     // Who has hung up reads no answer.
-    if (poll === polls || signal.aborted) throw notOnline(connectTimeoutInSeconds)
-    await setTimeout(pollMs)
+    if (performance.now() >= deadlineMs || signal.aborted) throw notOnline(connectTimeoutInSeconds)
+    route = await caller.routesToCome.next(identity)
   }
 }
 
-/** Null while the device is not online. @throws HubError DeviceNotFound, ModuleNotFound */
-async function findGateway({ db }: Deps, identity: IdentityKey): Promise<GatewayId | null> {
-  const [route] = await findRoutes(db, [identity])
-  if (route === undefined) throw await unknownIdentity(db, identity)
-  return route.status === 'enabled' ? route.gatewayId : null
+/** Null while the device is not online. */
+function gatewayOf({ status, gatewayId }: Route): GatewayId | null {
+  return status === 'enabled' ? gatewayId : null
 }
 
 async function callMethod(
-  { bus }: Deps,
+  { bus }: Caller,
   call: Call & { readonly gatewayId: GatewayId },
   signal: AbortSignal,
 ): Promise<CallResult> {
@@ -117,6 +112,10 @@ function answerOf(result: Exclude<CallResult, { kind: 'notOnline' }>): MethodRes
     case 'connectionLost':
       throw new HubError('DeviceConnectionClosedRemotely', {
         message: 'Device unavailable: its connection ended before it answered.',
+      })
+    case 'takenOver':
+      throw new HubError('ConnectionForcefullyClosedOnNewConnection', {
+        message: 'The device opened another connection before it answered on the one on which it was called.',
       })
     case 'busy':
       throw new HubError('DeviceMaximumInflightMethodExceeded', {

@@ -44,7 +44,7 @@ export function moduleRoutes(deps: Deps): readonly Endpoint[] {
       reply: moduleSchema,
       async handle(c) {
         const identity = addressedModule(c)
-        const { deviceId, moduleId, ...body } = await readBody(c, bodySchema)
+        const { deviceId, moduleId, ...body } = readBody(c, bodySchema)
         const parts = partsOf(identity)
         requireAddressed('deviceId', deviceId, parts.deviceId)
         requireAddressed('moduleId', moduleId, String(parts.moduleId))

@@ -1,3 +1,4 @@
+import { limits } from '@muster/contract'
 import { previewTarget } from '@muster/store'
 import { z } from 'zod'
 import type { Deps, Endpoint } from '../endpoint.ts'
@@ -18,9 +19,10 @@ export function previewRoutes({ db }: Pick<Deps, 'db'>): readonly Endpoint[] {
       permission: 'ServiceConnect',
       throttle: 'queries',
       body: bodySchema,
+      bodyBytes: limits.jobBodyBytes,
       reply: previewSchema,
       async handle(c) {
-        const { target } = parseTarget(await readBody(c, bodySchema))
+        const { target } = parseTarget(readBody(c, bodySchema))
         return jsonReply(200, await previewTarget(db, target))
       },
     },

@@ -1,4 +1,4 @@
-import { HubError, limits } from '@muster/contract'
+import { HubError, type JsonObject, limits } from '@muster/contract'
 import { parseQuery, type Query, QueryError } from '@muster/query'
 import { runQuery } from '@muster/store'
 import { z } from 'zod'
@@ -6,7 +6,6 @@ import type { Deps, Endpoint } from '../endpoint.ts'
 import { deviceJobJson } from '../job-json.ts'
 import { readBody } from '../json-body.ts'
 import { type ItemType, type Paging, pageHeaders } from '../paging.ts'
-import { jsonReply } from '../reply.ts'
 import { deviceJobSchema, rawSchema, twinSchema } from '../schemas.ts'
 
 const bodySchema = z.object({ query: z.string().min(1).max(limits.queryLength) })
@@ -23,12 +22,12 @@ export function queryRoutes({ db }: Pick<Deps, 'db'>, paging: Paging): readonly 
       body: bodySchema,
       reply: z.union([twinSchema.array(), deviceJobSchema.array(), rawSchema.array()]),
       async handle(c) {
-        const { query: text } = await readBody(c, bodySchema)
+        const { query: text } = readBody(c, bodySchema)
         const query = parse(text)
-        const { items, continuation } = await runQuery(db, query, paging.read(c, text))
         const itemType = itemTypeOf(query)
-        const rows = itemType === 'DeviceJob' ? items.map((row) => deviceJobJson(row, c.get('vocabulary'))) : items
-        return jsonReply(200, rows, paging.headers(itemType, text, continuation))
+        const write = (row: JsonObject) =>
+          JSON.stringify(itemType === 'DeviceJob' ? deviceJobJson(row, c.get('vocabulary')) : row)
+        return paging.reply(itemType, text, await runQuery(db, query, { ...paging.read(c, text), write }))
       },
     },
   ]

@@ -4,7 +4,7 @@ import { addressedIdentity } from '../address.ts'
 import { patchAndNotify, replaceAndNotify } from '../change-twin.ts'
 import type { ApiContext, Deps, Endpoint } from '../endpoint.ts'
 import { etagHeader, readIfMatch } from '../etag.ts'
-import { foldMembers, readJson } from '../json-body.ts'
+import { readJson } from '../json-body.ts'
 import { jsonReply } from '../reply.ts'
 import { twinPatchSchema, twinSchema } from '../schemas.ts'
 import { unknownIdentity } from '../unknown-identity.ts'
@@ -44,7 +44,7 @@ function routesOf(deps: Deps, path: string, whose: string): readonly Endpoint[] 
       reply: twinSchema,
       async handle(c) {
         const identity = addressedIdentity(c)
-        const patch = parseTwinPatch(await readTwinBody(c))
+        const patch = parseTwinPatch(readTwinBody(c))
         const { twin, etag } = await patchAndNotify(deps, identity, { patch, etag: readIfMatch(c).etag })
         return jsonReply(200, twin, etagHeader(etag))
       },
@@ -60,7 +60,7 @@ function routesOf(deps: Deps, path: string, whose: string): readonly Endpoint[] 
       reply: twinSchema,
       async handle(c) {
         const identity = addressedIdentity(c)
-        const sections = parseTwinSections(await readTwinBody(c))
+        const sections = parseTwinSections(readTwinBody(c))
         const { twin, etag } = await replaceAndNotify(deps, identity, { sections, etag: readIfMatch(c).etag })
         return jsonReply(200, twin, etagHeader(etag))
       },
@@ -69,11 +69,11 @@ function routesOf(deps: Deps, path: string, whose: string): readonly Endpoint[] 
 }
 
 /** A twin body; whatever a caller sends back of what it has read, beside the sections, is ignored. */
-async function readTwinBody(c: ApiContext): Promise<JsonObject> {
-  const folded = foldMembers(await readJson(c), ['tags', 'properties'])
-  if (isJsonObject(folded)) return folded
-  if (folded === undefined) throw new HubError('ArgumentNull', { message: 'the body is missing; expected a twin' })
+function readTwinBody(c: ApiContext): JsonObject {
+  const body = readJson(c)
+  if (isJsonObject(body)) return body
+  if (body === undefined) throw new HubError('ArgumentNull', { message: 'the body is missing; expected a twin' })
   throw new HubError('IotHubFormatError', {
-    message: `the body must be an object, got ${clip(JSON.stringify(folded))}`,
+    message: `the body must be an object, got ${clip(JSON.stringify(body))}`,
   })
 }

@@ -54,3 +54,32 @@ it('H15 jobs over the rate end well, and share it', async () => {
   }
   await eventually(() => expect(throttled).toContain('jobDeviceOperations'))
 })
+
+it.each([
+  ['500/s', 'twin', 'method', twinJob, methodJob],
+  ['500/s', 'method', 'twin', methodJob, twinJob],
+  ['1000/min', 'twin', 'method', twinJob, methodJob],
+])('H15 at %s a %s job of many devices lets %s jobs of few come between', async (rate, _, __, large, small) => {
+  const hub = await startPaced(rate)
+  // Nobody connects them: a method job attempts each once, and waits.
+  await using _many = await givenFleet(hub, { count: 3_000, prefix: 'many', tags: { of: 'many' } })
+  await using few = await givenFleet(hub, { count: 10, prefix: 'few', tags: { of: 'few' } })
+  await few.connect()
+  let attempted = 0
+  hub.running.hub.events.on('chunkRecorded', ({ type, succeeded, waiting }) => {
+    if (type === large.type) attempted += succeeded + waiting
+  })
+
+  await putJob(hub, 'large', { ...large, queryCondition: "tags.of = 'many'" })
+  await eventually(() => expect(attempted).toBeGreaterThanOrEqual(Number.parseInt(rate, 10)), { timeoutMs: 30_000 })
+  const smallJobs = ['small-1', 'small-2', 'small-3', 'small-4']
+  await Promise.all(smallJobs.map((jobId) => putJob(hub, jobId, { ...small, queryCondition: "tags.of = 'few'" })))
+  const ended = await Promise.all(smallJobs.map((jobId) => ending(hub, jobId)))
+
+  for (const job of ended) {
+    expect(job).toMatchObject({ status: 'completed', deviceJobStatistics: { deviceCount: 10, succeededCount: 10 } })
+  }
+  expect(attempted).toBeLessThan(3_000)
+  await hub.request('POST', '/jobs/v2/large/cancel')
+  expect(await ending(hub, 'large')).toMatchObject({ status: 'cancelled', deviceJobStatistics: { deviceCount: 3_000 } })
+})

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { formatConnectionString } from '@muster/auth'
 import { makeAuthority } from '@muster/runtime'
+import { findOwners } from '@muster/store'
 import { eventually } from '@muster/testkit'
 import { Client, type DeviceMethodRequest, type DeviceMethodResponse, Message } from 'azure-iot-device'
 import { Registry, Client as ServiceClient } from 'azure-iothub'
@@ -231,18 +232,18 @@ function clientOf(deviceId: string, sharedAccessKey: string, transport: Transpor
   )
 }
 
-/** Has the hub end the connection of a device that may come back: its two keys change places. */
+/** Has the hub end the connection of a device that may come back: it was disabled for a moment. */
 async function cut(deviceId: string): Promise<void> {
-  const { authentication } = (await registry.get(deviceId)).responseBody
-  const { primaryKey = '', secondaryKey = '' } = authentication?.symmetricKey ?? {}
-  const swapped = { primaryKey: secondaryKey, secondaryKey: primaryKey }
+  const { bus, db, events } = hub.running.hub
   const gone = new Promise<void>((resolve) => {
-    const off = hub.running.hub.events.on('deviceDisconnected', (event) => {
+    const off = events.on('deviceDisconnected', (event) => {
       if (event.deviceId !== deviceId) return
       off()
       resolve()
     })
   })
-  await registry.update({ deviceId, authentication: { type: 'sas', symmetricKey: swapped } })
+  for (const { identity, gatewayId } of await findOwners(db, [deviceId])) {
+    await bus.closeConnection(gatewayId, { identity, connectionNo: null, reason: 'disabled' })
+  }
   await gone
 }

@@ -73,6 +73,15 @@ const methodCalls: readonly (readonly [form: string, Schedule<Method>])[] = [
 ]
 
 describe('jobs', () => {
+  it('JobClient.getJob sends an id as it stands, so that # in it ends the address', async () => {
+    await jobs.scheduleTwinUpdate('floor#3', condition, { etag: '*', tags: {} }, later())
+
+    const failure = await failureOf(jobs.getJob('floor#3'))
+
+    expect(failure).toMatchObject({ status: 400, message: expect.stringContaining('api-version is missing') })
+    expect((await hub.request('GET', '/jobs/v2/floor%233')).status).toBe(200)
+  })
+
   it.each(twinUpdates)('JobClient.scheduleTwinUpdate %s updates the twins', async (form, schedule) => {
     const jobId = form.replaceAll(/\W+/g, '-')
 

@@ -11,8 +11,8 @@ import { type Expression, parseCondition } from '@muster/query'
 import { sql } from 'drizzle-orm'
 import { expect } from 'vitest'
 import { listJobs, readJob } from '../../src/jobs.ts'
-import { queryDeviceJobs } from '../../src/query-device-jobs.ts'
 import { type Db, rows } from '../../src/sql.ts'
+import { askDeviceJobs } from '../queries.ts'
 import {
   deviceJobs,
   isOpen,
@@ -37,8 +37,8 @@ export interface State {
 type Told = readonly [status: DeviceJobStatus, errorCode: string | null, hold: string | null]
 
 export async function readState(db: Db): Promise<State> {
-  const [{ jobs }, [tables]] = await Promise.all([
-    listJobs(db, { type: null, status: null, limit: 100, after: null }),
+  const [{ items }, [tables]] = await Promise.all([
+    listJobs(db, { type: null, status: null }, { limit: 100, after: null, write: JSON.stringify }),
     rows<{ chunks: ChunkRow[]; own: OwnRow[]; reachable: string[] }>(
       db,
       sql`
@@ -48,6 +48,7 @@ export async function readState(db: Db): Promise<State> {
     ),
   ])
   const { chunks = [], own = [], reachable = [] } = tables ?? {}
+  const jobs: Job[] = items.map((text) => JSON.parse(text))
   const jobIds = new Map(jobs.map(({ key, jobId }) => [Number(key), jobId]))
   const ownRows = new Map(own.map((row) => [`${row.job_key} ${row.device_id}`, row]))
   return {
@@ -185,7 +186,7 @@ async function rowsWhere(db: Db, where: Expression | null): Promise<string[]> {
   const found: string[] = []
   let after: string | null = null
   do {
-    const page = await queryDeviceJobs(db, where, { limit: 7, after })
+    const page = await askDeviceJobs(db, where, { limit: 7, after })
     found.push(...page.items.map((row) => `${row.jobId} ${row.deviceId} ${[row.status, codeOf(row.error)]}`))
     after = page.continuation
   } while (after !== null)

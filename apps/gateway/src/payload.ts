@@ -1,0 +1,28 @@
+import { decodeUtf8, findHalfCharacter, isTooDeep, type Json, limits } from '@muster/contract'
+
+/** What a device sends as JSON, or why it cannot be taken: words that follow the name of the payload. */
+export type Payload = { readonly kind: 'json'; readonly value: Json } | { readonly kind: 'bad'; readonly fault: string }
+
+/** Takes the same JSON as the service API: in UTF-8, of whole characters, and not nested deeper than the hub can carry. */
+export function readPayload(bytes: Uint8Array): Payload {
+  const text = decodeUtf8(bytes)
+  if (text === null) return bad('is no UTF-8')
+  const json = parse(text)
+  if (json === null) return bad('is no JSON')
+  const half = findHalfCharacter(text)
+  if (half !== null) return bad(`holds ${half.escape}, half of a character`)
+  if (isTooDeep(json.value)) return bad(`nests deeper than ${limits.jsonDepth} levels`)
+  return { kind: 'json', value: json.value }
+}
+
+function parse(text: string): { readonly value: Json } | null {
+  try {
+    return { value: JSON.parse(text) }
+  } catch {
+    return null
+  }
+}
+
+function bad(fault: string): Payload {
+  return { kind: 'bad', fault }
+}

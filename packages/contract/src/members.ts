@@ -1,0 +1,36 @@
+import { z } from 'zod'
+import { isJsonObject, type JsonObject } from './json.ts'
+
+/** The members that a body may have, spelled as the protocol does. Null: what a member holds is the caller's own, or no object. */
+export interface Members {
+  readonly [name: string]: Members | null
+}
+
+/**
+ * A body with its members spelled right, at every level that has names: old clients send `JobId` or `jobid`. One that is spelled
+ * right wins over its variants; what has no name here is left out. What is no object is returned as it is.
+ */
+export function foldMembers(body: JsonObject, members: Members): JsonObject
+export function foldMembers(body: unknown, members: Members): unknown
+export function foldMembers(body: unknown, members: Members): unknown {
+  if (!isJsonObject(body)) return body
+  const spelled = new Map(Object.keys(members).map((name) => [name.toLowerCase(), name]))
+  const folded: Record<string, unknown> = {}
+  for (const name of Object.keys(body)) {
+    const right = spelled.get(name.toLowerCase())
+    if (right === undefined || (name !== right && Object.hasOwn(body, right))) continue
+    const inside = members[right] ?? null
+    folded[right] = inside === null ? body[name] : foldMembers(body[name], inside)
+  }
+  return folded
+}
+
+/** The members of which a schema knows. */
+export function membersOf(schema: z.core.$ZodType): Members | null {
+  if (schema instanceof z.ZodObject) {
+    const members = Object.entries<z.core.$ZodType>(schema.shape)
+    return Object.fromEntries(members.map(([name, member]) => [name, membersOf(member)]))
+  }
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) return membersOf(schema.unwrap())
+  return schema instanceof z.ZodPipe ? membersOf(schema.in) : null
+}
