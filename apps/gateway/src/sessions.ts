@@ -39,6 +39,8 @@ interface Held {
   readonly records: Records<Session>
   /** Resolves when what a connection was doing when it ended is done. The latest of each identity. */
   readonly finishing: Map<string, Promise<void>>
+  /** Resolves when the last connection of an identity that is being opened is open, or is not. */
+  readonly opening: Map<string, Promise<void>>
 }
 
 /** [MQTT-3.2.2-2] SessionPresent is what aedes says to whom it gives a subscription back, be it one that is not granted. */
@@ -59,7 +61,7 @@ export function createSessions(
     onRefuted: endSession,
   })
   const finishing = new Map<string, Promise<void>>()
-  const held = { live, byClient, records, finishing }
+  const held = { live, byClient, records, finishing, opening: new Map<string, Promise<void>>() }
 
   return {
     records,
@@ -109,8 +111,10 @@ async function open(gateway: Gateway, held: Held, client: Client, admitted: Admi
   // From here on, what its former connection has left behind is outdated.
   if (former !== undefined) await orAborted(former, AbortSignal.timeout(finishMsMax))
   const connection = { identity, gatewayId, clean: client.clean, modelId }
-  const opened = await statements(() => openSession(db, connection, clock.now())).catch(ifDeleted)
-  if (opened === null) return 'unknown'
+  const opened = await inTurn(held, identity, async () =>
+    client.closed ? 'gone' : statements(() => openSession(db, connection, clock.now())).catch(ifDeleted),
+  )
+  if (typeof opened === 'string') return opened
 
   const { connectionNo, takenOver } = opened
   const current = live.get(identity)
@@ -134,6 +138,21 @@ async function open(gateway: Gateway, held: Held, client: Client, admitted: Admi
   // It may have been disabled, given other keys, or taken over again, since it was read.
   records.doubted.add(session)
   return null
+}
+
+/**
+ * Connections of one identity are opened one after the other: one that took so long that its device was refused must not take
+ * the session from the next one.
+ */
+function inTurn<Value>({ opening }: Held, identity: string, open: () => Promise<Value>): Promise<Value> {
+  const opened = (opening.get(identity) ?? Promise.resolve()).then(open)
+  const settled = opened.then(
+    () => {},
+    () => {},
+  )
+  opening.set(identity, settled)
+  void settled.then(() => opening.get(identity) === settled && opening.delete(identity))
+  return opened
 }
 
 function restore(
@@ -174,7 +193,8 @@ function finished(session: Session): Promise<void> {
   return session.inOrder(() => {})
 }
 
-function ifDeleted(error: unknown): null {
-  if (error instanceof HubError && (error.code === 'DeviceNotFound' || error.code === 'ModuleNotFound')) return null
+function ifDeleted(error: unknown): 'unknown' {
+  if (error instanceof HubError && (error.code === 'DeviceNotFound' || error.code === 'ModuleNotFound'))
+    return 'unknown'
   throw error
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { errorCodes, HubError, type JsonObject, limits, parseSection, partsOf, trackingIdOf } from '@muster/contract'
-import { patchReported, readProperties } from '@muster/store'
+import { isWorthRepeating, patchReported, readProperties } from '@muster/store'
 import { type Gateway, isOverloaded } from './gateway.ts'
 import { noteTold } from './notifications.ts'
 import { readPayload } from './payload.ts'
@@ -72,7 +72,7 @@ function inTurn(
   work: () => Promise<void>,
 ): void {
   const refuse = (error: unknown) => {
-    const known = error instanceof HubError ? error : new HubError('ServerError', { message: 'The hub failed.' })
+    const known = error instanceof HubError ? error : hubFault(error)
     if (error !== known) gateway.events.gatewayFailed({ step: 'twin', error })
     const now = gateway.clock.now()
     const trackingId = trackingIdOf(randomUUID(), now)
@@ -90,6 +90,13 @@ function inTurn(
       })
       .catch(refuse)
   }
+}
+
+/** Its text stays inside. */
+function hubFault(error: unknown): HubError {
+  return isWorthRepeating(error)
+    ? new HubError('ServiceUnavailable', { message: 'The hub has no answer of its database, try again.' })
+    : new HubError('ServerError', { message: 'The hub failed.' })
 }
 
 /** False: the device is gone, or not subscribed to answers. */

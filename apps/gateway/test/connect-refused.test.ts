@@ -27,14 +27,17 @@ describe('a device that comes at a bad time', () => {
     }
     const before = (await sessionAfter('0'))?.no ?? '0'
 
-    await db.transaction(async (tx) => {
+    const { next } = await db.transaction(async (tx) => {
       await tx.execute('lock table sessions in access exclusive mode')
       expect(await refusalOf(gateway, device)).toBe(3)
+      return { next: connectDevice(gateway, device) }
     })
 
-    // What was begun for it comes to its end now.
+    // What was begun for it comes to its end now, before what the next one begins.
+    const connected = await next
+    expect(await sessionAfter(before)).toMatchObject({ gateway: expect.any(String) })
+    await connected.end()
     await eventually(async () => expect(await sessionAfter(before)).toMatchObject({ gateway: null }))
-    await (await connectDevice(gateway, device)).end()
   })
 
   it('G2 is refused with 3 while the hub stops', async () => {
@@ -50,7 +53,12 @@ describe('a device that comes at a bad time', () => {
       await tx.execute('lock table twins in access exclusive mode')
       await device.publish('$iothub/twin/GET/?$rid=1')
       await eventually(async () => {
-        const { rowCount } = await tx.execute(`select from pg_locks where not granted and relation = 'twins'::regclass`)
+        const { rowCount } = await tx.execute(`
+          select
+            from pg_locks
+           where not granted
+             and relation = 'twins'::regclass
+             and database = (select oid from pg_database where datname = current_database())`)
         expect(rowCount).toBe(1)
       })
       const stopping = other.stop()
