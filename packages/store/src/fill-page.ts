@@ -9,6 +9,9 @@ import type { Search } from './query-time.ts'
  */
 export const pageBytes = 4 * 2 ** 20
 
+/** What is read for a page of which little may be written. It is read in portions of `pageBytes`. */
+const selectiveBytes = 8 * pageBytes
+
 /** How many rows are selected while they may be large: Postgres measures them all. The page of 100 and one more need one statement. */
 const rowsAtOnce = 128
 
@@ -21,7 +24,7 @@ interface RowSource<Row> {
   readonly write: (row: Row) => string
   /** The position behind a row. */
   readonly placeOf: (row: Row) => string
-  /** Much may be read for little that is written: then it is only by what is written that a page ends early. */
+  /** Little of a row may be written: then it is by what is written that a page ends early, or by `selectiveBytes`. */
   readonly isSelective?: boolean
   /** For statements that do the same work for few rows as for many. */
   readonly atOnce?: number
@@ -29,17 +32,18 @@ interface RowSource<Row> {
 
 export type NextRows<Row> = (last: Row | null, count: number) => SQL
 
-/** A page as far as it is filled. `place`: behind its last row. */
+/** A page as far as it is filled. `read`, `written`: bytes; `place`: behind its last row. */
 interface Draft {
   readonly items: string[]
   readonly limit: number
-  bytes: number
+  read: number
+  written: number
   place: string | null
 }
 
 /** A page of at most `limit` rows and `pageBytes`, and of one row at least where there is one. */
 export async function fillPage<Row>(search: Search, limit: number, source: RowSource<Row>): Promise<Page> {
-  const page: Draft = { items: [], limit, bytes: 0, place: null }
+  const page: Draft = { items: [], limit, read: 0, written: 0, place: null }
   for await (const next of source.parts) {
     if (await readPart(search, page, { ...source, next })) return { items: page.items, continuation: page.place }
   }
@@ -55,24 +59,25 @@ async function readPart<Row>(
   let last: Row | null = null
   for (let most = atOnce; ; ) {
     const count = Math.min(most, page.limit - page.items.length + 1)
-    const { texts, isCut } = await firstRows(search, next(last, count), size, pageBytes - page.bytes)
+    const { texts, isCut } = await firstRows(search, next(last, count), size, pageBytes - page.written)
     for (const text of texts) {
       if (isFull(page)) return true
       const row: Row = JSON.parse(text)
       const item = write(row)
       page.items.push(item)
-      page.bytes += Buffer.byteLength(item)
+      page.read += Buffer.byteLength(text)
+      page.written += Buffer.byteLength(item)
       page.place = placeOf(row)
       last = row
     }
-    if (isCut && (!isSelective || isFull(page))) return true
+    if (isCut && (!isSelective || isFull(page) || page.read >= selectiveBytes)) return true
     if (!isCut && texts.length < count) return false
-    most = isCut ? rowsAtOnce : Number.POSITIVE_INFINITY
+    most = isCut ? texts.length * 2 : Number.POSITIVE_INFINITY
   }
 }
 
-function isFull({ items, limit, bytes }: Draft): boolean {
-  return items.length === limit || bytes >= pageBytes
+function isFull({ items, limit, written }: Draft): boolean {
+  return items.length === limit || written >= pageBytes
 }
 
 /**

@@ -37,7 +37,8 @@ export async function queryDeviceJobs(
   )
 }
 
-const firstBatch = 8
+/** In chunks: one has up to 500 device jobs, five pages of the default size. */
+const firstBatch = 2
 const largestBatch = 2048
 
 /**

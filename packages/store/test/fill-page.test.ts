@@ -96,6 +96,16 @@ describe('Q31 a page', () => {
     expect(Math.max(...read)).toBeLessThan(pageBytes + 200_000)
   })
 
+  it('of little that is written of very much ends when 32 MiB are read', async () => {
+    const { items, continuation } = await pageOf([part(1, 1000, 1_000_000)], 1000, {
+      write: ({ n }) => String(n),
+      isSelective: true,
+    })
+
+    // Every portion has five rows of 1,000,000 bytes; seven are more than 32 MiB.
+    expect([items.length, continuation]).toEqual([350, '350'])
+  })
+
   it('of much that is written of little ends by what is written', async () => {
     const write = ({ n }: Row) => JSON.stringify({ n, text: 'x'.repeat(1_000_000) })
 
