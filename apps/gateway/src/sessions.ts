@@ -150,9 +150,14 @@ function inTurn<Value>({ opening }: Held, identity: string, open: () => Promise<
     () => {},
     () => {},
   )
-  opening.set(identity, settled)
-  void settled.then(() => opening.get(identity) === settled && opening.delete(identity))
+  keepLatest(opening, identity, settled)
   return opened
+}
+
+/** Under the identity until it resolves, unless a later one has taken its place by then. */
+function keepLatest(latest: Map<string, Promise<void>>, identity: string, work: Promise<void>): void {
+  latest.set(identity, work)
+  void work.then(() => latest.get(identity) === work && latest.delete(identity))
 }
 
 function restore(
@@ -178,9 +183,7 @@ function ended({ events }: Gateway, { live, records, finishing }: Held, session:
   session.endReason = reason
   session.markReady()
   if (live.get(identity) === session) live.delete(identity)
-  const finish = finished(session)
-  finishing.set(identity, finish)
-  void finish.then(() => finishing.get(identity) === finish && finishing.delete(identity))
+  keepLatest(finishing, identity, finished(session))
   const kind = reason === 'takeover' ? 'takenOver' : 'connectionLost'
   for (const rid of [...session.calls.keys()]) settleCall(session, rid, { kind })
   events.deviceDisconnected({ deviceId: identity, reason })

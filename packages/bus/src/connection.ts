@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis'
+import { within } from './within.ts'
 
 /** How long a start waits for Redis before it gives up. */
 const connectTimeoutMs = 10_000
@@ -28,7 +29,8 @@ export async function openConnections(url: string, onError: (error: Error) => vo
     patient.disconnect()
   }
   try {
-    await withTimeout(Promise.all([commands.connect(), patient.connect()]))
+    const connected = Promise.all([commands.connect(), patient.connect()])
+    await within(connectTimeoutMs, connected, `Redis did not answer within ${connectTimeoutMs} ms`)
   } catch (error) {
     close()
     throw error
@@ -45,17 +47,5 @@ export async function checkRedis(commands: Redis): Promise<void> {
   const policy = /maxmemory_policy:(\S+)/.exec(memory)?.[1]
   if (policy !== undefined && policy !== 'noeviction') {
     throw new Error(`Redis has maxmemory-policy ${policy}; expected noeviction`)
-  }
-}
-
-async function withTimeout(work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Redis did not answer within ${connectTimeoutMs} ms`)), connectTimeoutMs)
-  })
-  try {
-    await Promise.race([work, expired])
-  } finally {
-    clearTimeout(timer)
   }
 }

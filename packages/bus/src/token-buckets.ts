@@ -1,4 +1,5 @@
 import type { Connections } from './connection.ts'
+import { within } from './within.ts'
 
 /** So many tokens fill an empty bucket in so many ms; no more than that are ever in it. */
 export interface BucketRate {
@@ -59,7 +60,8 @@ export function createTokenBuckets(
     }
     try {
       const key = `${prefix}:tokens:${bucket}`
-      const waitMs = Number(await withTimeout(commands.eval(script, 1, key, tokens, perMs, count, always)))
+      const moved = commands.eval(script, 1, key, tokens, perMs, count, always)
+      const waitMs = Number(await within(answerMsMax, moved, `Redis gave no tokens within ${answerMsMax} ms`))
       if (pausedAtMs === askedAtMs) pausedAtMs = null
       return waitMs
     } catch (error) {
@@ -76,12 +78,4 @@ export function createTokenBuckets(
     takeTokens: (bucket, count, rate) => move(bucket, count, rate, 0),
     chargeTokens: async (bucket, count, rate) => void (await move(bucket, count, rate, 1)),
   }
-}
-
-async function withTimeout<Result>(work: Promise<Result>): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined
-  const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Redis gave no tokens within ${answerMsMax} ms`)), answerMsMax)
-  })
-  return Promise.race([work, expired]).finally(() => clearTimeout(timer))
 }
