@@ -16,11 +16,11 @@ const longTests = [
   'packages/query/test/differential.test.ts',
   'packages/query/test/groups.test.ts',
   'packages/query/test/metamorphic.test.ts',
-  'packages/store/test/engine-model.test.ts',
-  'apps/api/test/query-fuzz.test.ts',
-  'apps/api/test/query-fuzz-rows.test.ts',
-  'apps/api/test/http-fuzz.test.ts',
-  'apps/gateway/test/fuzz.test.ts',
+  'packages/store/test/jobs/engine-model.test.ts',
+  'apps/api/test/queries/query-fuzz.test.ts',
+  'apps/api/test/queries/query-fuzz-rows.test.ts',
+  'apps/api/test/http/http-fuzz.test.ts',
+  'apps/gateway/test/mqtt/fuzz.test.ts',
 ]
 
 const selections = {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { OpenAPIHono } from '@hono/zod-openapi'
-import type { ApiEnv } from './endpoint.ts'
+import type { ApiEnv } from './http/endpoint.ts'
 
 /** Where a browser shows the document of the API. Nothing on it comes from another host. */
 const address = '/docs'

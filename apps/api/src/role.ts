@@ -2,8 +2,8 @@ import { createBearerVerifier } from '@muster/auth'
 import type { Role } from '@muster/runtime'
 import { readPolicies } from '@muster/store'
 import { createApp } from './app.ts'
-import { skewMs } from './authorize.ts'
-import { continuationKey } from './paging.ts'
+import { skewMs } from './http/authorize.ts'
+import { continuationKey } from './http/paging.ts'
 
 /** Serves the service API on the sockets of the process, which also end its requests when the process stops. */
 export const role: Role = {

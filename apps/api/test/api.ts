@@ -14,7 +14,7 @@ import { connect, type Db, ensurePolicies, migrate, openSession, storeSubscripti
 import { createDatabase, templateDatabase, uniquePrefix } from '@muster/testkit'
 import { inject } from 'vitest'
 import { createApp } from '../src/app.ts'
-import { continuationKey } from '../src/paging.ts'
+import { continuationKey } from '../src/http/paging.ts'
 
 interface Reply {
   readonly status: number

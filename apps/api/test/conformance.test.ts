@@ -2,7 +2,7 @@ import { queryCases, queryFleet, refusedCases, wholeFleet } from '@muster/testki
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Api, openApi } from './api.ts'
 import { givenFleet } from './given-fleet.ts'
-import { givenStartedJob } from './given-started-job.ts'
+import { givenStartedJob } from './jobs/given-started-job.ts'
 
 let api: Api
 beforeAll(async () => {

@@ -1,5 +1,5 @@
-import { LocalServicesError, reasonOf } from './error.ts'
-import type { Store } from './store.ts'
+import { LocalServicesError, reasonOf } from './machine/error.ts'
+import type { Store } from './machine/store.ts'
 
 // testcontainers is loaded only where a container is really wanted: it is large, and the quickstart seldom needs it.
 

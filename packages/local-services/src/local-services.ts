@@ -1,10 +1,10 @@
 import { startPostgresContainer, startRedisContainer } from './containers.ts'
-import { claimDataDir } from './data-dir.ts'
-import { LocalServicesError, reasonOf } from './error.ts'
-import { startPostgres } from './postgres.ts'
-import { startRedis } from './redis.ts'
-import { givenStore, type Store } from './store.ts'
-import { findStoreUser } from './store-user.ts'
+import { claimDataDir } from './machine/data-dir.ts'
+import { LocalServicesError, reasonOf } from './machine/error.ts'
+import { givenStore, type Store } from './machine/store.ts'
+import { findStoreUser } from './machine/store-user.ts'
+import { startPostgres } from './postgres/postgres.ts'
+import { startRedis } from './redis/redis.ts'
 
 export interface LocalServices extends AsyncDisposable {
   readonly databaseUrl: string

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { startLocalServices } from '../src/index.ts'
-import { isAlive } from '../src/os-process.ts'
+import { isAlive } from '../src/machine/os-process.ts'
 import { askRedis, authOf, givenDataDir, givenOwner, killed, query } from './given.ts'
 
 it('refuses a second start on a data folder while its owner lives', async () => {

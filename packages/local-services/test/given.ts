@@ -10,7 +10,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
 import { removeDataDir } from '../src/index.ts'
-import { findProcess, type OsProcess } from '../src/os-process.ts'
+import { findProcess, type OsProcess } from '../src/machine/os-process.ts'
 
 /** The name of a data folder that does not exist yet; dispose ends what uses it and removes it. */
 export function givenDataDir(): AsyncDisposable & { path: string } {

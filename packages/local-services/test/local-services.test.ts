@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { LocalServicesError, startLocalServices } from '../src/index.ts'
-import { isAlive } from '../src/os-process.ts'
+import { isAlive } from '../src/machine/os-process.ts'
 import { askRedis, authOf, givenDataDir, query, storesOf } from './given.ts'
 
 it('starts a Postgres and a Redis, and dispose ends both', async () => {

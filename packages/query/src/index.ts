@@ -1,4 +1,7 @@
-export { type AggregateName, aggregates } from './aggregates.ts'
+export { evaluate } from './evaluation/evaluate.ts'
+export { aggregate, groupRow, project } from './evaluation/rows.ts'
+export { type AggregateName, aggregates } from './functions/aggregates.ts'
+export { type FunctionName, functions } from './functions/functions.ts'
 export type {
   Expression,
   GroupItem,
@@ -10,15 +13,12 @@ export type {
   Selection,
   Source,
   Step,
-} from './ast.ts'
-export type { Column, Columns, JsonColumn } from './columns.ts'
-export { maxNesting } from './cursor.ts'
-export { QueryError } from './errors.ts'
-export { evaluate } from './evaluate.ts'
-export type { SqlFragment, SqlValue } from './fragment.ts'
-export { type FunctionName, functions } from './functions.ts'
-export { type CompiledGrouping, compileGrouping } from './grouping.ts'
-export { parseCondition, parseQuery } from './parse.ts'
-export { aggregate, groupRow, project } from './rows.ts'
-export { type CompiledCondition, compileCondition } from './sql.ts'
-export { type Truth, truthTable } from './truth.ts'
+} from './language/ast.ts'
+export { type Truth, truthTable } from './language/truth.ts'
+export type { Column, Columns, JsonColumn } from './operands/columns.ts'
+export type { SqlFragment, SqlValue } from './operands/fragment.ts'
+export { type CompiledGrouping, compileGrouping } from './sql/grouping.ts'
+export { type CompiledCondition, compileCondition } from './sql/sql.ts'
+export { maxNesting } from './syntax/cursor.ts'
+export { QueryError } from './syntax/errors.ts'
+export { parseCondition, parseQuery } from './syntax/parse.ts'

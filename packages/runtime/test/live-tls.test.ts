@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { connect, createServer, type TLSSocket } from 'node:tls'
 import { eventually } from '@muster/testkit'
 import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest'
-import { loadTls } from '../src/certificates.ts'
-import { openTls, tlsOptions } from '../src/live-tls.ts'
-import { type Bundle, makeAuthority, makeServer } from '../src/local-authority.ts'
+import { loadTls } from '../src/front/certificates.ts'
+import { openTls, tlsOptions } from '../src/front/live-tls.ts'
+import { type Bundle, makeAuthority, makeServer } from '../src/front/local-authority.ts'
 
 let folder = ''
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 import { type Bus, connectBus } from '@muster/bus'
 import { uniquePrefix } from '@muster/testkit'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
-import { createThrottles } from '../src/throttles.ts'
+import { createThrottles } from '../src/hub/throttles.ts'
 
 let bus: Bus
 beforeAll(async () => {

@@ -8,11 +8,11 @@ import {
   storedIdentity,
 } from '@muster/contract'
 import { sql } from 'drizzle-orm'
-import { heartbeat } from '../src/gateways.ts'
-import { type IdentityDraft, insertIdentities } from '../src/identities.ts'
-import { at, type Db, rows } from '../src/sql.ts'
-import { type PatchedReported, patchReported } from '../src/twins.ts'
-import { noon } from './engine.ts'
+import { at, type Db, rows } from '../src/postgres/sql.ts'
+import { type IdentityDraft, insertIdentities } from '../src/registry/identities.ts'
+import { heartbeat } from '../src/sessions/gateways.ts'
+import { type PatchedReported, patchReported } from '../src/twins/twins.ts'
+import { noon } from './jobs/engine.ts'
 
 export function deviceId(text: string): DeviceId {
   return parseDeviceId(text)

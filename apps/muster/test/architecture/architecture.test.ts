@@ -83,7 +83,7 @@ function isIn(path: string, folder: string): boolean {
 function mayReadEnvironment(path: string): boolean {
   return (
     [
-      'packages/runtime/src/config.ts',
+      'packages/runtime/src/config/config.ts',
       'packages/testkit/src/services.ts',
       'packages/testkit/src/fuzz-seconds.ts',
     ].includes(path) || isIn(path, 'packages/local-services')

@@ -31,12 +31,12 @@ const folderOf = new Map(
 /** The last cell: `file`: _title_, _title_; `file`: _title_ */
 const shownBy = /^(?:(?:^|; )`[^`]+`: _[^_]+_(?:, _[^_]+_)*)*$/
 
-/** Each title that a row names, with the file that is to have it. A file without a slash is in the folder of its section. */
+/** Each title that a row names, with the file that is to have it. A file stands for itself from `packages/` or `apps/` on, else below the folder of its section. */
 const named = rows.flatMap(({ section, behaviour, cells }) =>
   [...(cells[3] ?? '').matchAll(/`([^`]+)`([^`]*)/g)].flatMap(([, file = '', titles = '']) =>
     [...titles.matchAll(/_([^_]+)_/g)].map(([, title = '']) => ({
       row: `${section}: ${behaviour}`,
-      path: file.includes('/') ? file : `${folderOf.get(section)}/${file}`,
+      path: /^(packages|apps)\//.test(file) ? file : `${folderOf.get(section)}/${file}`,
       title,
     })),
   ),

@@ -1,0 +1,31 @@
+import { HubError, type Job, type JobRequest } from '@muster/contract'
+import { insertJob, markScheduled } from '@muster/store'
+import type { Deps } from '../http/endpoint.ts'
+
+/**
+ * Creates a job, and then wakes the dispatcher for its start. The row decides: when the bus cannot be reached, the caller's
+ * answer is the same and a sweep finds the job. The job is returned as it was inserted, `queued`.
+ * @throws HubError JobAlreadyExists
+ */
+export async function createJob(
+  { db, bus, clock, events }: Deps,
+  request: JobRequest & { readonly queryCondition: string },
+): Promise<Job> {
+  const job = await insertJob(db, request, clock.now())
+  if (job === null) {
+    throw new HubError('JobAlreadyExists', {
+      message: `A job with the id ${request.jobId} exists already; choose another id`,
+    })
+  }
+  events.jobCreated({ jobId: job.jobId, type: job.type })
+
+  const isOnBus = await bus.wakeAt(job.key, job.startTime)
+  if (!isOnBus) events.wakeUpLost({ kind: 'job' })
+  if (isOnBus && job.startTime > clock.now()) {
+    // The job exists: that its status is late is repaired by a sweep, and is no error of the caller's.
+    await markScheduled(db, job.key).catch((error: unknown) =>
+      events.wakeUpFailed({ kind: 'job', jobKey: job.key, error }),
+    )
+  }
+  return job
+}

@@ -1,0 +1,120 @@
+import {
+  clip,
+  type DeviceId,
+  HubError,
+  type JobId,
+  type JobRequest,
+  type JobType,
+  knownJobTypes,
+  limits,
+  parseBody,
+  parseInstant,
+  parseJobId,
+  parseJobType,
+  type Vocabulary,
+} from '@muster/contract'
+import { operationOf } from '@muster/operations'
+import { z } from 'zod'
+import { withinLimit } from '../http/within-limit.ts'
+import { parseTarget, targetShape, toTarget } from './target.ts'
+
+/** What the body of a new job may hold; the rules of the two operation bodies are those of the operations. */
+export const jobBodySchema = z.object({
+  jobId: z.preprocess((value) => (typeof value === 'number' ? String(value) : value), z.string().nullish()),
+  type: z.string().nullish(),
+  ...targetShape,
+  startTime: z.string().nullish(),
+  maxExecutionTimeInSeconds: z.int().nullish(),
+  updateTwin: z.unknown().optional(),
+  cloudToDeviceMethod: z.unknown().optional(),
+})
+
+export interface JobAddress {
+  readonly jobId: JobId
+  /** The one device of the address `/jobs/v2/{deviceId}/methods/{jobId}`; then a target in the body does not count. */
+  readonly deviceId: DeviceId | null
+}
+
+/**
+ * Reads the body of a new job, in any of the spellings that were ever documented.
+ * @throws HubError of status 400 that names the member, its value and what was expected.
+ */
+export function parseJobBody(
+  body: unknown,
+  address: JobAddress,
+  { vocabulary, now }: { vocabulary: Vocabulary; now: Date },
+): JobRequest & { readonly queryCondition: string } {
+  const members = parseBody(jobBodySchema, body)
+  checkJobId(members.jobId, address.jobId)
+  const type = readType(members.type, address)
+  const operation = operationOf(type)
+  return {
+    jobId: address.jobId,
+    type,
+    ...(address.deviceId === null ? parseTarget(members) : toTarget([address.deviceId])),
+    body: operation.parseBody(withinLimit(operation.member, members[operation.member]), vocabulary),
+    startTime: readStartTime(members.startTime, now),
+    maxExecutionTimeInSeconds: readWindow(members.maxExecutionTimeInSeconds),
+  }
+}
+
+/** The id in the address counts; `query` is taken by the list of jobs, so such a job could never be read. */
+export function addressedJobId(text: string): JobId {
+  if (text === 'query') {
+    throw new HubError('ArgumentInvalid', {
+      message: 'jobId "query" is the address of the job list; choose another id',
+    })
+  }
+  return parseJobId(text)
+}
+
+function checkJobId(inBody: string | null | undefined, inPath: JobId): void {
+  if (inBody == null || inBody === inPath) return
+  throw new HubError('ArgumentInvalid', {
+    message: `jobId in the body is "${clip(inBody)}"; expected "${inPath}", as in the path, or no jobId`,
+  })
+}
+
+function readType(text: string | null | undefined, { deviceId }: JobAddress): JobType {
+  const expected = `expected one of ${knownJobTypes.join(', ')}`
+  if (text == null && deviceId !== null) return 'scheduleDeviceMethod'
+  if (text == null) throw new HubError('ArgumentNull', { message: `type is missing; ${expected}` })
+
+  const type = parseJobType(text)
+  if (type === null)
+    throw new HubError('GenericBadRequest', { message: `type "${clip(text)}" is not known; ${expected}` })
+  if (deviceId !== null && type !== 'scheduleDeviceMethod') {
+    throw new HubError('ArgumentInvalid', {
+      message: `type "${text}" cannot be sent to a device's methods; expected scheduleDeviceMethod`,
+    })
+  }
+  return type
+}
+
+/** The earliest time that every client and the database can write. */
+const earliestStart = new Date('0001-01-01T00:00:00Z')
+
+function readStartTime(text: string | null | undefined, now: Date): Date | null {
+  if (text == null) return null
+  const startTime = parseInstant(text)
+  if (startTime === null || startTime < earliestStart) {
+    throw new HubError('ArgumentInvalid', {
+      message: `startTime must be ISO 8601 such as 2026-01-31T10:00:00Z, got "${clip(text)}"`,
+    })
+  }
+  const latest = new Date(now.getTime() + limits.jobStartAheadSeconds * 1000)
+  if (startTime > latest) {
+    throw new HubError('ArgumentInvalid', {
+      message: `startTime must lie at most ${limits.jobStartAheadSeconds / 86_400} days ahead, before ${latest.toISOString()}, got "${clip(text)}"`,
+    })
+  }
+  return startTime
+}
+
+function readWindow(seconds: number | null | undefined): number {
+  if (seconds == null || seconds === 0) return limits.jobWindowSecondsDefault
+  if (seconds > 0 && seconds <= limits.jobWindowSecondsMax) return seconds
+  throw new HubError('ArgumentInvalid', {
+    message: `maxExecutionTimeInSeconds must be 1 to ${limits.jobWindowSecondsMax}, or 0 for ${limits.jobWindowSecondsDefault}, got ${seconds}`,
+  })
+}

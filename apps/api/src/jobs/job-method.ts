@@ -1,0 +1,29 @@
+import { parseDeviceId } from '@muster/contract'
+import type { Deps, Endpoint } from '../http/endpoint.ts'
+import { readJson } from '../http/json-body.ts'
+import { jsonReply } from '../http/reply.ts'
+import { createdJobSchema } from '../http/schemas.ts'
+import { createJob } from './create-job.ts'
+import { addressedJobId, jobBodySchema, parseJobBody } from './job-body.ts'
+import { createdJobJson } from './job-json.ts'
+
+export function jobMethodRoutes(deps: Deps): readonly Endpoint[] {
+  return [
+    {
+      method: 'put',
+      path: '/jobs/v2/{deviceId}/methods/{jobId}',
+      summary: 'Create a direct method job for one device',
+      permission: 'ServiceConnect',
+      throttle: 'jobOperations',
+      body: jobBodySchema.omit({ queryCondition: true, deviceIds: true, updateTwin: true }),
+      reply: createdJobSchema,
+      async handle(c) {
+        const deviceId = parseDeviceId(c.req.param('deviceId') ?? '')
+        const address = { jobId: addressedJobId(c.req.param('jobId') ?? ''), deviceId }
+        const vocabulary = c.get('vocabulary')
+        const request = parseJobBody(readJson(c), address, { vocabulary, now: deps.clock.now() })
+        return jsonReply(200, createdJobJson(await createJob(deps, request), vocabulary))
+      },
+    },
+  ]
+}

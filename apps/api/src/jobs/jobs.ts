@@ -1,0 +1,139 @@
+import {
+  clip,
+  HubError,
+  isForeignJobStatus,
+  isForeignJobType,
+  isJobId,
+  type Job,
+  type JobId,
+  type JobStatus,
+  type JobType,
+  jobStatuses,
+  knownJobTypes,
+  limits,
+  parseJobStatus,
+  parseJobType,
+} from '@muster/contract'
+import { cancelJob, listJobs, readJob } from '@muster/store'
+import type { ApiContext, Deps, Endpoint } from '../http/endpoint.ts'
+import { readJson } from '../http/json-body.ts'
+import { type Paging, pageHeaders, pageQuery } from '../http/paging.ts'
+import { jsonReply } from '../http/reply.ts'
+import { createdJobSchema, jobSchema } from '../http/schemas.ts'
+import { createJob } from './create-job.ts'
+import { addressedJobId, jobBodySchema, parseJobBody } from './job-body.ts'
+import { createdJobJson, jobJson } from './job-json.ts'
+
+export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
+  const { db, clock, events } = deps
+
+  return [
+    {
+      method: 'get',
+      path: '/jobs/v2/query',
+      summary: 'List jobs, latest first',
+      permission: 'ServiceConnect',
+      throttle: 'jobOperations',
+      query: { jobType: 'Only jobs of this type', jobStatus: 'Only jobs in this status', ...pageQuery },
+      headers: pageHeaders,
+      reply: jobSchema.array(),
+      async handle(c) {
+        const type = readType(c)
+        const status = readStatus(c)
+        const query = `jobs ${type} ${status}`
+        const request = paging.read(c, query)
+        if (type === 'none' || status === 'none') return paging.reply('JobResponse', query, noJobs)
+        const write = (job: Job) => JSON.stringify(jobJson(job, c.get('vocabulary')))
+        return paging.reply('JobResponse', query, await listJobs(db, { type, status }, { ...request, write }))
+      },
+    },
+    {
+      method: 'put',
+      path: '/jobs/v2/{jobId}',
+      summary: 'Create a job',
+      permission: 'ServiceConnect',
+      throttle: 'jobOperations',
+      body: jobBodySchema,
+      bodyBytes: limits.jobBodyBytes,
+      reply: createdJobSchema,
+      async handle(c) {
+        const address = { jobId: addressedJobId(c.req.param('jobId') ?? ''), deviceId: null }
+        const vocabulary = c.get('vocabulary')
+        const request = parseJobBody(readJson(c), address, { vocabulary, now: clock.now() })
+        return jsonReply(200, createdJobJson(await createJob(deps, request), vocabulary))
+      },
+    },
+    {
+      method: 'get',
+      path: '/jobs/v2/{jobId}',
+      summary: 'Read a job and its statistics',
+      permission: 'ServiceConnect',
+      throttle: 'jobOperations',
+      reply: jobSchema,
+      async handle(c) {
+        const jobId = readJobId(c)
+        const job = await readJob(db, jobId)
+        if (job === null) throw notFound(jobId)
+        return jsonReply(200, jobJson(job, c.get('vocabulary')))
+      },
+    },
+    {
+      method: 'post',
+      path: '/jobs/v2/{jobId}/cancel',
+      summary: 'Cancel a job that has not ended',
+      permission: 'ServiceConnect',
+      throttle: 'jobOperations',
+      reply: jobSchema,
+      async handle(c) {
+        const jobId = readJobId(c)
+        const cancellation = await cancelJob(db, jobId, clock.now())
+        if (cancellation.kind === 'missing') throw notFound(jobId)
+        if (cancellation.kind === 'terminal') throw ended(cancellation.status)
+        const { job, isRepeated } = cancellation
+        if (!isRepeated) events.jobCancelled({ jobId: job.jobId, type: job.type })
+        return jsonReply(200, jobJson(job, c.get('vocabulary')))
+      },
+    },
+  ]
+}
+
+/** @throws HubError JobNotFound for what no job can be called */
+function readJobId(c: ApiContext): JobId {
+  const text = c.req.param('jobId') ?? ''
+  if (isJobId(text)) return text
+  throw notFound(text)
+}
+
+const noJobs = { items: [], continuation: null }
+
+/** `none`: a word of the clients for what no job of this hub is. Null: any will do. */
+type Filter<Value> = Value | 'none' | null
+
+function readType(c: ApiContext): Filter<JobType> {
+  const text = c.req.query('jobType')
+  if (!text) return null
+  const type = isForeignJobType(text) ? 'none' : parseJobType(text)
+  if (type !== null) return type
+  throw new HubError('ArgumentInvalid', {
+    message: `jobType must be one of ${knownJobTypes.join(', ')}, got "${clip(text)}"`,
+  })
+}
+
+function readStatus(c: ApiContext): Filter<JobStatus> {
+  const text = c.req.query('jobStatus')
+  if (!text) return null
+  const status = isForeignJobStatus(text) ? 'none' : parseJobStatus(text)
+  if (status !== null) return status
+  throw new HubError('ArgumentInvalid', {
+    message: `jobStatus must be one of ${jobStatuses.join(', ')}, got "${clip(text)}"`,
+  })
+}
+
+function notFound(jobId: string): HubError {
+  return new HubError('JobNotFound', { message: `There is no job with the id ${clip(jobId)}` })
+}
+
+function ended(status: JobStatus): HubError {
+  const name = status.charAt(0).toUpperCase() + status.slice(1)
+  return new HubError('OperationNotAllowedInCurrentState', { message: `Job cannot be cancelled in '${name}' status.` })
+}

@@ -1,0 +1,30 @@
+import { limits } from '@muster/contract'
+import { previewTarget } from '@muster/store'
+import { z } from 'zod'
+import type { Deps, Endpoint } from '../http/endpoint.ts'
+import { readBody } from '../http/json-body.ts'
+import { jsonReply } from '../http/reply.ts'
+import { previewSchema } from '../http/schemas.ts'
+import { parseTarget, targetShape } from './target.ts'
+
+const bodySchema = z.object(targetShape)
+
+/** What a job would find, for those who want to know before they create it. Its target is read as that of a job is. */
+export function previewRoutes({ db }: Pick<Deps, 'db'>): readonly Endpoint[] {
+  return [
+    {
+      method: 'post',
+      path: '/jobs/v2/preview',
+      summary: 'Count the devices that a job with this target would be for, if it started now; nothing is written',
+      permission: 'ServiceConnect',
+      throttle: 'queries',
+      body: bodySchema,
+      bodyBytes: limits.jobBodyBytes,
+      reply: previewSchema,
+      async handle(c) {
+        const { target } = parseTarget(readBody(c, bodySchema))
+        return jsonReply(200, await previewTarget(db, target))
+      },
+    },
+  ]
+}

@@ -1,0 +1,135 @@
+import type { CallResult } from '@muster/bus'
+import {
+  type GatewayId,
+  HubError,
+  type IdentityKey,
+  type MethodRequest,
+  type MethodResponse,
+  parseMethodRequest,
+  unreachable,
+} from '@muster/contract'
+import { findRoutes, type Route } from '@muster/store'
+import { addressedIdentity } from '../http/address.ts'
+import type { Deps, Endpoint } from '../http/endpoint.ts'
+import { readJson } from '../http/json-body.ts'
+import { jsonReply } from '../http/reply.ts'
+import { methodCallSchema, methodResponseSchema } from '../http/schemas.ts'
+import { unknownIdentity } from '../http/unknown-identity.ts'
+import { createRoutesToCome, type RoutesToCome } from './await-route.ts'
+
+export function methodRoutes(deps: Deps): readonly Endpoint[] {
+  const caller = { ...deps, routesToCome: createRoutesToCome(deps.db) }
+  return [
+    routeOf(caller, '/twins/{deviceId}/methods', 'a device'),
+    routeOf(caller, '/twins/{deviceId}/modules/{moduleId}/methods', 'a module'),
+  ]
+}
+
+interface Caller extends Pick<Deps, 'db' | 'bus'> {
+  readonly routesToCome: RoutesToCome
+}
+
+function routeOf(caller: Caller, path: string, whose: string): Endpoint {
+  return {
+    method: 'post',
+    path,
+    summary: `Call a direct method on ${whose} and wait for its answer`,
+    permission: 'ServiceConnect',
+    throttle: 'directMethods',
+    body: methodCallSchema,
+    reply: methodResponseSchema,
+    errorForm: 'nested',
+    async handle(c) {
+      const identity = addressedIdentity(c)
+      const request = parseMethodRequest(readJson(c))
+      const { signal } = c.req.raw
+      return jsonReply(200, await callWhenOnline(caller, { ...request, identity }, signal))
+    },
+  }
+}
+
+/** A method, and who is to carry it out. */
+type Call = MethodRequest & { readonly identity: IdentityKey }
+
+/**
+ * Calls the device when it is online: connected, and subscribed to methods. For that it is waited as long as the caller asked
+ * for, also when it turns out to have gone a moment ago: then it was not called.
+ */
+async function callWhenOnline(caller: Caller, call: Call, signal: AbortSignal): Promise<MethodResponse> {
+  const { identity, connectTimeoutInSeconds } = call
+  const deadlineMs = performance.now() + connectTimeoutInSeconds * 1000
+  let [route] = await findRoutes(caller.db, [identity])
+  for (;;) {
+    if (route === undefined) throw await unknownIdentity(caller.db, identity)
+    const gatewayId = gatewayOf(route)
+    const result = gatewayId === null ? null : await callMethod(caller, { ...call, gatewayId }, signal)
+    if (result !== null && result.kind !== 'notOnline') return answerOf(result)
+    // Who has hung up reads no answer.
+    if (performance.now() >= deadlineMs || signal.aborted) throw notOnline(connectTimeoutInSeconds)
+    route = await caller.routesToCome.next(identity)
+  }
+}
+
+/** Null while the device is not online. */
+function gatewayOf({ status, gatewayId }: Route): GatewayId | null {
+  return status === 'enabled' ? gatewayId : null
+}
+
+async function callMethod(
+  { bus }: Caller,
+  call: Call & { readonly gatewayId: GatewayId },
+  signal: AbortSignal,
+): Promise<CallResult> {
+  const results = bus.callDevices(
+    {
+      gatewayId: call.gatewayId,
+      identities: [call.identity],
+      methodName: call.methodName,
+      payload: call.payload,
+      responseTimeoutSeconds: call.responseTimeoutInSeconds,
+    },
+    signal,
+  )
+  return firstOf(results)
+}
+
+/** The one result of a call to one device. None comes only when the caller has hung up: nobody reads what is answered then. */
+async function firstOf(results: AsyncIterable<readonly CallResult[]>): Promise<CallResult> {
+  for await (const [result] of results) {
+    if (result !== undefined) return result
+  }
+  throw new HubError('GatewayTimeout', { message: 'The caller ended the request before the device answered.' })
+}
+
+function answerOf(result: Exclude<CallResult, { kind: 'notOnline' }>): MethodResponse {
+  switch (result.kind) {
+    case 'answered':
+      return { status: result.status, payload: result.payload }
+    case 'noAnswer':
+      throw new HubError('GatewayTimeout', { message: 'Timed out waiting for the response from device.' })
+    case 'badAnswer':
+      throw new HubError('GenericBadGateway', { message: `The device's answer could not be used: ${result.reason}` })
+    case 'connectionLost':
+      throw new HubError('DeviceConnectionClosedRemotely', {
+        message: 'Device unavailable: its connection ended before it answered.',
+      })
+    case 'takenOver':
+      throw new HubError('ConnectionForcefullyClosedOnNewConnection', {
+        message: 'The device opened another connection before it answered on the one on which it was called.',
+      })
+    case 'busy':
+      throw new HubError('DeviceMaximumInflightMethodExceeded', {
+        message: 'Too many direct methods are in flight on this device.',
+      })
+    case 'gatewayLost':
+      // Final for the caller, who must not try again unasked: the device may have been called.
+      throw new HubError('GatewayTimeout', { message: 'The gateway of the device gave no sign of life.' })
+    default:
+      return unreachable(result)
+  }
+}
+
+function notOnline(waitedSeconds: number): HubError {
+  const timeout = new Date(waitedSeconds * 1000).toISOString().slice(11, 19)
+  return new HubError('DeviceNotOnline', { message: 'Timed out waiting for device to connect.', info: { timeout } })
+}

@@ -1,0 +1,190 @@
+import {
+  clip,
+  type ErrorName,
+  foldMembers,
+  HubError,
+  type IdentityKey,
+  isJsonObject,
+  type JsonObject,
+  limits,
+  moduleKey,
+  parseBody,
+  parseDeviceId,
+  parseModuleId,
+  parseTwinPatch,
+  parseTwinSections,
+  type Section,
+  sectionBytes,
+  sectionSize,
+  sectionTooLarge,
+  type TwinPatch,
+  type TwinSections,
+  unreachable,
+} from '@muster/contract'
+import type { IdentityDraft } from '@muster/store'
+import { z } from 'zod'
+import { unquote } from '../http/etag.ts'
+import { withinLimit } from '../http/within-limit.ts'
+import {
+  anyCase,
+  draftIdentity,
+  draftModule,
+  type IdentityBody,
+  identityBodySchema,
+  plainText,
+} from './identity-body.ts'
+
+/** What one entry of a bulk request asks for. An etag of null means: whatever it is. */
+export type Change = { readonly identity: IdentityKey } & (
+  | { readonly kind: 'create'; readonly draft: IdentityDraft }
+  | { readonly kind: 'update'; readonly body: IdentityBody; readonly etag: string | null }
+  | { readonly kind: 'delete'; readonly etag: string | null }
+  | { readonly kind: 'patchTwin'; readonly patch: TwinPatch; readonly etag: string | null }
+)
+
+/** Why one entry of a bulk request was not carried out, as the reply shows it. */
+export interface Refusal {
+  readonly deviceId: string
+  /** Only of an entry that names a module. */
+  readonly moduleId?: string
+  readonly errorCode: ErrorName
+  readonly errorStatus: string
+}
+
+const modes = [
+  'create',
+  'update',
+  'updateIfMatchETag',
+  'delete',
+  'deleteIfMatchETag',
+  'updateTwin',
+  'updateTwinIfMatchETag',
+] as const
+
+export const entrySchema = identityBodySchema.extend({
+  id: z.string(),
+  moduleId: z.string().nullish(),
+  importMode: anyCase(modes),
+  etag: plainText.nullish(),
+  twinETag: plainText.nullish(),
+  tags: z.unknown().optional(),
+  properties: z.unknown().optional(),
+})
+
+/**
+ * Reads a bulk request. An entry that is wrong is refused alone; the others stand.
+ * @throws HubError TooManyDevices, and IotHubFormatError when the body is no list
+ */
+export function readChanges(body: unknown): { changes: readonly Change[]; refusals: readonly Refusal[] } {
+  if (!Array.isArray(body)) {
+    throw new HubError('IotHubFormatError', {
+      message: `the body must be a list of devices, got ${clip(JSON.stringify(body) ?? 'nothing')}`,
+    })
+  }
+  if (body.length > limits.bulkDevices) {
+    throw new HubError('TooManyDevices', {
+      message: `the list holds ${body.length} devices; at most ${limits.bulkDevices} are allowed`,
+    })
+  }
+  const repeated = repeatedNames(body)
+  const read = body.map((entry) => readEntry(entry, repeated))
+  return {
+    changes: read.filter((result) => 'kind' in result),
+    refusals: read.filter((result) => 'errorCode' in result),
+  }
+}
+
+export function refuse({ deviceId, moduleId }: Name, error: HubError): Refusal {
+  return {
+    deviceId,
+    ...(moduleId === null ? {} : { moduleId }),
+    errorCode: error.code,
+    errorStatus: error.message,
+  }
+}
+
+/** Which identity an entry is for, in the caller's words. */
+interface Name {
+  readonly deviceId: string
+  readonly moduleId: string | null
+}
+
+function repeatedNames(entries: readonly unknown[]): ReadonlySet<string> {
+  const names = entries.map((entry) => JSON.stringify(nameOf(entry)))
+  const seen = new Set<string>()
+  return new Set(names.filter((name) => seen.size === seen.add(name).size))
+}
+
+function nameOf(entry: unknown): Name {
+  const { id, moduleId } = isJsonObject(entry) ? foldMembers(entry, { id: null, moduleId: null }) : {}
+  return { deviceId: textOr('', id), moduleId: textOr(null, moduleId) || null }
+}
+
+function textOr<Other>(other: Other, value: unknown): string | Other {
+  return typeof value === 'string' ? value : other
+}
+
+function readEntry(entry: unknown, repeated: ReadonlySet<string>): Change | Refusal {
+  const name = nameOf(entry)
+  try {
+    if (name.deviceId !== '' && repeated.has(JSON.stringify(name))) {
+      throw new HubError('DeviceDefinedMultipleTimes', {
+        message: `The list holds ${name.moduleId === null ? '' : `the module ${clip(name.moduleId)} of `}the device ${clip(name.deviceId)} more than once`,
+      })
+    }
+    return readChange(entry)
+  } catch (error) {
+    // One wrong entry is its own answer.
+    if (error instanceof HubError) return refuse(clipped(name), error)
+    throw error
+  }
+}
+
+function clipped({ deviceId, moduleId }: Name): Name {
+  return { deviceId: clip(deviceId), moduleId: moduleId === null ? null : clip(moduleId) }
+}
+
+function readChange(entry: unknown): Change {
+  const twin = isJsonObject(entry) ? entry : {}
+  const { id, moduleId, importMode, etag, twinETag, ...body } = parseBody(entrySchema, withinLimit('the entry', entry))
+  const deviceId = parseDeviceId(id)
+  const identity = moduleId ? moduleKey(deviceId, parseModuleId(moduleId)) : deviceId
+  switch (importMode) {
+    case 'create': {
+      const draft = (moduleId ? draftModule : draftIdentity)(identity, body, null)
+      return { kind: 'create', identity, draft: { ...draft, ...fitting(parseTwinSections(twin)) } }
+    }
+    case 'update':
+      return { kind: 'update', identity, body, etag: null }
+    case 'updateIfMatchETag':
+      return { kind: 'update', identity, body, etag: readEtag('etag', etag) }
+    case 'delete':
+      return { kind: 'delete', identity, etag: null }
+    case 'deleteIfMatchETag':
+      return { kind: 'delete', identity, etag: readEtag('etag', etag) }
+    case 'updateTwin':
+      return { kind: 'patchTwin', identity, patch: parseTwinPatch(twin), etag: null }
+    case 'updateTwinIfMatchETag':
+      return { kind: 'patchTwin', identity, patch: parseTwinPatch(twin), etag: readEtag('twinETag', twinETag) }
+    default:
+      return unreachable(importMode)
+  }
+}
+
+function readEtag(member: 'etag' | 'twinETag', text: string | null | undefined): string | null {
+  if (!text)
+    throw new HubError('ArgumentNull', { message: `${member} is missing; expected the etag to compare with, or *` })
+  const etag = unquote(text)
+  return etag === '*' ? null : etag
+}
+
+/** Checked for each identity: what the store refuses, it refuses for all of them. */
+function fitting(sections: TwinSections): TwinSections {
+  for (const section of ['tags', 'desired'] as const) requireFitting(section, sections[section])
+  return sections
+}
+
+function requireFitting(section: Section, members: JsonObject): void {
+  const bytes = sectionSize(members)
+  if (bytes > sectionBytes[section]) throw sectionTooLarge(section, bytes)
+}

@@ -1,0 +1,79 @@
+import { clip, HubError, isJsonObject, type JsonObject, parseTwinPatch, parseTwinSections } from '@muster/contract'
+import { readTwin } from '@muster/store'
+import { addressedIdentity } from '../http/address.ts'
+import type { ApiContext, Deps, Endpoint } from '../http/endpoint.ts'
+import { etagHeader, readIfMatch } from '../http/etag.ts'
+import { readJson } from '../http/json-body.ts'
+import { jsonReply } from '../http/reply.ts'
+import { twinPatchSchema, twinSchema } from '../http/schemas.ts'
+import { unknownIdentity } from '../http/unknown-identity.ts'
+import { patchAndNotify, replaceAndNotify } from './change-twin.ts'
+
+export function twinRoutes(deps: Deps): readonly Endpoint[] {
+  return [
+    ...routesOf(deps, '/twins/{deviceId}', 'a device'),
+    ...routesOf(deps, '/twins/{deviceId}/modules/{moduleId}', 'a module'),
+  ]
+}
+
+function routesOf(deps: Deps, path: string, whose: string): readonly Endpoint[] {
+  const headers = { 'if-match': 'The etag of the twin that is to be changed; * or nothing: whatever it is' }
+  return [
+    {
+      method: 'get',
+      path,
+      summary: `Read the twin of ${whose}`,
+      permission: 'ServiceConnect',
+      throttle: 'twinReads',
+      reply: twinSchema,
+      async handle(c) {
+        const identity = addressedIdentity(c)
+        const twin = await readTwin(deps.db, identity)
+        if (twin === null) throw await unknownIdentity(deps.db, identity)
+        return jsonReply(200, twin, etagHeader(String(twin.etag)))
+      },
+    },
+    {
+      method: 'patch',
+      path,
+      summary: `Merge a patch into the tags and desired properties of ${whose}`,
+      permission: 'ServiceConnect',
+      throttle: 'twinUpdates',
+      headers,
+      body: twinPatchSchema,
+      reply: twinSchema,
+      async handle(c) {
+        const identity = addressedIdentity(c)
+        const patch = parseTwinPatch(readTwinBody(c))
+        const { twin, etag } = await patchAndNotify(deps, identity, { patch, etag: readIfMatch(c).etag })
+        return jsonReply(200, twin, etagHeader(etag))
+      },
+    },
+    {
+      method: 'put',
+      path,
+      summary: `Replace the tags and desired properties of ${whose}; a section that is left out is cleared`,
+      permission: 'ServiceConnect',
+      throttle: 'twinUpdates',
+      headers,
+      body: twinPatchSchema,
+      reply: twinSchema,
+      async handle(c) {
+        const identity = addressedIdentity(c)
+        const sections = parseTwinSections(readTwinBody(c))
+        const { twin, etag } = await replaceAndNotify(deps, identity, { sections, etag: readIfMatch(c).etag })
+        return jsonReply(200, twin, etagHeader(etag))
+      },
+    },
+  ]
+}
+
+/** A twin body; whatever a caller sends back of what it has read, beside the sections, is ignored. */
+function readTwinBody(c: ApiContext): JsonObject {
+  const body = readJson(c)
+  if (isJsonObject(body)) return body
+  if (body === undefined) throw new HubError('ArgumentNull', { message: 'the body is missing; expected a twin' })
+  throw new HubError('IotHubFormatError', {
+    message: `the body must be an object, got ${clip(JSON.stringify(body))}`,
+  })
+}

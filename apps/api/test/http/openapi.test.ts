@@ -1,0 +1,101 @@
+import { permissions } from '@muster/auth'
+import { throttleNames } from '@muster/runtime'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Api, openApi } from '../api.ts'
+
+let api: Api
+beforeAll(async () => {
+  api = await openApi()
+})
+afterAll(async () => api[Symbol.asyncDispose]())
+
+describe('the document', () => {
+  it('needs no token, and describes every address', async () => {
+    const reply = await api.send('GET', '/openapi.json', undefined, { authorization: null, apiVersion: null })
+
+    const methods = Object.entries<object>(reply.body.paths).flatMap(([path, item]) =>
+      Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
+    )
+    expect(reply.status).toBe(200)
+    expect(reply.body.openapi).toBe('3.1.0')
+    expect(methods.sort()).toEqual([
+      'DELETE /devices/{deviceId}',
+      'DELETE /devices/{deviceId}/modules/{moduleId}',
+      'DELETE /jobs/{jobId}',
+      'GET /devices',
+      'GET /devices/{deviceId}',
+      'GET /devices/{deviceId}/modules',
+      'GET /devices/{deviceId}/modules/{moduleId}',
+      'GET /jobs',
+      'GET /jobs/v2/query',
+      'GET /jobs/v2/{jobId}',
+      'GET /jobs/{jobId}',
+      'GET /statistics/devices',
+      'GET /statistics/service',
+      'GET /twins/{deviceId}',
+      'GET /twins/{deviceId}/modules/{moduleId}',
+      'PATCH /twins/{deviceId}',
+      'PATCH /twins/{deviceId}/modules/{moduleId}',
+      'POST /devices',
+      'POST /devices/query',
+      'POST /jobs/create',
+      'POST /jobs/v2/preview',
+      'POST /jobs/v2/{jobId}/cancel',
+      'POST /twins/{deviceId}/methods',
+      'POST /twins/{deviceId}/modules/{moduleId}/methods',
+      'PUT /devices/{deviceId}',
+      'PUT /devices/{deviceId}/modules/{moduleId}',
+      'PUT /jobs/v2/{deviceId}/methods/{jobId}',
+      'PUT /jobs/v2/{jobId}',
+      'PUT /twins/{deviceId}',
+      'PUT /twins/{deviceId}/modules/{moduleId}',
+    ])
+  })
+
+  it('H16 is valid OpenAPI 3.1', async () => {
+    const { body } = await api.send('GET', '/openapi.json', undefined, { authorization: null, apiVersion: null })
+    const validator = new Validator()
+
+    const { valid, errors } = await validator.validate(body)
+
+    expect({ valid, errors, version: validator.version }).toEqual({ valid: true, errors: undefined, version: '3.1' })
+  })
+
+  it('says of every address which permission it needs, what it counts as, and how large its body may be', async () => {
+    const { body } = await api.send('GET', '/openapi.json', undefined, { authorization: null, apiVersion: null })
+
+    const described = Object.values<Record<string, { description: string }>>(body.paths)
+      .flatMap((item) => Object.values(item))
+      .map(({ description }) => description)
+
+    const words = `Needs the permission (${permissions.join('|')})\\. Counts as (${throttleNames.join('|')})\\.( Its body may have (1|8|16) MiB\\.)?`
+    expect(described.filter((text) => !new RegExp(`^${words}$`).test(text))).toEqual([])
+    expect(described.length).toBeGreaterThan(10)
+  })
+
+  it('holds no reference that leads nowhere', async () => {
+    const { body } = await api.send('GET', '/openapi.json', undefined, { authorization: null, apiVersion: null })
+
+    const references = [...JSON.stringify(body).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(
+      ([, name]) => name,
+    )
+    expect(references.length).toBeGreaterThan(10)
+    expect(Object.keys(body.components.schemas)).toEqual(expect.arrayContaining(references))
+  })
+})
+
+describe('a served request', () => {
+  it('is counted under the pattern of its address, and under none where there is none', async () => {
+    const served: string[] = []
+    const off = api.events.on('requestServed', ({ method, route, status }) =>
+      served.push(`${method} ${route} ${status}`),
+    )
+
+    await api.send('GET', '/jobs/v2/a-job-of-mine')
+    await api.send('GET', '/somewhere/else')
+    off()
+
+    expect(served).toEqual(['GET /jobs/v2/{jobId} 404', 'GET none 404'])
+  })
+})

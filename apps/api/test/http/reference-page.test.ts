@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type Api, openApi } from '../api.ts'
+
+let api: Api
+beforeAll(async () => {
+  api = await openApi()
+})
+afterAll(() => api[Symbol.asyncDispose]())
+
+const get = (path: string) => api.app.request(`http://hub.example.net${path}`)
+const textOf = async (path: string) => (await get(path)).text()
+
+/** What the page makes a browser load. */
+async function named(): Promise<string[]> {
+  const page = await textOf('/docs')
+  return [...page.matchAll(/\b(?:src|href)="([^"]*)"/g)].map(([, address = '']) => address)
+}
+
+it('the page and everything that it names are served, without a token', async () => {
+  const addresses = ['/docs', '/docs/', ...(await named()), '/openapi.json']
+
+  const served = await Promise.all(addresses.map(async (address) => ({ address, ...describe(await get(address)) })))
+
+  expect(served).toEqual([
+    { address: '/docs', status: 200, type: 'text/html; charset=utf-8' },
+    { address: '/docs/', status: 200, type: 'text/html; charset=utf-8' },
+    { address: '/docs/favicon-32x32.png', status: 200, type: 'image/png' },
+    { address: '/docs/swagger-ui.css', status: 200, type: 'text/css; charset=utf-8' },
+    { address: '/docs/swagger-ui-bundle.js', status: 200, type: 'text/javascript; charset=utf-8' },
+    { address: '/docs/start.js', status: 200, type: 'text/javascript; charset=utf-8' },
+    { address: '/openapi.json', status: 200, type: 'application/json; charset=utf-8' },
+  ])
+})
+
+function describe({ status, headers }: Response) {
+  return { status, type: headers.get('content-type') }
+}
+
+it('H16 nothing of it comes from another host, and the browser is told to see to that', async () => {
+  const [page, start, style] = [
+    await textOf('/docs'),
+    await textOf('/docs/start.js'),
+    await textOf('/docs/swagger-ui.css'),
+  ]
+  const policy = (await get('/docs')).headers.get('content-security-policy') ?? ''
+
+  expect(`${page}${start}`).not.toMatch(/\/\/|@import/)
+  expect([...style.matchAll(/url\(["']?([a-z]*:?)/g)].filter(([, scheme]) => scheme !== 'data:')).toEqual([])
+  expect(style).not.toContain('@import')
+  expect(policy).toMatch(/^default-src 'self';/)
+  expect(policy).not.toMatch(/\*|http|unsafe-eval|script-src/)
+})
+
+it('it holds no secret, and runs no script of its own text', async () => {
+  const page = await textOf('/docs')
+
+  expect(page).not.toMatch(/<script>|\bon\w+=|SharedAccess|token/i)
+  for (const { primaryKey } of api.policies) expect(page).not.toContain(primaryKey)
+})
+
+it.each(['/docs/../package.json', '/docs/package.json', '/docs/%2e%2e/package.json', '/docs/swagger-ui.css.map'])(
+  'nothing else of its folder is served: %s',
+  async (path) => {
+    expect((await get(path)).status).toBe(404)
+  },
+)
+
+it.each(['/docs', '/docs/start.js', '/openapi.json'])('%s is there to be read, and for nothing else', async (path) => {
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+    const { status, headers } = await api.send(method, path)
+
+    expect([method, status, headers.get('allow')]).toEqual([method, 405, 'GET, HEAD'])
+  }
+})

@@ -1,0 +1,40 @@
+import { unreachable } from '@muster/contract'
+import type { PublishPacket } from 'aedes'
+import type { Gateway } from '../gateway.ts'
+import type { Session } from '../sessions/session.ts'
+import { parseDeviceTopic } from '../topics/topics.ts'
+import { receiveAnswer } from '../traffic/method-topics.ts'
+import { readTwin, reportProperties } from '../traffic/twin-topics.ts'
+
+/**
+ * Takes what a device publishes; a PUBACK may follow, because the answer to a twin request is a message of its own. False
+ * for what the contract does not know: the connection must end.
+ */
+export function receive(gateway: Gateway, session: Session, packet: PublishPacket): boolean {
+  const topic = packet.qos === 2 ? null : parseDeviceTopic(packet.topic, session.identity)
+  if (topic === null) return false
+
+  session.noteActivity()
+  const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload
+  switch (topic.kind) {
+    case 'twinGet':
+      readTwin(gateway, session, topic)
+      return true
+    case 'reportedPatch':
+      reportProperties(gateway, session, topic, payload)
+      return true
+    case 'methodAnswer':
+      receiveAnswer(session, topic, payload)
+      return true
+    case 'telemetry':
+      gateway.events.telemetryReceived({ deviceId: session.identity })
+      return true
+    default:
+      return unreachable(topic)
+  }
+}
+
+/** A will counts as telemetry of a device that went without a DISCONNECT. */
+export function receiveWill({ events }: Gateway, { identity }: Session, packet: PublishPacket): void {
+  if (parseDeviceTopic(packet.topic, identity)?.kind === 'telemetry') events.telemetryReceived({ deviceId: identity })
+}

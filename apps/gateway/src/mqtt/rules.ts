@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { AedesOptions, Client, PublishPacket } from 'aedes'
+import { authenticate, type ConnectRequest } from '../admission/authenticate.ts'
+import { shownCertificate } from '../admission/certificate.ts'
+import { cachePolicies } from '../admission/policy-cache.ts'
+import { type RefusalReason, returnCodeOf } from '../admission/refusal.ts'
+import { type Gateway, isOverloaded } from '../gateway.ts'
+import type { Session } from '../sessions/session.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { Subscriptions } from '../sessions/subscriptions.ts'
+import { filterOf } from '../topics/filter-alias.ts'
+import { receive, receiveWill } from './receive.ts'
+
+/** How long a device waits for a place, the first time for its bytes and then for the answer to its CONNECT. */
+export const connectMsMax = 10_000
+
+type Rules = Required<Pick<AedesOptions, 'authenticate' | 'authorizePublish' | 'authorizeSubscribe'>>
+
+/** What devices may do, in the hooks that aedes has for it. */
+export function createRules(
+  gateway: Gateway,
+  {
+    sessions,
+    subscriptions,
+    isStopping,
+  }: { sessions: Sessions; subscriptions: Subscriptions; isStopping: () => boolean },
+): Rules {
+  const readPolicies = cachePolicies(gateway)
+
+  const admit = async (client: Client, request: ConnectRequest): Promise<RefusalReason | null> => {
+    if (isStopping()) return 'stopping'
+    if (isOverloaded(gateway)) return 'busy'
+    const verdict = await authenticate(gateway, readPolicies, request)
+    if (verdict.kind === 'refused') return verdict.reason
+    // Only now: whoever cannot prove who it is must not use up the places of those who can.
+    if ((await gateway.throttles.take('newConnections', 'devices')) !== null) return 'throttled'
+    return sessions.open(client, verdict)
+  }
+
+  const admitInTime = async (client: Client, request: ConnectRequest): Promise<RefusalReason | null> => {
+    const decided = new AbortController()
+    const timeout = sleep(connectMsMax, 'timeout' as const, { ref: false, signal: decided.signal })
+    timeout.catch(() => {})
+    try {
+      return await Promise.race([admit(client, request), timeout])
+    } catch (error) {
+      gateway.events.gatewayFailed({ step: 'connect', error })
+      return 'failed'
+    } finally {
+      // A timer that runs on would hold what the client was for ten seconds more.
+      decided.abort()
+    }
+  }
+
+  /** Why the connection must end, if it must. Never throws: aedes would pass it on, and it would end the process. */
+  const take = (session: Session, packet: PublishPacket): Error | null => {
+    try {
+      if (!session.client.closed) {
+        return receive(gateway, session, packet) ? null : new Error(`not to be published: ${packet.topic}`)
+      }
+      receiveWill(gateway, session, packet)
+      return new Error('a will is not forwarded')
+    } catch (error) {
+      gateway.events.gatewayFailed({ step: 'publish', error })
+      return toError(error)
+    }
+  }
+
+  return {
+    authenticate(client, userName = '', password, done) {
+      const certificate = shownCertificate(client)
+      const request = { clientId: client.id, userName, password: password?.toString() ?? '', certificate }
+      void admitInTime(client, request).then((reason) => {
+        if (reason === null) return done(null, true)
+        gateway.events.connectionRefused({ reason })
+        done(Object.assign(new Error(`refused: ${reason}`), { returnCode: returnCodeOf(reason) }), null)
+      })
+    },
+
+    // The only hook that comes before a PUBACK.
+    authorizePublish(client, packet, done) {
+      const session = client === null ? undefined : sessions.of(client)
+      if (session === undefined) return done(noSession)
+      done(take(session, packet))
+    },
+
+    authorizeSubscribe(client, subscription, done) {
+      const session = sessions.of(client)
+      if (session === undefined) return done(noSession)
+      subscriptions.subscribe(session, { ...subscription, topic: filterOf(subscription.topic) }).then(
+        (isGranted) => done(null, isGranted ? { ...subscription, topic: granted } : null),
+        (error: unknown) => {
+          gateway.events.gatewayFailed({ step: 'subscribe', error })
+          done(toError(error))
+        },
+      )
+    },
+  }
+}
+
+/**
+ * The one topic that aedes keeps for all that a client is granted. It routes nothing by it, and under the aliases it would keep
+ * each filter until the end of the connection: an UNSUBSCRIBE names the filter, not the alias.
+ */
+const granted = 'granted'
+
+const noSession = new Error('the client has not connected')
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
+}

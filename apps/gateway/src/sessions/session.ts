@@ -1,0 +1,120 @@
+import type { IdentityKey, JsonObject } from '@muster/contract'
+import type { Clock } from '@muster/runtime'
+import type { Client } from 'aedes'
+import pLimit, { type LimitFunction } from 'p-limit'
+import type { Filter } from '../topics/topics.ts'
+import type { PendingCall } from '../traffic/calls.ts'
+
+/** Why a connection ended. */
+export type EndReason =
+  | 'disconnect'
+  | 'lost'
+  | 'keepAlive'
+  | 'protocol'
+  | 'takeover'
+  | 'expired'
+  | 'disabled'
+  | 'rekeyed'
+  | 'deleted'
+  | 'slow'
+  | 'stale'
+  | 'shutdown'
+
+/** One live connection of a device or of a module. */
+export interface Session {
+  readonly identity: IdentityKey
+  /** Of the credentials that opened it, each of which is enough. */
+  readonly fingerprints: readonly string[]
+  /** It is not the first of its persistent session. */
+  readonly isResumed: boolean
+  /** Rises with each connection of the identity, on whichever gateway: what the store hears of an older one is ignored. */
+  readonly connectionNo: number
+  readonly client: Client
+  /** What the device is subscribed to, by the text of the filter. */
+  readonly filters: Map<string, { readonly filter: Filter; readonly qos: 0 | 1 }>
+  /** Twin requests, desired notifications and changes of subscriptions, one after the other. */
+  readonly inOrder: LimitFunction
+  /** Direct methods that wait for their answer, by request id. */
+  readonly calls: Map<string, PendingCall>
+  readonly noteActivity: () => void
+  /** To be called when the CONNACK is written, or never will be. Until then, what is to be done in order waits. */
+  readonly markReady: () => void
+  /** The CONNACK is written: publications may follow. */
+  isReady: boolean
+  /** A change of the subscriptions that is going to be stored. */
+  storing: Promise<void> | null
+  /** Version of the desired properties up to which the device knows them, or did not ask to be told. */
+  desiredVersion: number
+  /** Desired patches that are here before one of a lower version, by their own. */
+  readonly overtaking: Map<number, JsonObject>
+  /** Highest version that is known to exist while a lower one is waited for. */
+  heardVersion: number
+  /** Until when it is waited for. */
+  catchUp: NodeJS.Timeout | null
+  endReason: EndReason | null
+}
+
+export function createSession(
+  opened: Pick<
+    Session,
+    'client' | 'identity' | 'fingerprints' | 'isResumed' | 'connectionNo' | 'desiredVersion' | 'noteActivity'
+  >,
+): Session {
+  let markReady = () => {}
+  const ready = new Promise<void>((resolve) => {
+    markReady = resolve
+  })
+  const inOrder = pLimit(1)
+  void inOrder(() => ready)
+  return {
+    ...opened,
+    filters: new Map(),
+    inOrder,
+    calls: new Map(),
+    markReady,
+    isReady: false,
+    storing: null,
+    overtaking: new Map(),
+    heardVersion: 0,
+    catchUp: null,
+    endReason: null,
+  }
+}
+
+/** Cuts the connection, without a DISCONNECT. The first reason given stands. */
+export function endSession(session: Session, reason: EndReason): void {
+  session.endReason ??= reason
+  session.client.close()
+}
+
+/** Timers end at 24.8 days; a token may live longer, and some live for thousands of years. */
+const timerMsMax = 2 ** 31 - 1
+
+/** Cuts the connection when its token or certificate expires. */
+export function endAtExpiry(session: Session, expiresAtMs: number, clock: Clock): void {
+  const leftMs = expiresAtMs - clock.now().getTime()
+  if (leftMs <= 0) {
+    endSession(session, 'expired')
+    return
+  }
+  const timer = setTimeout(() => endAtExpiry(session, expiresAtMs, clock), Math.min(leftMs, timerMsMax))
+  session.client.conn.once('close', () => clearTimeout(timer))
+}
+
+export function isSubscribed(session: Session, kind: Filter['kind']): boolean {
+  return [...session.filters.values()].some(({ filter }) => filter.kind === kind)
+}
+
+/** Ten direct methods of the largest size, and half as much again. */
+const unsentBytesMax = 2 * 1024 * 1024
+
+/** Publishes to the device, at QoS 0. A device that does not read what it is sent is cut. */
+export function send(session: Session, topic: string, payload: string): void {
+  if (session.client.conn.writableLength > unsentBytesMax) {
+    endSession(session, 'slow')
+    return
+  }
+  session.noteActivity()
+  // A write that fails ends the connection, and is noticed by that.
+  session.client.publish({ cmd: 'publish', topic, payload, qos: 0, dup: false, retain: false }, () => {})
+}

@@ -1,0 +1,84 @@
+import { randomInt } from 'node:crypto'
+import type { CallResult, DeviceCall } from '@muster/bus'
+import { limits } from '@muster/contract'
+import type { Events } from '@muster/runtime'
+import { type Session, send } from '../sessions/session.ts'
+import { methodRequestTopic } from '../topics/topics.ts'
+
+/** What came of a direct method, on whom is known from elsewhere. */
+export type CallOutcome = WithoutIdentity<CallResult>
+type WithoutIdentity<Result> = Result extends unknown ? Omit<Result, 'identity'> : never
+
+/** A direct method that was delivered and waits for its answer. */
+export interface PendingCall {
+  settle(outcome: CallOutcome): void
+}
+
+/**
+ * Delivers direct methods to devices and modules that are connected here. Reports exactly one result for each, in any order: at
+ * the latest when the response timeout, which runs from now, has passed.
+ */
+export function createCalls(options: {
+  events: Pick<Events, 'methodInvoked'>
+  find: (identity: string) => Session | undefined
+}): (call: DeviceCall, report: (result: CallResult) => void) => void {
+  const { events, find } = options
+  // Not from zero: an answer that is late, to a process that is gone, must not be taken for one to this process.
+  let lastNo = randomInt(2 ** 40)
+
+  return ({ identities, methodName, payload, responseTimeoutSeconds }, report) => {
+    const startedAtMs = performance.now()
+    const text = JSON.stringify(payload)
+
+    for (const identity of new Set(identities)) {
+      const settle = (outcome: CallOutcome) => {
+        events.methodInvoked({ outcome: outcome.kind, seconds: (performance.now() - startedAtMs) / 1000 })
+        report({ identity, ...outcome })
+      }
+      const session = find(identity)
+      if (session === undefined || !acceptsMethod(session, methodName)) {
+        settle({ kind: 'notOnline' })
+        continue
+      }
+      if (session.calls.size >= limits.methodsInFlight) {
+        settle({ kind: 'busy' })
+        continue
+      }
+      lastNo += 1
+      const rid = lastNo.toString(16)
+      addCall(session, rid, { settle, timeoutMs: responseTimeoutSeconds * 1000 })
+      send(session, methodRequestTopic(methodName, rid), text)
+    }
+  }
+}
+
+/** Ends a pending call, once: an answer that is unknown, late or a repetition changes nothing. */
+export function settleCall(session: Session, rid: string, outcome: CallOutcome): void {
+  const pending = session.calls.get(rid)
+  session.calls.delete(rid)
+  pending?.settle(outcome)
+}
+
+function addCall(
+  session: Session,
+  rid: string,
+  { settle, timeoutMs }: { settle: (outcome: CallOutcome) => void; timeoutMs: number },
+): void {
+  // A timer per call is cheap: those of one duration share a list.
+  const timer = setTimeout(() => settleCall(session, rid, { kind: 'noAnswer' }), timeoutMs)
+  session.calls.set(rid, {
+    settle(outcome) {
+      clearTimeout(timer)
+      settle(outcome)
+    },
+  })
+}
+
+function acceptsMethod(session: Session, methodName: string): boolean {
+  return (
+    session.isReady &&
+    [...session.filters.values()].some(
+      ({ filter }) => filter.kind === 'methods' && (filter.methodName === null || filter.methodName === methodName),
+    )
+  )
+}

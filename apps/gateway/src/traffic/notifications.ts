@@ -1,0 +1,145 @@
+import type { DesiredPush } from '@muster/bus'
+import { isJsonObject, type JsonObject } from '@muster/contract'
+import { readDesiredSince } from '@muster/store'
+import type { Gateway } from '../gateway.ts'
+import { endSession, isSubscribed, type Session, send } from '../sessions/session.ts'
+import { desiredTopic } from '../topics/topics.ts'
+
+/**
+ * How long a patch that is here before one of a lower version waits for it. They overtake one another by milliseconds, on
+ * different ways through different processes; what does not come by then was lost.
+ */
+const overtakenMsMax = 500
+/** Notifications for one connection, which cannot be refused: they wait for a read that is under way, for milliseconds. */
+const waitingMax = 256
+
+/** Tells connected devices and modules of changes of their desired properties, in the order of the versions and without a gap. */
+export interface Notifications {
+  /** A patch that Postgres has taken. */
+  push(push: DesiredPush): void
+  /** Postgres is at this version. The word of it may be on its way, or lost. */
+  atVersion(session: Session, version: number): void
+}
+
+type Tools = Pick<Gateway, 'db' | 'events' | 'statements'>
+
+export function createNotifications(gateway: Tools, find: (identity: string) => Session | undefined): Notifications {
+  const { events } = gateway
+  return {
+    push({ patch, devices }) {
+      const sent = devices.map(({ identity, version }) => {
+        const session = find(identity)
+        return session === undefined ? 0 : inTurn(gateway, session, () => take(gateway, session, version, patch))
+      })
+      void Promise.all(sent).then((counts) => {
+        events.desiredPushed({ devices: counts.filter((count) => count > 0).length })
+      })
+    },
+    atVersion(session, version) {
+      if (version > session.desiredVersion) awaitOvertaken(gateway, session, version)
+    },
+  }
+}
+
+/** The device knows all desired properties as of this version. */
+export function noteTold(session: Session, version: number): void {
+  session.desiredVersion = Math.max(session.desiredVersion, version)
+  for (const overtaking of session.overtaking.keys()) {
+    if (overtaking <= session.desiredVersion) session.overtaking.delete(overtaking)
+  }
+}
+
+/** Runs after whatever else the session has to do in order. Returns how many notifications were sent; never rejects. */
+async function inTurn({ events }: Tools, session: Session, work: () => Promise<number>): Promise<number> {
+  if (session.inOrder.pendingCount >= waitingMax) {
+    // It reads its twin when it is back; a notification that is left out without a word would be missed for good.
+    endSession(session, 'slow')
+    return 0
+  }
+  return session.inOrder(work).catch((error: unknown) => {
+    events.gatewayFailed({ step: 'notify', error })
+    return 0
+  })
+}
+
+async function take(gateway: Tools, session: Session, version: number, patch: JsonObject): Promise<number> {
+  if (version <= session.desiredVersion) return 0
+  if (!isSubscribed(session, 'desired')) {
+    noteTold(session, version)
+    return 0
+  }
+  session.overtaking.set(version, patch)
+  const sent = sendFollowing(session)
+  if (session.overtaking.size >= waitingMax) endSession(session, 'slow')
+  else if (session.overtaking.size > 0) awaitOvertaken(gateway, session, version)
+  return sent
+}
+
+function awaitOvertaken(gateway: Tools, session: Session, version: number): void {
+  session.heardVersion = Math.max(session.heardVersion, version)
+  session.catchUp ??= setTimeout(() => {
+    session.catchUp = null
+    void inTurn(gateway, session, () => catchUp(gateway, session))
+  }, overtakenMsMax).unref()
+}
+
+/** Sends what comes next after what the device knows. Returns how many. */
+function sendFollowing(session: Session): number {
+  let sent = 0
+  for (;;) {
+    const version = session.desiredVersion + 1
+    const patch = session.overtaking.get(version)
+    if (patch === undefined) return sent
+    sent += notify(session, version, patch)
+  }
+}
+
+/**
+ * What the device has not heard of by now was lost. It is sent the patches that are here, and of the lost ones what they
+ * removed, each with its version, and with the last version the whole section as it is now. When it is not known what they
+ * removed, the connection ends: the device reads its twin when it is back.
+ */
+async function catchUp(gateway: Tools, session: Session): Promise<number> {
+  if (session.heardVersion <= session.desiredVersion || session.endReason !== null) return 0
+  if (!isSubscribed(session, 'desired')) return 0
+  const current = await readDesired(gateway, session)
+  if (current === null) return 0
+  if (current.removals === null) {
+    endSession(session, 'stale')
+    return 0
+  }
+  const patches = new Map([...current.removals, ...session.overtaking])
+  if (current.version > session.desiredVersion) {
+    patches.set(current.version, including(current.section, patches.get(current.version) ?? {}))
+  }
+  let sent = 0
+  for (const [version, patch] of [...patches].sort(([a], [b]) => a - b)) sent += notify(session, version, patch)
+  return sent
+}
+
+/** When it fails, because Postgres is away, catching up is tried again after the same wait. */
+async function readDesired(gateway: Tools, session: Session): ReturnType<typeof readDesiredSince> {
+  try {
+    return await gateway.statements(() => readDesiredSince(gateway.db, session.identity, session.desiredVersion))
+  } catch (error) {
+    awaitOvertaken(gateway, session, session.heardVersion)
+    throw error
+  }
+}
+
+function notify(session: Session, version: number, patch: JsonObject): number {
+  noteTold(session, version)
+  if (session.endReason !== null || !isSubscribed(session, 'desired')) return 0
+  send(session, desiredTopic(version), JSON.stringify({ ...patch, $version: version }))
+  return 1
+}
+
+/** All members of a section, and null for those that the patch has removed. */
+function including(section: JsonObject, patch: JsonObject): JsonObject {
+  const kept = Object.entries(section).map(([key, member]) => {
+    const change = Object.hasOwn(patch, key) ? patch[key] : undefined
+    return [key, isJsonObject(member) && isJsonObject(change) ? including(member, change) : member] as const
+  })
+  const removed = Object.keys(patch).filter((key) => !Object.hasOwn(section, key))
+  return Object.fromEntries([...kept, ...removed.map((key) => [key, null] as const)])
+}

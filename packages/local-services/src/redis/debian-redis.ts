@@ -1,0 +1,98 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { cacheDir, makeFolder } from '../machine/folders.ts'
+import { readOsRelease } from '../machine/os-release.ts'
+import type { StoreUser } from '../machine/store-user.ts'
+
+/** Where a program is, and the environment in which it finds its libraries. */
+export interface ExtractedProgram {
+  readonly file: string
+  readonly env: NodeJS.ProcessEnv
+}
+
+/**
+ * A copy of the system's own Redis package in the cache folder: needs no root, and installs and starts nothing. undefined on
+ * systems without apt. Kept per release of the system, whose libraries it uses.
+ */
+export async function extractDebianRedis(user: StoreUser | undefined): Promise<ExtractedProgram | undefined> {
+  const { families, version } = await readOsRelease()
+  if (!families.includes('debian')) return undefined
+
+  const folder = join(cacheDir(), `redis-${families[0]}-${version}`)
+  if (!existsSync(folder)) {
+    await makeFolder('cache', cacheDir(), user)
+    await extractInto(folder)
+  }
+  const libraries = await readdir(join(folder, 'usr', 'lib'))
+  const path = libraries.map((name) => join(folder, 'usr', 'lib', name)).join(':')
+  return { file: join(folder, 'redis-server'), env: { ...process.env, LD_LIBRARY_PATH: path } }
+}
+
+async function extractInto(folder: string): Promise<void> {
+  const work = `${folder}.${process.pid}`
+  const root = join(work, 'root')
+  try {
+    await mkdir(root, { recursive: true })
+    await extractWithLibraries(work, root)
+    // Debian's redis-server package holds no more than this link; the program is in redis-tools.
+    await symlink(join('usr', 'bin', 'redis-check-rdb'), join(root, 'redis-server'))
+    await chmod(root, 0o755)
+    // Fails when another start has made the same copy meanwhile: that one is as good.
+    await rename(root, folder).catch(() => undefined)
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+}
+
+async function extractWithLibraries(work: string, root: string): Promise<void> {
+  const packages = ['redis-tools']
+  const aptOptions = await findPackageLists(work)
+  for (const name of packages) {
+    const folder = join(work, name)
+    await mkdir(folder, { recursive: true })
+    await run('apt-get', [...aptOptions, 'download', name], folder)
+    const [file = ''] = await readdir(folder)
+    await run('dpkg-deb', ['-x', file, root], folder)
+    const libraries = await missingLibraries(join(folder, file))
+    packages.push(...libraries.filter((library) => !packages.includes(library)))
+  }
+}
+
+/** Options for apt: none when the system's package lists can be used; else they name private lists, which are fetched. */
+async function findPackageLists(work: string): Promise<string[]> {
+  const unsandboxed = ['-o', 'APT::Sandbox::User=root']
+  try {
+    await run('apt-get', [...unsandboxed, 'download', 'redis-tools'], work)
+    return unsandboxed
+  } catch {
+    // The lists are empty on a fresh machine, or older than the archive; only root could renew the system's.
+    const lists = join(work, 'lists')
+    await mkdir(lists)
+    const options = [...unsandboxed, '-o', `Dir::State::Lists=${lists}`, '-o', `Dir::Cache=${join(work, 'cache')}`]
+    await run('apt-get', [...options, 'update'], work)
+    return options
+  }
+}
+
+async function missingLibraries(deb: string): Promise<string[]> {
+  const depends = await run('dpkg-deb', ['-f', deb, 'Depends'], '/')
+  const names = depends.split(',').map((dependency) => dependency.trim().split(/[\s:|(]/)[0] ?? '')
+  const libraries = names.filter((name) => name.startsWith('lib'))
+  const installed = await Promise.all(libraries.map(isInstalled))
+  return libraries.filter((_, index) => !installed[index])
+}
+
+async function isInstalled(name: string): Promise<boolean> {
+  const status = await run('dpkg-query', ['-s', name], '/').catch(() => '')
+  return status.includes('Status: install ok installed')
+}
+
+const NETWORK_TIMEOUT_MS = 120_000
+
+async function run(file: string, args: readonly string[], cwd: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(file, args, { cwd, timeout: NETWORK_TIMEOUT_MS })
+  return stdout
+}

@@ -1,0 +1,43 @@
+import { limits } from '@muster/contract'
+import type { Expression, Query } from '../language/ast.ts'
+import { check } from './check.ts'
+import { faultAt, type QueryText } from './errors.ts'
+import { parseConditionText, parseQueryText } from './parser.ts'
+import { selectionOf } from './selection.ts'
+
+/**
+ * Reads `SELECT [TOP n] list FROM source [[AS] alias] [WHERE condition] [GROUP BY path, ...]`.
+ * @throws QueryError, also for a text longer than `limits.queryLength`
+ */
+export function parseQuery(text: string): Query {
+  const input = { text, leadColumns: 0 }
+  refuseLongText(input)
+  const written = parseQueryText(input)
+  const { source, alias, top, where } = written
+  const context = { source, alias, input }
+  return { source, select: selectionOf(written, context), top, where: where && check(where, context) }
+}
+
+/** A job's condition is reported on as if it stood behind these words, and is as much shorter. */
+const conditionLead = 'SELECT * FROM devices WHERE '
+
+/**
+ * Reads a job's condition: what may stand after `SELECT * FROM devices WHERE `. `*` alone, which is every device, is null.
+ * @throws QueryError, also for a text that with those words is longer than `limits.queryLength`
+ */
+export function parseCondition(text: string): Expression | null {
+  const input = { text, leadColumns: conditionLead.length }
+  refuseLongText(input)
+  const where = parseConditionText(input)
+  return where && check(where, { source: 'devices', alias: null, input })
+}
+
+function refuseLongText(input: QueryText): void {
+  const longest = limits.queryLength - input.leadColumns
+  if (input.text.length <= longest) return
+  throw faultAt(input, longest, {
+    found: `${input.text.length} characters`,
+    expected: `at most ${longest}`,
+    hint: input.leadColumns > 0 ? 'A long list of devices goes into deviceIds.' : undefined,
+  })
+}

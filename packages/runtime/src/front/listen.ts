@@ -1,0 +1,43 @@
+import type { Server } from 'node:net'
+import { StartError } from '../config/start-error.ts'
+
+export interface Endpoint {
+  /** The variable that sets the port, for messages. */
+  readonly name: string
+  /** 0: any free port. */
+  readonly port: number
+  /** Absent: every address, IPv6 and IPv4. */
+  readonly host?: string
+  /** Taken instead when port 443 needs privileges that this process lacks. */
+  readonly unprivileged?: number
+}
+
+/** Resolves with the port that is bound. Throws StartError when it is in use or not ours to bind. */
+export async function listen(server: Server, endpoint: Endpoint): Promise<number> {
+  const { name, port, host, unprivileged } = endpoint
+  try {
+    return await bind(server, port, host)
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : String(cause)
+    if (code === 'EACCES' && port === 443 && unprivileged !== undefined) {
+      return listen(server, { name, port: unprivileged, ...(host === undefined ? {} : { host }) })
+    }
+    const reasons = new Map<unknown, string>([
+      ['EADDRINUSE', 'is already in use: stop the program that holds it, or set'],
+      ['EACCES', 'needs privileges that this process lacks: set'],
+      ['EADDRNOTAVAIL', `cannot be opened on ${host}, which is no address of this machine: set MUSTER_HTTP_HOST or`],
+    ])
+    throw new StartError(`port ${port} ${reasons.get(code) ?? `cannot be opened (${code}): set`} ${name}`, { cause })
+  }
+}
+
+function bind(server: Server, port: number, host: string | undefined): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(host === undefined ? { port } : { port, host }, () => {
+      server.off('error', reject)
+      const address = server.address()
+      resolve(typeof address === 'object' && address !== null ? address.port : port)
+    })
+  })
+}

@@ -1,0 +1,98 @@
+import type { Config } from '../config/config.ts'
+import { loadTls } from '../front/certificates.ts'
+import { type FrontPorts, openFront } from '../front/front.ts'
+import { type LiveTls, openTls } from '../front/live-tls.ts'
+import { openEvents } from '../observability/events.ts'
+import { operatorPages } from '../observability/health.ts'
+import { openLog } from '../observability/log.ts'
+import { openMetrics } from '../observability/metrics.ts'
+import { type Clock, type Hub, type Role, type RunningRole, systemClock } from './role.ts'
+import { stopRoles } from './stop-roles.ts'
+import { openStores } from './stores.ts'
+import { createThrottles } from './throttles.ts'
+
+/** The roles of one process, started. */
+export interface RunningHub {
+  readonly hub: Hub
+  readonly ports: FrontPorts
+  /** What clients have to trust. Null when no role of this process has a TLS port. */
+  readonly caFile: string | null
+  /**
+   * The one way down, at most about `shutdownSeconds` long: intake ends, work under way is finished or left to be repaired.
+   * Calling it again returns the same promise. `reason` is a word for the log.
+   */
+  stop(reason: string): Promise<void>
+}
+
+/**
+ * Connects to the stores, starts the roles in the given order, and then opens the sockets. Migrates nothing: the schema must
+ * be up to date. What has started is stopped again when a later step fails.
+ * @throws StartError for what the operator can put right.
+ */
+export async function runRoles(
+  roles: readonly Role[],
+  config: Config,
+  clock: Clock = systemClock,
+): Promise<RunningHub> {
+  const startedAtMs = performance.now()
+  const metrics = openMetrics()
+  const events = openEvents({ log: openLog(config.logLevel), metrics })
+  const hasTls = roles.some(({ name }) => name === 'api' || name === 'gateway')
+  const tls = hasTls ? await openCertificates({ config, clock, events }) : null
+  // Redis only wakes: without it the API and the gateways serve all the same.
+  const needsRedis = roles.some(({ name }) => name === 'worker' || name === 'dispatcher')
+  const stores = await openStores(config, { needsRedis, onLoss: (error) => events.busFailed({ error }) }).catch(
+    (error) => {
+      tls?.[Symbol.dispose]()
+      throw error
+    },
+  )
+
+  const running: { role: Role; run: RunningRole }[] = []
+  const checks = () => [
+    ...stores.checks,
+    ...running.map(({ role, run }) => ({ name: role.name, check: async () => run.check?.(), isNeeded: true })),
+  ]
+  const page = operatorPages({ metrics, checks, onFailure: (check, error) => events.readinessLost({ check, error }) })
+  const front = openFront({ config, tls, page, onRefused: (error) => events.connectionNotAccepted({ error }) })
+  const throttles = createThrottles({ bus: stores.bus, events }, config.throttles)
+  const hub: Hub = { config, db: stores.db, bus: stores.bus, events, clock, front, throttles }
+
+  const stop = once(async (reason: string) => {
+    events.hubStopping({ reason })
+    tls?.[Symbol.dispose]()
+    await stopRoles(running, { front, events, seconds: config.shutdownSeconds }).finally(() => stores.close())
+  })
+  try {
+    for (const role of roles) running.push({ role, run: await role.start(hub) })
+    const ports = await front.listen()
+    if (ports.https !== null && config.httpsPort !== 0 && ports.https !== config.httpsPort) {
+      events.httpsPortReplaced({ wanted: config.httpsPort, bound: ports.https })
+    }
+    const seconds = (performance.now() - startedAtMs) / 1000
+    events.hubStarted({ roles: roles.map(({ name }) => name), ...ports, seconds })
+    return { hub, ports, caFile: tls?.current.caFile ?? null, stop }
+  } catch (error) {
+    await stop('start failed')
+    throw error
+  }
+}
+
+/** How soon a changed certificate counts. Reading and comparing two small files costs nothing. */
+const certificateEveryMs = 10_000
+
+function openCertificates({ config, clock, events }: Pick<Hub, 'config' | 'clock' | 'events'>): Promise<LiveTls> {
+  return openTls(() => loadTls(config, clock.now()), {
+    everyMs: certificateEveryMs,
+    onLoaded: events.certificateLoaded,
+    onRefused: (error) => events.certificateRefused({ error }),
+  })
+}
+
+function once(stop: (reason: string) => Promise<void>): (reason: string) => Promise<void> {
+  let stopped: Promise<void> | undefined
+  return (reason) => {
+    stopped ??= stop(reason)
+    return stopped
+  }
+}

@@ -1,0 +1,39 @@
+import type { Bus } from '@muster/bus'
+import type { Db } from '@muster/store'
+import type { Config } from '../config/config.ts'
+import type { Front } from '../front/front.ts'
+import type { Events } from '../observability/events.ts'
+import type { Throttles } from './throttles.ts'
+
+export const roleNames = ['api', 'dispatcher', 'worker', 'gateway'] as const
+export type RoleName = (typeof roleNames)[number]
+
+export interface Clock {
+  now(): Date
+}
+
+export const systemClock: Clock = { now: () => new Date() }
+
+/** What a process has: built once, passed by argument. A function asks only for what it uses: `Pick<Hub, 'db' | 'clock'>`. */
+export interface Hub {
+  readonly config: Config
+  readonly db: Db
+  readonly bus: Bus
+  readonly events: Events
+  readonly clock: Clock
+  readonly front: Front
+  readonly throttles: Throttles
+}
+
+export interface Role {
+  readonly name: RoleName
+  /** Resolves when ready to serve. The sockets of `front` open when every role of the process has started. */
+  start(hub: Hub): Promise<RunningRole>
+}
+
+export interface RunningRole {
+  /** Ends intake, drains, and gives up when `deadline` aborts. Called once. */
+  stop(deadline: AbortSignal): Promise<void>
+  /** Throws when the role cannot do its work now; bounded by the caller. For /health/ready. */
+  check?(): Promise<void>
+}

@@ -1,0 +1,201 @@
+import { EventEmitter } from 'node:events'
+import type { ErrorName, JobStatus, JobType } from '@muster/contract'
+import type { Level, Logger } from 'pino'
+import { Counter, Gauge, Histogram } from 'prom-client'
+import type { ThrottleName } from '../config/throttle-rates.ts'
+import type { RoleName } from '../hub/role.ts'
+import type { Metrics } from './metrics.ts'
+
+/**
+ * Every business event and what is known about it. One event is one log line, one metric and one signal that tests can
+ * await. Ids go to the log only, because labels are bounded: `reason`, `outcome`, `step` and `sweep` are words of a closed
+ * list in their role. No payload, no key and no token is ever a field.
+ */
+interface EventFields {
+  hubStarted: { roles: readonly RoleName[]; https: number | null; http: number; seconds: number }
+  httpsPortReplaced: { wanted: number; bound: number }
+  hubStopping: { reason: string }
+  roleStopped: { role: RoleName; seconds: number }
+  readinessLost: { check: string; error: unknown }
+  busFailed: { error: unknown }
+  certificateLoaded: { expiresAt: Date }
+  certificateRefused: { error: unknown }
+  connectionNotAccepted: { error: unknown }
+
+  throttled: { throttle: ThrottleName }
+  requestServed: { method: string; route: string; status: number; seconds: number; trackingId: string }
+  requestRefused: { method: string; route: string; code: ErrorName; trackingId: string }
+  requestFailed: { trackingId: string; error: unknown }
+  issuerFailed: { error: unknown }
+  jobCreated: { jobId: string; type: JobType }
+  jobCancelled: { jobId: string; type: JobType }
+
+  jobStarted: { jobId: string; type: JobType; deviceCount: number }
+  jobEnded: { jobId: string; type: JobType; status: JobStatus }
+  chunkRecorded: { jobKey: string; type: JobType; succeeded: number; failed: number; retried: number; waiting: number }
+  claimLost: { jobKey: string; type: JobType }
+  wakeUpLost: { kind: WakeUpKind }
+  wakeUpFailed: { kind: WakeUpKind; jobKey: string; error: unknown }
+  sweepRepaired: { sweep: string; count: number }
+  sweepFailed: { sweep: string; error: unknown }
+
+  deviceConnected: { deviceId: string }
+  deviceDisconnected: { deviceId: string; reason: string }
+  connectionRefused: { reason: string }
+  methodInvoked: { outcome: string; seconds: number }
+  telemetryReceived: { deviceId: string }
+  reportedPatched: { deviceId: string }
+  desiredPushed: { devices: number }
+  gatewayFailed: { step: string; error: unknown }
+}
+
+/** A job to look at; its ready chunks; its due device jobs; the desired properties or the connection of a device. */
+type WakeUpKind = 'job' | 'chunks' | 'due' | 'desired' | 'connection'
+
+export interface Events extends Recorders {
+  /** For tests: calls the listener at each such event, until the returned function is called. */
+  on<Name extends EventName>(name: Name, listener: (fields: EventFields[Name]) => void): () => void
+}
+
+type EventName = keyof EventFields
+type Recorders = { readonly [Name in EventName]: (fields: EventFields[Name]) => void }
+
+export function openEvents({ log, metrics }: { log: Logger; metrics: Metrics }): Events {
+  const signals = new EventEmitter()
+  const { event, counted, timed } = kinds(signals, log, metrics)
+  const registers = [metrics]
+
+  const deviceJobs = new Counter({
+    name: 'muster_device_jobs_recorded_total',
+    help: 'Device jobs recorded, by type and outcome',
+    labelNames: ['type', 'outcome'],
+    registers,
+  })
+  const repaired = new Counter({
+    name: 'muster_sweep_repaired_total',
+    help: 'Rows repaired, by sweep',
+    labelNames: ['sweep'],
+    registers,
+  })
+  const disconnected = new Counter({
+    name: 'muster_device_disconnected_total',
+    help: 'Connections ended, by reason',
+    labelNames: ['reason'],
+    registers,
+  })
+  const connected = new Gauge({
+    name: 'muster_devices_connected',
+    help: 'Devices connected to this process',
+    registers,
+  })
+  const expiry = new Gauge({
+    name: 'muster_certificate_expiry_timestamp_seconds',
+    help: 'When the certificate of the TLS listeners ends, in seconds since 1970',
+    registers,
+  })
+  const pushed = new Counter({
+    name: 'muster_desired_pushed_total',
+    help: 'Desired patches sent to connected devices',
+    registers,
+  })
+
+  return {
+    hubStarted: counted('hubStarted', 'info', 'Starts of this process'),
+    httpsPortReplaced: counted('httpsPortReplaced', 'warn', 'Starts without the privileges for the HTTPS port'),
+    hubStopping: counted('hubStopping', 'info', 'Stops of this process'),
+    roleStopped: counted('roleStopped', 'info', 'Roles stopped', 'role'),
+    readinessLost: counted('readinessLost', 'warn', 'Readiness checks failed', 'check'),
+    busFailed: counted('busFailed', 'warn', 'Errors of the connection to Redis'),
+    certificateLoaded: event('certificateLoaded', 'info', ({ expiresAt }) => expiry.set(expiresAt.getTime() / 1000)),
+    connectionNotAccepted: counted('connectionNotAccepted', 'error', 'HTTP connections that could not be accepted'),
+    certificateRefused: counted('certificateRefused', 'error', 'Changed certificates that could not be used'),
+
+    throttled: counted('throttled', 'debug', 'Operations over their rate, refused or put off', 'throttle'),
+    requestServed: timed('requestServed', 'Requests of the service API', 'method', 'route', 'status'),
+    requestRefused: counted('requestRefused', 'info', 'Requests answered with an error', 'code'),
+    requestFailed: counted('requestFailed', 'error', 'Requests that met a bug or lost infrastructure'),
+    issuerFailed: counted('issuerFailed', 'warn', 'Readings of the keys of the token issuer that failed'),
+    jobCreated: counted('jobCreated', 'info', 'Jobs accepted', 'type'),
+    jobCancelled: counted('jobCancelled', 'info', 'Jobs cancelled by a caller', 'type'),
+
+    jobStarted: counted('jobStarted', 'info', 'Jobs started', 'type'),
+    jobEnded: counted('jobEnded', 'info', 'Jobs ended', 'type', 'status'),
+    chunkRecorded: event('chunkRecorded', 'debug', ({ type, succeeded, failed, retried, waiting }) => {
+      for (const [outcome, count] of Object.entries({ succeeded, failed, retried, waiting })) {
+        deviceJobs.inc({ type, outcome }, count)
+      }
+    }),
+    claimLost: counted('claimLost', 'warn', 'Outcomes refused because the claim was no longer ours', 'type'),
+    wakeUpLost: counted('wakeUpLost', 'warn', 'Wake-ups that Redis did not take', 'kind'),
+    wakeUpFailed: counted('wakeUpFailed', 'error', 'Wake-ups whose work met a bug or lost infrastructure', 'kind'),
+    sweepRepaired: event('sweepRepaired', 'info', ({ sweep, count }) => repaired.inc({ sweep }, count)),
+    sweepFailed: counted('sweepFailed', 'error', 'Sweeps that met a bug or lost infrastructure', 'sweep'),
+
+    deviceConnected: event('deviceConnected', 'debug', () => connected.inc()),
+    deviceDisconnected: event('deviceDisconnected', 'debug', ({ reason }) => {
+      connected.dec()
+      disconnected.inc({ reason })
+    }),
+    connectionRefused: counted('connectionRefused', 'info', 'Connections refused', 'reason'),
+    methodInvoked: timed('methodInvoked', 'Direct methods invoked', 'outcome'),
+    telemetryReceived: counted('telemetryReceived', 'trace', 'Telemetry messages received'),
+    reportedPatched: counted('reportedPatched', 'trace', 'Patches of reported properties'),
+    desiredPushed: event('desiredPushed', 'debug', ({ devices }) => pushed.inc(devices)),
+    gatewayFailed: counted('gatewayFailed', 'error', 'Steps of the gateway that failed', 'step'),
+
+    on(name, listener) {
+      signals.on(name, listener)
+      return () => signals.off(name, listener)
+    },
+  }
+}
+
+/** The three kinds of event: one with a metric of its own, one that is counted, one whose `seconds` are observed. */
+function kinds(signals: EventEmitter, log: Logger, metrics: Metrics) {
+  const event =
+    <Name extends EventName>(name: Name, level: Level, measure: (fields: EventFields[Name]) => void) =>
+    (fields: EventFields[Name]): void => {
+      const line: object = fields
+      log[level](line, name)
+      measure(fields)
+      signals.emit(name, fields)
+    }
+
+  const counted = <Name extends EventName>(name: Name, level: Level, help: string, ...labels: Label<Name>[]) => {
+    const total = new Counter<string>({
+      name: `muster_${snakeCase(name)}_total`,
+      help: described(help, labels),
+      labelNames: labels,
+      registers: [metrics],
+    })
+    return event(name, level, (fields) => total.inc(valuesOf(fields, labels)))
+  }
+
+  const timed = <Name extends TimedEvent>(name: Name, help: string, ...labels: Label<Name>[]) => {
+    const histogram = new Histogram<string>({
+      name: `muster_${snakeCase(name)}_seconds`,
+      help: described(help, labels),
+      labelNames: labels,
+      buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+      registers: [metrics],
+    })
+    return event(name, 'debug', (fields) => histogram.observe(valuesOf(fields, labels), fields.seconds))
+  }
+
+  return { event, counted, timed }
+}
+
+type Label<Name extends EventName> = keyof EventFields[Name] & string
+type TimedEvent = 'requestServed' | 'methodInvoked'
+
+function described(help: string, labels: readonly string[]): string {
+  return labels.length === 0 ? help : `${help}, by ${labels.join(', ')}`
+}
+
+function valuesOf<Fields extends object>(fields: Fields, labels: readonly (keyof Fields & string)[]) {
+  return Object.fromEntries(labels.map((label) => [label, String(fields[label])]))
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}

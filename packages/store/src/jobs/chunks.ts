@@ -1,0 +1,165 @@
+import {
+  type DeviceError,
+  type DeviceId,
+  type JobKey,
+  type JobType,
+  type JsonObject,
+  storedDeviceId,
+} from '@muster/contract'
+import { type SQL, sql } from 'drizzle-orm'
+import { at, type Db, rows, texts } from '../postgres/sql.ts'
+
+/** A running job as its workers need it, locked against a cancel for the rest of the transaction. */
+export interface RunningJob {
+  readonly key: JobKey
+  readonly jobId: string
+  readonly type: JobType
+  readonly week: string
+  readonly body: JsonObject
+}
+
+/** Names one claim, so that what is no longer under way is not renewed with what is, and how long it holds, in ms. */
+export interface Lease {
+  readonly leaseId: string
+  readonly leaseMs: number
+}
+
+/** A chunk whose devices are ours to attempt until the lease ends. A stale `fence` makes every later write harmless. */
+export interface ClaimedChunk {
+  readonly job: RunningJob
+  readonly chunkNo: number
+  readonly fence: number
+  /** Devices whose first attempt has not been recorded. */
+  readonly deviceIds: readonly DeviceId[]
+}
+
+/**
+ * Reads a job that may start attempts now: running, and inside its window. The shared lock makes a cancel wait for the claim
+ * and the claim see a cancel: after a cancel has committed, no claim succeeds. An advisory lock and not one of the row, whose
+ * shared holders overtake a waiting cancel for ever. Call it first in the claiming transaction.
+ */
+export async function lockRunningJob(tx: Db, key: JobKey, now: Date): Promise<RunningJob | null> {
+  await rows(tx, sql`select pg_advisory_xact_lock_shared(${jobLock(key)})`)
+  const [job] = await rows<{ job_id: string; type: JobType; week: string; body: string }>(
+    tx,
+    sql`
+    select job_id, type, week::text, body::text
+      from jobs
+     where job_key = ${key}
+       and status = 'running'
+       and deadline_at > ${at(now)}`,
+  )
+  return job === undefined
+    ? null
+    : { key, jobId: job.job_id, type: job.type, week: job.week, body: JSON.parse(job.body) }
+}
+
+/** Keeps every claim of a job out until the transaction ends: those that are under way commit first, later ones see its end. */
+export async function lockOutClaims(tx: Db, key: JobKey): Promise<void> {
+  await rows(tx, sql`select pg_advisory_xact_lock(${jobLock(key)})`)
+}
+
+/** Two numbers, so that no job's lock meets a lock of one number. Two jobs that share a lock only wait for each other. */
+function jobLock(key: JobKey): SQL {
+  return sql`7301, (${key}::bigint % 2147483647)::int`
+}
+
+/** Of which type a running job is. Null when it does not run: there is nothing to claim. */
+export async function readRunningType(db: Db, key: JobKey): Promise<JobType | null> {
+  const [job] = await rows<{ type: JobType }>(
+    db,
+    sql`select type from jobs where job_key = ${key} and status = 'running'`,
+  )
+  return job?.type ?? null
+}
+
+/** Claims the next ready chunk of a job that `lockRunningJob` gave in this transaction. Null when none is ready. */
+export async function claimChunk(tx: Db, job: RunningJob, lease: Lease, now: Date): Promise<ClaimedChunk | null> {
+  const [chunk] = await rows<{ chunk_no: number; fence: number; device_ids: string[] }>(
+    tx,
+    sql`
+      update chunks c
+         set status = 'leased',
+             fence = fence + 1,
+             leased_by = ${lease.leaseId},
+             lease_until = ${at(new Date(now.getTime() + lease.leaseMs))},
+             running = running + device_count - attempted
+       where week = ${job.week}
+         and job_key = ${job.key}
+         and chunk_no = (
+           select chunk_no from chunks
+            where week = ${job.week} and job_key = ${job.key} and status = 'ready'
+            order by chunk_no
+            limit 1
+            for update skip locked)
+      returning chunk_no, fence,
+                case attempted when 0 then device_ids else array(
+                  select id from unnest(device_ids) as id
+                   where not exists (
+                     select from device_jobs r where r.week = c.week and r.job_key = c.job_key and r.device_id = id)
+                  order by id collate "C")
+                end as device_ids`,
+  )
+  if (chunk === undefined) return null
+  return { job, chunkNo: chunk.chunk_no, fence: chunk.fence, deviceIds: chunk.device_ids.map(storedDeviceId) }
+}
+
+/** A chunk whose work is done inside the transaction that holds its lock: no lease, no fence, exactly once. */
+export interface LockedChunk {
+  readonly job: RunningJob
+  readonly chunkNo: number
+  readonly deviceIds: readonly DeviceId[]
+}
+
+/** Locks the next ready chunk of a job for the rest of the transaction. Null when none is ready. */
+export async function lockChunk(tx: Db, job: RunningJob): Promise<LockedChunk | null> {
+  const [chunk] = await rows<{ chunk_no: number; device_ids: string[] }>(
+    tx,
+    sql`
+    select chunk_no, device_ids
+      from chunks
+     where week = ${job.week} and job_key = ${job.key} and status = 'ready'
+     order by chunk_no
+     limit 1
+     for update skip locked`,
+  )
+  return chunk === undefined ? null : { job, chunkNo: chunk.chunk_no, deviceIds: chunk.device_ids.map(storedDeviceId) }
+}
+
+/**
+ * Ends a locked chunk: every device succeeded but those that failed. The succeeded need no row of their own.
+ */
+export async function finishLockedChunk(
+  tx: Db,
+  chunk: LockedChunk,
+  failures: readonly { readonly deviceId: string; readonly error: DeviceError }[],
+  now: Date,
+): Promise<void> {
+  const { job, chunkNo } = chunk
+  if (failures.length > 0) {
+    await rows(
+      tx,
+      sql`
+      insert into device_jobs (week, job_key, chunk_no, device_id, status, attempt, updated_at, error_code, error_text)
+      select ${job.week}::date, ${job.key}::bigint, ${chunkNo}::int, device_id, 'failed', 1, ${at(now)}, code, text
+        from unnest(${texts(failures.map((failure) => failure.deviceId))},
+                    ${texts(failures.map((failure) => failure.error.code))},
+                    ${texts(failures.map((failure) => failure.error.description))}) as failure (device_id, code, text)
+      returning device_id`,
+    )
+  }
+  await rows(
+    tx,
+    sql`
+    update chunks
+       set status = 'attempted',
+           attempted = device_count,
+           succeeded = device_count - ${failures.length}::int,
+           failed = ${failures.length}::int,
+           rest = 'completed',
+           rest_at = ${at(now)}
+     where week = ${job.week} and job_key = ${job.key} and chunk_no = ${chunkNo}
+       and status = 'ready'
+    returning chunk_no`,
+  )
+}

@@ -1,0 +1,274 @@
+import { type DeviceError, type DeviceId, type JobKey, type Json, jobKey, storedDeviceId } from '@muster/contract'
+import { type SQL, sql } from 'drizzle-orm'
+import { at, type Db, rows, texts } from '../postgres/sql.ts'
+import { type ClaimedChunk, type Lease, lockRunningJob, type RunningJob } from './chunks.ts'
+
+/** What one attempt came to on one device. `pending`: to be tried again at `dueAt`, or, when null, once it is reachable. */
+export type DeviceOutcome =
+  | { readonly deviceId: string; readonly status: 'completed'; readonly response: Json }
+  | { readonly deviceId: string; readonly status: 'failed'; readonly error: DeviceError }
+  | { readonly deviceId: string; readonly status: 'pending'; readonly dueAt: Date | null }
+
+export interface Recorded {
+  /** How many outcomes were written; the rest came from a claim that had been lost. */
+  readonly count: number
+  /** Whether a chunk has no open device any more, so that the job may be complete. */
+  readonly isChunkClosed: boolean
+}
+
+/**
+ * Records first attempts of a claimed chunk and moves its counters by exactly the rows it writes. Guarded by the fence: a
+ * worker that lost its lease writes nothing. May be called several times for one claim; the last outcome ends the claim.
+ */
+export async function recordFirstAttempts(
+  db: Db,
+  claim: ClaimedChunk,
+  outcomes: readonly DeviceOutcome[],
+  now: Date,
+): Promise<Recorded> {
+  const { job, chunkNo, fence } = claim
+  const found = await rows<{ count: number; is_closed: boolean }>(
+    db,
+    sql`
+    with claim as (
+      select week, job_key, chunk_no
+        from chunks
+       where week = ${job.week} and job_key = ${job.key} and chunk_no = ${chunkNo}
+         and status = 'leased' and fence = ${fence}
+         for update),
+    recorded as (
+      insert into device_jobs (week, job_key, chunk_no, device_id, status, attempt, due_at, updated_at,
+                               response, error_code, error_text)
+      select week, job_key, chunk_no, device_id, status, attempt, due_at, ${at(now)}, response::json, error_code,
+             error_text
+        from claim
+       cross join ${outcomeRows(outcomes, () => 1)}
+          on conflict do nothing
+      returning status),
+    ${counted(sql`select status, null::int as chunk_no from recorded`)}
+    update chunks c
+       set attempted = attempted + n,
+           status = case when attempted + n = device_count then 'attempted' else status end,
+           ${movedCounters}
+      from claim, counted
+     where c.week = claim.week and c.job_key = claim.job_key and c.chunk_no = claim.chunk_no
+    returning n as count, succeeded + failed + canceled = device_count as is_closed`,
+  )
+  return summed(found)
+}
+
+/** Device jobs claimed one by one after their first attempt. `attempt` is the fence of each. */
+export interface ClaimedDeviceJobs {
+  readonly job: RunningJob
+  readonly attempts: readonly { readonly deviceId: DeviceId; readonly attempt: number }[]
+}
+
+/** Claims up to `limit` pending device jobs of a job that are due. Null when there is none, or the job may start nothing. */
+export async function claimDueDeviceJobs(
+  db: Db,
+  key: JobKey,
+  lease: Lease & { limit: number },
+  now: Date,
+): Promise<ClaimedDeviceJobs | null> {
+  return db.transaction(async (tx) => {
+    const job = await lockRunningJob(tx, key, now)
+    if (job === null) return null
+    const claimed = await rows<{ device_id: string; attempt: number }>(
+      tx,
+      sql`
+      with due as (
+        select r.device_id
+          from device_jobs r
+          join chunks c using (week, job_key, chunk_no)
+         where r.week = ${job.week} and r.job_key = ${key} and r.status = 'pending' and r.due_at <= ${at(now)}
+           and c.rest is null
+         order by r.due_at
+         limit ${lease.limit}
+           for update of r skip locked),
+      claimed as (
+        update device_jobs r
+           set status = 'running',
+               attempt = attempt + 1,
+               due_at = null,
+               leased_by = ${lease.leaseId},
+               lease_until = ${at(new Date(now.getTime() + lease.leaseMs))},
+               updated_at = ${at(now)}
+          from due
+         where r.week = ${job.week} and r.job_key = ${key} and r.device_id = due.device_id
+        returning r.device_id, r.chunk_no, r.attempt),
+      counted as (select chunk_no, count(*)::int as n from claimed group by chunk_no),
+      ${lockedChunks(job)},
+      moved as (
+        update chunks c
+           set running = running + n
+          from locked
+         where c.week = ${job.week} and c.job_key = ${key} and c.chunk_no = locked.chunk_no)
+      select device_id, attempt from claimed`,
+    )
+    if (claimed.length === 0) return null
+    return {
+      job,
+      attempts: claimed.map(({ device_id, attempt }) => ({ deviceId: storedDeviceId(device_id), attempt })),
+    }
+  })
+}
+
+/** Records later attempts, each guarded by its own attempt number, and moves the chunks' counters by the rows it changes. */
+export async function recordLaterAttempts(
+  db: Db,
+  claim: ClaimedDeviceJobs,
+  outcomes: readonly DeviceOutcome[],
+  now: Date,
+): Promise<Recorded> {
+  const { job } = claim
+  const attempts = new Map<string, number>(claim.attempts.map(({ deviceId, attempt }) => [deviceId, attempt]))
+  const found = await rows<{ count: number; is_closed: boolean }>(
+    db,
+    sql`
+    with outcome as (
+      select * from ${outcomeRows(outcomes, (deviceId) => attempts.get(deviceId) ?? 0)}),
+    claim as (
+      select r.device_id
+        from device_jobs r
+        join outcome o using (device_id)
+       where r.week = ${job.week} and r.job_key = ${job.key} and r.status = 'running' and r.attempt = o.attempt
+       order by r.device_id
+         for update of r),
+    recorded as (
+      update device_jobs r
+         set status = o.status,
+             due_at = o.due_at,
+             leased_by = null,
+             lease_until = null,
+             updated_at = ${at(now)},
+             response = o.response::json,
+             error_code = o.error_code,
+             error_text = o.error_text
+        from outcome o
+        join claim using (device_id)
+       where r.week = ${job.week} and r.job_key = ${job.key}
+         and r.device_id = o.device_id and r.status = 'running' and r.attempt = o.attempt
+      returning r.chunk_no, r.status),
+    ${counted(sql`select status, chunk_no from recorded`)},
+    ${lockedChunks(job)}
+    update chunks c
+       set ${movedCounters}
+      from locked
+     where c.week = ${job.week} and c.job_key = ${job.key} and c.chunk_no = locked.chunk_no
+    returning n as count, succeeded + failed + canceled = device_count as is_closed`,
+  )
+  return summed(found)
+}
+
+/** Device jobs that waited for one of these devices become due. Returns the jobs whose workers are to be woken. */
+export async function markReachable(db: Db, deviceIds: readonly string[], now: Date): Promise<JobKey[]> {
+  const found = await rows<{ job_key: string }>(
+    db,
+    sql`
+    with waiting as (
+      select r.week, r.job_key, r.device_id
+        from device_jobs r
+        join jobs j using (job_key)
+       where r.device_id = any(${texts(deviceIds)})
+         and r.status = 'pending' and r.due_at = 'infinity'
+         and j.status = 'running' and j.deadline_at > ${at(now)}
+       order by r.week, r.job_key, r.device_id
+         for update of r),
+    ${nowDue(now)}
+    select distinct job_key::text from reached`,
+  )
+  return found.map((row) => jobKey(row.job_key))
+}
+
+/**
+ * Closes the race between a worker that finds a device offline and the gateway that sees it connect: once the wait is
+ * committed, a device that has become reachable meanwhile is due at once. Returns how many were.
+ */
+export async function markDueWhereReachable(
+  db: Db,
+  job: RunningJob,
+  deviceIds: readonly string[],
+  now: Date,
+): Promise<number> {
+  const due = await rows(
+    db,
+    sql`
+    with waiting as (
+      select r.week, r.job_key, r.device_id
+        from device_jobs r
+        join sessions s using (device_id)
+        join devices d using (device_id)
+       where r.week = ${job.week} and r.job_key = ${job.key} and r.device_id = any(${texts(deviceIds)})
+         and r.status = 'pending' and r.due_at = 'infinity'
+         and s.gateway_id is not null and s.accepts_methods and d.status = 'enabled'
+       order by r.device_id
+         for update of r),
+    ${nowDue(now)}
+    select device_id from reached`,
+  )
+  return due.length
+}
+
+/** The waiting device jobs are due. Locked in key order, so that two of these statements cannot wait for each other. */
+export function nowDue(now: Date): SQL {
+  return sql`reached as (
+      update device_jobs r
+         set due_at = ${at(now)}
+        from waiting w
+       where r.week = w.week and r.job_key = w.job_key and r.device_id = w.device_id
+         and r.status = 'pending' and r.due_at = 'infinity'
+      returning r.job_key, r.device_id)`
+}
+
+/** As one JSON parameter: of arrays, the driver only knows how to send those of texts. */
+function outcomeRows(outcomes: readonly DeviceOutcome[], attemptOf: (deviceId: string) => number): SQL {
+  const values = outcomes.map((outcome) => ({
+    device_id: outcome.deviceId,
+    status: outcome.status,
+    attempt: attemptOf(outcome.deviceId),
+    due_at: outcome.status === 'pending' ? (outcome.dueAt?.toISOString() ?? 'infinity') : null,
+    // As text in the JSON: a device's answer may hold U+0000, which Postgres would refuse to take out of it.
+    response: outcome.status === 'completed' ? JSON.stringify(outcome.response) : null,
+    error_code: outcome.status === 'failed' ? outcome.error.code : null,
+    error_text: outcome.status === 'failed' ? outcome.error.description : null,
+  }))
+  return sql`json_to_recordset(${JSON.stringify(values)}::json) as o (
+    device_id text, status text, attempt int, due_at timestamptz, response text, error_code text, error_text text)`
+}
+
+function counted(recorded: SQL): SQL {
+  return sql`counted as (
+      select chunk_no,
+             count(*)::int as n,
+             (count(*) filter (where status = 'completed'))::int as n_completed,
+             (count(*) filter (where status = 'failed'))::int as n_failed,
+             (count(*) filter (where status = 'pending'))::int as n_pending
+        from (${recorded}) as recorded
+       group by chunk_no)`
+}
+
+/** Always in chunk order, so that two recorders cannot wait for each other. */
+function lockedChunks(job: RunningJob): SQL {
+  return sql`locked as (
+      select counted.*
+        from chunks c
+        join counted on counted.chunk_no = c.chunk_no
+       where c.week = ${job.week} and c.job_key = ${job.key}
+       order by c.chunk_no
+         for update of c)`
+}
+
+/** In a chunk whose rest has ended, what would be tried again has ended with the rest. */
+const movedCounters = sql.raw(
+  `running = running - n,
+           succeeded = succeeded + n_completed,
+           failed = failed + n_failed + case rest when 'expired' then n_pending else 0 end,
+           canceled = canceled + case rest when 'canceled' then n_pending else 0 end`,
+)
+
+function summed(found: readonly { count: number; is_closed: boolean }[]): Recorded {
+  return {
+    count: found.reduce((sum, row) => sum + row.count, 0),
+    isChunkClosed: found.some((row) => row.is_closed),
+  }
+}

@@ -1,0 +1,263 @@
+import {
+  type DeviceJobStatistics,
+  type Job,
+  type JobKey,
+  type JobRequest,
+  type JobStatus,
+  type JobType,
+  type JsonObject,
+  jobKey,
+  storedJobId,
+} from '@muster/contract'
+import { type SQL, sql } from 'drizzle-orm'
+import { fillPage } from '../postgres/fill-page.ts'
+import type { Page, PageRequest, WrittenPageRequest } from '../postgres/page.ts'
+import { at, type Db, instant, instantOrNull, rows, texts } from '../postgres/sql.ts'
+import { lockOutClaims } from './chunks.ts'
+
+/** Inserts a job as `queued`. Null when the id exists already. `queryCondition` is what reads of the job show. */
+export async function insertJob(
+  db: Db,
+  request: JobRequest & { readonly queryCondition: string },
+  now: Date,
+): Promise<Job | null> {
+  const { target } = request
+  const startAt = request.startTime ?? now
+  const deadlineAt = new Date(Math.max(startAt.getTime(), now.getTime()) + request.maxExecutionTimeInSeconds * 1000)
+  const inserted = await rows<JobRow>(
+    db,
+    sql`
+    insert into jobs (job_id, type, status, query_condition, target_ids, body, max_execution_seconds,
+                      created_at, start_at, deadline_at)
+    values (${request.jobId}, ${request.type}, 'queued', ${request.queryCondition},
+            ${target.kind === 'devices' ? texts(target.deviceIds) : null}, ${JSON.stringify(request.body)}::json,
+            ${request.maxExecutionTimeInSeconds}, ${at(now)}, ${at(startAt)}, ${at(deadlineAt)})
+    on conflict (job_id) do nothing
+    returning ${jobColumns}, ${noStatistics}`,
+  )
+  return inserted[0] === undefined ? null : toJob(inserted[0])
+}
+
+/** A job with its statistics, counted in the same snapshot. Null when there is none of this id. */
+export async function readJob(db: Db, jobId: string): Promise<Job | null> {
+  const [row] = await rows<JobRow>(db, sql`select ${jobColumns}, ${statistics} from jobs where job_id = ${jobId}`)
+  return row === undefined ? null : toJob(row)
+}
+
+/** A page of jobs, latest first, each as it is when it is read: the page is no snapshot. */
+export async function listJobs(
+  db: Db,
+  filter: JobFilter,
+  { limit, after, write }: WrittenPageRequest<Job>,
+): Promise<Page> {
+  return fillPage<JobRow>((statement) => rows(db, statement), limit, {
+    parts: [(last, count) => selectJobs(filter, { limit: count, after: last === null ? after : placeOf(last) })],
+    size: sql`octet_length(body::text) + octet_length(query_condition)`,
+    write: (row) => write(toJob(row)),
+    placeOf,
+  })
+}
+
+/** Null: any. */
+interface JobFilter {
+  readonly type: JobType | null
+  readonly status: JobStatus | null
+}
+
+function selectJobs({ type, status }: JobFilter, { limit, after }: PageRequest): SQL {
+  const conditions: SQL[] = [sql`true`]
+  if (type !== null) conditions.push(sql`type = ${type}`)
+  if (status !== null) conditions.push(sql`status = ${status}`)
+  if (after !== null) conditions.push(isAfter(after))
+  return sql`
+    select ${jobColumns}, ${statistics}
+      from jobs
+     where ${sql.join(conditions, sql` and `)}
+     order by jobs.created_at desc, job_id
+     limit ${limit}`
+}
+
+/** The job service has taken a job that starts later: its wake-up is on the bus. False when it is queued no more. */
+export async function markScheduled(db: Db, key: JobKey): Promise<boolean> {
+  const changed = await rows(
+    db,
+    sql`
+    update jobs set status = 'scheduled'
+     where job_key = ${key}
+       and status = 'queued'
+    returning job_key`,
+  )
+  return changed.length === 1
+}
+
+export type Cancellation =
+  | { readonly kind: 'cancelled'; readonly job: Job; readonly isRepeated: boolean }
+  | { readonly kind: 'terminal'; readonly status: JobStatus }
+  | { readonly kind: 'missing' }
+
+/**
+ * Cancels a job that has not ended, in one transaction: what has not started is canceled, what is in flight may finish and
+ * is counted. Cancelling a cancelled job changes nothing and succeeds.
+ */
+export async function cancelJob(db: Db, jobId: string, now: Date): Promise<Cancellation> {
+  return db.transaction(async (tx) => {
+    const found = await readJob(tx, jobId)
+    if (found === null) return { kind: 'missing' }
+    const ended = await endJob(tx, found.key, sql`status = 'cancelled', ended_at = ${at(now)}`, now)
+    const job = (await readJob(tx, jobId)) ?? found
+    if (job.status !== 'cancelled') return { kind: 'terminal', status: job.status }
+    return { kind: 'cancelled', job, isRepeated: ended === null }
+  })
+}
+
+/**
+ * Ends what has not started in every chunk of a job, without touching a row of a device: `rest` says it for all of them.
+ * Returns how many chunks it changed. What is in flight stays `running` and is counted when it ends.
+ */
+export async function closeChunks(
+  db: Db,
+  key: JobKey,
+  week: string,
+  rest: 'canceled' | 'expired',
+  now: Date,
+): Promise<number> {
+  const pending = sql`device_count - succeeded - failed - canceled - running`
+  const counter = rest === 'canceled' ? sql`canceled = canceled + ${pending}` : sql`failed = failed + ${pending}`
+  // Locked in chunk order, as recorders do: neither can wait for the other.
+  const changed = await rows(
+    db,
+    sql`
+    with open as (
+      select chunk_no
+        from chunks
+       where week = ${week}
+         and job_key = ${key}
+         and rest is null
+         and succeeded + failed + canceled < device_count
+       order by chunk_no
+         for update)
+    update chunks c
+       set ${counter},
+           rest = ${rest},
+           rest_at = ${at(now)},
+           status = case status when 'ready' then 'attempted' else status end
+      from open
+     where c.week = ${week} and c.job_key = ${key} and c.chunk_no = open.chunk_no
+       and rest is null
+    returning c.chunk_no`,
+  )
+  return changed.length
+}
+
+/** Completes a running job of which no device is open any more. Null when it is not so, or another worker was first. */
+export async function completeJob(db: Db, key: JobKey, now: Date): Promise<Job | null> {
+  const [row] = await rows<JobRow>(
+    db,
+    sql`
+    update jobs set status = 'completed', ended_at = ${at(now)}
+     where job_key = ${key}
+       and status = 'running'
+       and not exists (
+         select from chunks
+          where chunks.week = jobs.week
+            and chunks.job_key = jobs.job_key
+            and succeeded + failed + canceled < device_count)
+    returning ${jobColumns}, ${statistics}`,
+  )
+  return row === undefined ? null : toJob(row)
+}
+
+/** Ends a job that could not do its work. Its devices that have not started are canceled. Null when it had ended before. */
+export async function failJob(db: Db, key: JobKey, reason: string, now: Date): Promise<Job | null> {
+  return db.transaction(async (tx) => {
+    const end = sql`status = 'failed', ended_at = ${at(now)}, failure_reason = ${reason}`
+    const jobId = await endJob(tx, key, end, now)
+    return jobId === null ? null : readJob(tx, jobId)
+  })
+}
+
+/** Ends a job that has not ended, and all of it that has not started. Its id; null when it had ended before. */
+async function endJob(tx: Db, key: JobKey, end: SQL, now: Date): Promise<string | null> {
+  await lockOutClaims(tx, key)
+  const [ended] = await rows<{ job_id: string; week: string | null }>(
+    tx,
+    sql`
+    update jobs set ${end}
+     where job_key = ${key}
+       and status in ('queued', 'scheduled', 'running')
+    returning job_id, week`,
+  )
+  if (ended === undefined) return null
+  if (ended.week !== null) await closeChunks(tx, key, ended.week, 'canceled', now)
+  return ended.job_id
+}
+
+function placeOf({ created_at, job_id }: JobRow): string {
+  return `${created_at}/${job_id}`
+}
+
+function isAfter(after: string): SQL {
+  const slash = after.indexOf('/')
+  const createdAt = sql`${after.slice(0, slash)}::timestamptz`
+  return sql`(created_at < ${createdAt} or (created_at = ${createdAt} and job_id > ${after.slice(slash + 1)}))`
+}
+
+const jobColumns = sql.raw(
+  `job_key::text, job_id, type, status, query_condition, body, max_execution_seconds, created_at::text, start_at::text,
+   ended_at::text, frozen_at::text, failure_reason`,
+)
+
+const noStatistics = sql.raw('null as counts')
+
+const statistics = sql.raw(
+  `(select array[coalesce(sum(device_count), 0), coalesce(sum(succeeded), 0), coalesce(sum(failed), 0),
+                 coalesce(sum(running), 0), coalesce(sum(canceled), 0)]::int[]
+      from chunks where chunks.week = jobs.week and chunks.job_key = jobs.job_key) as counts`,
+)
+
+interface JobRow extends Record<string, unknown> {
+  readonly job_key: string
+  readonly job_id: string
+  readonly type: JobType
+  readonly status: JobStatus
+  readonly query_condition: string
+  readonly body: JsonObject
+  readonly max_execution_seconds: number
+  readonly created_at: string
+  readonly start_at: string
+  readonly ended_at: string | null
+  readonly frozen_at: string | null
+  readonly failure_reason: string | null
+  readonly counts: readonly number[] | null
+}
+
+function toJob(row: JobRow): Job {
+  return {
+    key: jobKey(row.job_key),
+    jobId: storedJobId(row.job_id),
+    type: row.type,
+    status: row.status,
+    queryCondition: row.query_condition,
+    body: row.body,
+    createdTime: instant(row.created_at),
+    startTime: instant(row.start_at),
+    endTime: instantOrNull(row.ended_at),
+    maxExecutionTimeInSeconds: row.max_execution_seconds,
+    failureReason: row.failure_reason,
+    statistics: row.frozen_at === null ? null : toStatistics(row),
+  }
+}
+
+/** The job row and the chunk sums come from one statement, so no read can see them apart. */
+function toStatistics({ counts }: JobRow): DeviceJobStatistics {
+  const [devices, succeeded, failed, running, canceled] = counts ?? []
+  const statistics = {
+    deviceCount: devices ?? 0,
+    succeededCount: succeeded ?? 0,
+    failedCount: failed ?? 0,
+    runningCount: running ?? 0,
+    canceledCount: canceled ?? 0,
+  }
+  const ended = statistics.succeededCount + statistics.failedCount + statistics.canceledCount
+  return { ...statistics, pendingCount: statistics.deviceCount - ended - statistics.runningCount }
+}

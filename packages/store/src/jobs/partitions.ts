@@ -1,0 +1,104 @@
+import { sql } from 'drizzle-orm'
+import { at, type Db, rows } from '../postgres/sql.ts'
+
+const dayMs = 24 * 3600 * 1000
+
+/** The Monday (UTC) of the week of a time, as `YYYY-MM-DD`: which partition a target set frozen then goes to. */
+export function weekOf(time: Date): string {
+  const sinceMonday = (time.getUTCDay() + 6) % 7
+  return new Date(time.getTime() - sinceMonday * dayMs).toISOString().slice(0, 10)
+}
+
+/**
+ * Makes the partitions of chunks and device jobs for the week of a time, unless they are there. Weeks, not days: a device job
+ * may wait 30 days and be kept for 30 more, and every partition costs each lookup by device a probe.
+ */
+export async function ensurePartitions(db: Db, time: Date): Promise<void> {
+  const week = weekOf(time)
+  const next = weekOf(new Date(Date.parse(week) + 7 * dayMs))
+  for (const table of partitionedTables) {
+    const partition = partitionName(table, week)
+    if (await exists(db, partition)) continue
+    // Attaching a table takes a weaker lock than creating a partition: readers go on. Names and bounds are made of dates of
+    // ours; DDL takes no parameters.
+    await alter(db, async (tx) =>
+      (await exists(tx, partition))
+        ? []
+        : [
+            `create table if not exists ${partition} (like ${table} including all)`,
+            `alter table ${table} attach partition ${partition} for values from ('${week}') to ('${next}')`,
+          ],
+    )
+  }
+}
+
+/**
+ * Purges history: deletes job rows that ended before `endedBefore`, then drops the partitions of weeks that no job needs any
+ * more. Returns how many jobs were deleted; at most `limit` at a time.
+ */
+export async function purgeHistory(
+  db: Db,
+  { endedBefore, limit }: { endedBefore: Date; limit: number },
+): Promise<number> {
+  const deleted = await rows(
+    db,
+    sql`
+    delete from jobs
+     where job_key in (
+       select job_key from jobs
+        where ended_at < ${at(endedBefore)}
+        order by ended_at
+        limit ${limit}
+        for update skip locked)
+    returning job_key`,
+  )
+  for (const week of await unusedWeeks(db, endedBefore)) {
+    // The chunks last: they are what shows that a week is still there to be dropped.
+    for (const table of partitionedTables.toReversed()) {
+      await alter(db, async () => [`drop table if exists ${partitionName(table, week)}`])
+    }
+  }
+  return deleted.length
+}
+
+const partitionedTables = ['chunks', 'device_jobs'] as const
+
+/** Waits 2 s at most for its locks: behind a long reader it gives up, instead of making everyone else wait behind it. */
+async function alter(db: Db, decide: (tx: Db) => Promise<readonly string[]>): Promise<void> {
+  await db.transaction(async (tx) => {
+    await rows(tx, sql`select set_config('lock_timeout', '2s', true)`)
+    await rows(tx, sql`select pg_advisory_xact_lock(${alterLock})`)
+    for (const statement of await decide(tx)) await tx.execute(sql.raw(statement))
+  })
+}
+
+/** Any number that no other advisory lock of the database uses: one alteration at a time. */
+const alterLock = 7_301_966
+
+async function exists(db: Db, table: string): Promise<boolean> {
+  const [found] = await rows<{ is_attached: boolean }>(
+    db,
+    sql`select exists (select from pg_inherits where inhrelid = to_regclass(${table})) as is_attached`,
+  )
+  return found?.is_attached ?? false
+}
+
+/** Weeks that lie wholly before the limit and have no job left. */
+async function unusedWeeks(db: Db, endedBefore: Date): Promise<string[]> {
+  const found = await rows<{ week: string }>(
+    db,
+    sql`
+    select partition.week
+      from (select to_char(to_date(right(child.relname, 8), 'YYYYMMDD'), 'YYYY-MM-DD') as week
+              from pg_inherits
+              join pg_class child on child.oid = inhrelid
+             where inhparent = 'chunks'::regclass) as partition
+     where partition.week < ${weekOf(endedBefore)}
+       and not exists (select from jobs where jobs.week = partition.week::date)`,
+  )
+  return found.map(({ week }) => week)
+}
+
+function partitionName(table: string, week: string): string {
+  return `${table}_${week.replaceAll('-', '')}`
+}

@@ -1,0 +1,164 @@
+import { type JobKey, type JobType, jobKey } from '@muster/contract'
+import { type Expression, parseCondition, QueryError } from '@muster/query'
+import { sql } from 'drizzle-orm'
+import { databaseError, isStatementTimeout } from '../postgres/database-error.ts'
+import { at, type Db, instant, rows } from '../postgres/sql.ts'
+import { ensurePartitions, weekOf } from './partitions.ts'
+import { listedDevices, matchingDevices } from './target-devices.ts'
+
+export type JobStart =
+  /** The target set is frozen and the job runs. */
+  | {
+      readonly kind: 'started'
+      readonly jobId: string
+      readonly type: JobType
+      readonly deviceCount: number
+      readonly deadlineAt: Date
+    }
+  /** As many jobs run as may; it waits in `queued`. */
+  | { readonly kind: 'full' }
+  /** It is not due, runs already, or has ended: nothing to do. */
+  | { readonly kind: 'idle' }
+
+/** Any number that no other advisory lock of the database uses: one start at a time, so that the limit of running jobs holds. */
+const startLock = 7_301_965
+
+/** The job's condition cannot be evaluated: the job could not do its work, however often it is tried. */
+export class ConditionError extends Error {
+  override readonly name = 'ConditionError'
+}
+
+/** As many jobs run as may: undoes the start. */
+class NoPlaceError extends Error {}
+
+export interface StartOptions {
+  readonly maxRunningJobs: number
+  readonly chunkSize: (type: JobType) => number
+}
+
+/**
+ * Starts a due job: moves it to `running` and freezes its target set into chunks, in one transaction and one snapshot. A
+ * crash in the middle leaves nothing.
+ * @throws ConditionError when the condition's evaluation fails; the job is unchanged then.
+ */
+export async function startJob(db: Db, key: JobKey, options: StartOptions, now: Date): Promise<JobStart> {
+  await ensurePartitions(db, now)
+  try {
+    return await db.transaction((tx) => start(tx, key, options, now))
+  } catch (error) {
+    if (error instanceof NoPlaceError) return { kind: 'full' }
+    throw error
+  }
+}
+
+async function start(tx: Db, key: JobKey, { maxRunningJobs, chunkSize }: StartOptions, now: Date): Promise<JobStart> {
+  const [due] = await rows<DueRow>(
+    tx,
+    sql`
+    select job_id, type, query_condition, target_ids is not null as is_listed, deadline_at::text
+      from jobs
+     where job_key = ${key}
+       and status in ('queued', 'scheduled')
+       and start_at <= ${at(now)}
+       for update`,
+  )
+  if (due === undefined) return { kind: 'idle' }
+  if (await isFull(tx, key, maxRunningJobs, now)) {
+    await rows(
+      tx,
+      sql`update jobs set status = 'queued' where job_key = ${key} and status = 'scheduled' returning job_key`,
+    )
+    return { kind: 'full' }
+  }
+  const deviceCount = await freeze(tx, key, due, chunkSize(due.type), now)
+  // One at a time from here, and not before: freezing may take seconds, and the limit must hold all the same.
+  await rows(tx, sql`select pg_advisory_xact_lock(${startLock})`)
+  if (await isFull(tx, key, maxRunningJobs, now)) throw new NoPlaceError()
+  await rows(
+    tx,
+    sql`
+    update jobs set status = 'running', week = ${weekOf(now)}, frozen_at = ${at(now)}
+     where job_key = ${key}
+       and status in ('queued', 'scheduled')
+    returning job_key`,
+  )
+  return { kind: 'started', jobId: due.job_id, type: due.type, deviceCount, deadlineAt: instant(due.deadline_at) }
+}
+
+/** Whether the places that are free belong to running jobs and to due jobs that come before this one. */
+async function isFull(tx: Db, key: JobKey, maxRunningJobs: number, now: Date): Promise<boolean> {
+  const [counted] = await rows<{ ahead: number }>(
+    tx,
+    sql`
+    select (select count(*) from jobs where status = 'running')::int
+         + (select count(*) from jobs other
+             where other.status in ('queued', 'scheduled') and other.start_at <= ${at(now)}
+               and (other.start_at, other.job_key) < (jobs.start_at, jobs.job_key))::int as ahead
+      from jobs
+     where job_key = ${key}`,
+  )
+  return counted === undefined || counted.ahead >= maxRunningJobs
+}
+
+/** Queued and scheduled jobs that are due, in the order in which `startJob` lets them start: a bare name would sort by text. */
+export async function findDueJobs(db: Db, limit: number, now: Date): Promise<JobKey[]> {
+  const found = await rows<{ job_key: string }>(
+    db,
+    sql`
+    select job_key::text
+      from jobs
+     where status in ('queued', 'scheduled')
+       and start_at <= ${at(now)}
+     order by jobs.start_at, jobs.job_key
+     limit ${limit}`,
+  )
+  return found.map((row) => jobKey(row.job_key))
+}
+
+interface DueRow extends Record<string, unknown> {
+  readonly job_id: string
+  readonly type: JobType
+  readonly query_condition: string
+  readonly is_listed: boolean
+  readonly deadline_at: string
+}
+
+/** In device id order: a page of per-device rows is then a walk along the chunks. */
+async function freeze(tx: Db, key: JobKey, due: DueRow, chunkSize: number, now: Date): Promise<number> {
+  const devices = due.is_listed
+    ? listedDevices(sql`(select target_ids from jobs where job_key = ${key})`)
+    : matchingDevices(parsed(due.query_condition))
+  const freezing = rows<{ device_count: number }>(
+    tx,
+    sql`
+    with target as (
+      select device_id, (row_number() over (order by device_id) - 1) / ${chunkSize}::int as chunk_no
+        from (${devices}) as target),
+    frozen as (
+      insert into chunks (week, job_key, chunk_no, device_ids, device_count)
+      select ${weekOf(now)}::date, ${key}::bigint, chunk_no, array_agg(device_id order by device_id), count(*)
+        from target
+       group by chunk_no
+      returning device_count)
+    select coalesce(sum(device_count), 0)::int as device_count from frozen`,
+  )
+  const [frozen] = due.is_listed ? await freezing : await freezing.catch(blameCondition)
+  return frozen?.device_count ?? 0
+}
+
+/** Parse errors, and what Postgres says of the data (22), of its limits (54) and of its statement timeout. */
+function blameCondition(error: unknown): never {
+  if (error instanceof QueryError) throw new ConditionError(error.message, { cause: error })
+  const { code, message } = databaseError(error)
+  if (isStatementTimeout(error)) throw new ConditionError('the condition took too long to evaluate', { cause: error })
+  if (/^(22|54)/.test(code)) throw new ConditionError(message, { cause: error })
+  throw error
+}
+
+function parsed(condition: string): Expression | null {
+  try {
+    return parseCondition(condition)
+  } catch (error) {
+    return blameCondition(error)
+  }
+}

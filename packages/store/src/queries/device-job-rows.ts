@@ -1,0 +1,165 @@
+import { type DeviceJobStatus, formatInstant, type Json, type JsonObject } from '@muster/contract'
+import type { Column, Columns } from '@muster/query'
+import { type SQL, sql } from 'drizzle-orm'
+import { instant, texts } from '../postgres/sql.ts'
+
+/**
+ * A row for every device of the chunks for which `isWanted`, a predicate on `chunks c`, is true, whether or not it has one in
+ * `device_jobs`; with `statuses`, at least for those that have one of these. What a device's state is, is said by the first
+ * of these that says anything: its own row where an attempt has begun; the lease under which its chunk is being attempted;
+ * `rest`, for all devices that have no more to say; else it is pending. Run it with `planByChunk`.
+ */
+export function deviceJobRows(isWanted: SQL, statuses: readonly DeviceJobStatus[] | null = null): SQL {
+  return sql`
+    select c.week, c.job_key, c.chunk_no, r.device_id,
+           j.job_id, j.type as job_type,
+           greatest(j.start_at, j.created_at) as start_at, j.deadline_at, j.frozen_at as created_at,
+           case said.by
+             when 'row' then r.status
+             when 'lease' then 'running'
+             when 'rest' then case c.rest when 'expired' then 'failed' else c.rest end
+             else 'pending'
+           end as status,
+           case said.by
+             when 'row' then r.updated_at
+             when 'rest' then c.rest_at
+             else coalesce(r.updated_at, j.frozen_at)
+           end as last_updated_at,
+           case said.by when 'row' then r.response end as response,
+           case when said.by = 'row' then r.error_code
+                when said.by = 'rest' and c.rest = 'expired' then 'JobRunPreconditionFailed'
+           end as error_code,
+           case when said.by = 'row' then r.error_text
+                when said.by = 'rest' and c.rest = 'expired' then ${windowOver}
+           end as error_text
+      from chunks c
+      join jobs j on j.job_key = c.job_key
+     cross join lateral (${statuses === null ? everyDevice : devicesWith(statuses)}
+        offset 0) as r
+     cross join lateral (
+        select case
+                 when r.status in ('completed', 'failed', 'running') then 'row'
+                 when r.status is null and c.status = 'leased' and c.rest is distinct from 'completed' then 'lease'
+                 when c.rest is not null then 'rest'
+               end as by) as said
+     where ${isWanted}`
+}
+
+const ownRows = sql`
+            select device_id as key, status, updated_at, response, error_code, error_text
+              from device_jobs
+             where week = c.week and job_key = c.job_key
+               and device_id between c.device_ids[1] and c.device_ids[c.device_count]`
+
+const everyDevice = sql`
+        select target.device_id, own.*
+          from (select id collate "C" as device_id from unnest(c.device_ids) as id) as target
+          left join (${ownRows}) as own on own.key = target.device_id`
+
+/** Few devices of a chunk fail: where only rows can tell of these statuses, the others are not looked at. */
+function devicesWith(statuses: readonly DeviceJobStatus[]): SQL {
+  const isToldByChunk = sql`(${sql.join([sql`false`, ...statuses.map((status) => toldByChunk[status])], sql` or `)})`
+  return sql`${everyDevice}
+         where ${isToldByChunk}
+         union all
+        select own.key, own.*
+          from (${ownRows}) as own
+         where status = any(${texts(statuses)}) and not ${isToldByChunk}`
+}
+
+/** Of a chunk c: whether a device without a row that says so may have this status. */
+const toldByChunk: Record<DeviceJobStatus, SQL> = {
+  pending: sql`true`,
+  running: sql`c.status = 'leased'`,
+  completed: sql`c.rest is not distinct from 'completed'`,
+  failed: sql`c.rest is not distinct from 'expired'`,
+  canceled: sql`true`,
+}
+
+/**
+ * Settings for the rest of the transaction under which a chunk's devices and rows are hashed together, 500 with 500. With
+ * the statistics of a table that has just grown, the planner may think the rows few and compare each with each. Starting
+ * parallel workers takes longer than a batch of chunks.
+ */
+export const planByChunk: SQL = sql`
+  select set_config('enable_nestloop', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)`
+
+const windowOver =
+  'The window of the job was over before it could start on this device: the device was not online, or the window was too short.'
+
+/** Which chunks can have a device of this status: the counters move in the statement that changes a state. */
+export const chunksByStatus: Record<DeviceJobStatus, SQL> = {
+  pending: sql`(c.rest is null and c.succeeded + c.failed + c.canceled + c.running < c.device_count)`,
+  running: sql`(c.running > 0 or c.status = 'leased')`,
+  completed: sql`c.succeeded > 0`,
+  failed: sql`c.failed > 0`,
+  canceled: sql`c.canceled > 0`,
+}
+
+/** The members of a device job that a condition may name: `deviceJobRows as device_job`. */
+export const deviceJobColumns: Columns = new Map<string, Column>([
+  ['jobId', { kind: 'text', sql: 'device_job.job_id' }],
+  ['jobType', { kind: 'text', sql: 'device_job.job_type' }],
+  ['status', { kind: 'text', sql: 'device_job.status' }],
+  ['deviceId', { kind: 'text', sql: 'device_job.device_id' }],
+  ['startTimeUtc', { kind: 'instant', sql: 'device_job.start_at' }],
+  ['endTimeUtc', { kind: 'instant', sql: 'device_job.deadline_at' }],
+  ['createdDateTimeUtc', { kind: 'instant', sql: 'device_job.created_at' }],
+  ['lastUpdatedDateTimeUtc', { kind: 'instant', sql: 'device_job.last_updated_at' }],
+  ['outcome.deviceMethodResponse', { kind: 'json', sql: searchable('device_job.response') }],
+  [
+    'error',
+    {
+      kind: 'json',
+      sql: `case when device_job.error_code is not null
+                  then jsonb_build_object('code', device_job.error_code, 'description', device_job.error_text) end`,
+    },
+  ],
+])
+
+/**
+ * A device's answer may hold what jsonb refuses, U+0000 and halves of surrogate pairs: replaced for the search by U+FFFD.
+ * Behind an odd number of backslashes alone, `u0000` is such an escape.
+ */
+function searchable(column: string): string {
+  const unstorable = String.raw`(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})`
+  return String.raw`regexp_replace(${column}::text, '${unstorable}', '\1\\ufffd', 'g')::jsonb`
+}
+
+export const shownColumns: SQL = sql.raw(
+  `week::text, job_key::text, chunk_no, device_id, job_id, job_type, status, start_at::text, deadline_at::text,
+   created_at::text, last_updated_at::text, response, error_code, error_text`,
+)
+
+export interface DeviceJobRow extends Record<string, unknown> {
+  readonly week: string
+  readonly job_key: string
+  readonly chunk_no: number
+  readonly device_id: string
+  readonly job_id: string
+  readonly job_type: string
+  readonly status: string
+  readonly start_at: string
+  readonly deadline_at: string
+  readonly created_at: string
+  readonly last_updated_at: string
+  readonly response: Json | null
+  readonly error_code: string | null
+  readonly error_text: string | null
+}
+
+/** A device job as the wire shows it. `endTimeUtc` is the deadline, not when the device was done. */
+export function deviceJobDocument(row: DeviceJobRow): JsonObject {
+  return {
+    deviceId: row.device_id,
+    jobId: row.job_id,
+    jobType: row.job_type,
+    status: row.status,
+    startTimeUtc: formatInstant(instant(row.start_at)),
+    endTimeUtc: formatInstant(instant(row.deadline_at)),
+    createdDateTimeUtc: formatInstant(instant(row.created_at)),
+    lastUpdatedDateTimeUtc: formatInstant(instant(row.last_updated_at)),
+    outcome: row.response === null ? {} : { deviceMethodResponse: row.response },
+    ...(row.error_code === null ? {} : { error: { code: row.error_code, description: row.error_text ?? '' } }),
+  }
+}

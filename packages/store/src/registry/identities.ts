@@ -1,0 +1,271 @@
+import {
+  type IdentityKey,
+  type JsonObject,
+  type Section,
+  sectionBytes,
+  sectionSize,
+  sectionTooLarge,
+} from '@muster/contract'
+import { eq, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
+import { devices, sessions, twins } from '../postgres/schema.ts'
+import { at, type Db, json, rows, texts } from '../postgres/sql.ts'
+import { deviceEtag } from '../twins/document.ts'
+import { freshMetadata } from '../twins/patch.ts'
+
+export interface Authentication {
+  readonly type: 'sas' | 'selfSigned' | 'certificateAuthority' | 'none'
+  readonly primaryKey: string | null
+  readonly secondaryKey: string | null
+  readonly primaryThumbprint: string | null
+  readonly secondaryThumbprint: string | null
+}
+
+/** What a caller says about a device or a module of one. */
+export interface IdentitySettings {
+  readonly identity: IdentityKey
+  readonly status: 'enabled' | 'disabled'
+  readonly statusReason: string | null
+  readonly authentication: Authentication
+  readonly isEdge: boolean
+  /** Of a module: who looks after it. */
+  readonly managedBy: string | null
+}
+
+/** An identity to be created, with what its twin is to hold from the start. */
+export interface IdentityDraft extends IdentitySettings {
+  readonly tags?: JsonObject
+  readonly desired?: JsonObject
+}
+
+export interface Identity extends IdentitySettings {
+  /** New when an identity of the same name is created again. */
+  readonly generationId: string
+  readonly etag: string
+  readonly statusUpdatedTime: Date | null
+  readonly connectionState: 'Connected' | 'Disconnected'
+  readonly connectionStateUpdatedTime: Date | null
+  readonly lastActivityTime: Date | null
+}
+
+/** Where the counter of a new identity begins: anywhere, so that no etag of one that was deleted is one of its successor. */
+const anyEtag = sql`(1 + floor(random() * 1e12))::bigint`
+
+/**
+ * Creates identities and their twins, in one statement. Returns those that were created; the others existed already.
+ * @throws HubError ArgumentInvalid, and creates none, when a section is larger than its limit.
+ */
+export async function insertIdentities(db: Db, drafts: readonly IdentityDraft[], now: Date): Promise<IdentityKey[]> {
+  const fresh = { $lastUpdated: now.toISOString() }
+  const created = await rows<{ device_id: IdentityKey }>(
+    db,
+    sql`
+    with draft as (
+      select *
+        from jsonb_to_recordset(${json(drafts.map((draft) => draftRow(draft, fresh)))}) as draft (
+             device_id text, status text, status_reason text, authentication_type text, primary_key text,
+             secondary_key text, primary_thumbprint text, secondary_thumbprint text, is_edge boolean,
+             managed_by text, tags jsonb, desired jsonb, desired_metadata jsonb)),
+    created as (
+      insert into devices (device_id, generation_id, etag, status, status_reason, authentication_type, primary_key,
+                           secondary_key, primary_thumbprint, secondary_thumbprint, is_edge, managed_by, created_at)
+      select device_id, gen_random_uuid(), ${anyEtag}, status, status_reason, authentication_type, primary_key,
+             secondary_key, primary_thumbprint, secondary_thumbprint, is_edge, managed_by, ${at(now)}
+        from draft
+       order by device_id
+          on conflict (device_id) do nothing
+      returning device_id)
+    insert into twins (device_id, tags, desired, desired_metadata, reported_metadata)
+    select device_id, tags, desired, desired_metadata, ${json(fresh)}
+      from draft
+      join created using (device_id)
+    returning device_id`,
+  )
+  return created.map((row) => row.device_id)
+}
+
+/** `etag`: only while the identity still has it; null: whatever it has. */
+export async function updateIdentity(
+  db: Db,
+  settings: IdentitySettings,
+  { etag }: { etag: string | null },
+  now: Date,
+): Promise<'updated' | 'missing' | 'etag'> {
+  const { identity, status, statusReason, authentication, isEdge, managedBy } = settings
+  const [found] = await rows<{ is_updated: boolean }>(
+    db,
+    sql`
+    with target as (select device_id from devices where device_id = ${identity} for no key update),
+    updated as (
+      update devices d
+         set etag = d.etag + 1,
+             status = ${status},
+             status_reason = ${statusReason},
+             status_updated_at = case when d.status = ${status} then d.status_updated_at else ${at(now)} end,
+             authentication_type = ${authentication.type},
+             primary_key = ${authentication.primaryKey},
+             secondary_key = ${authentication.secondaryKey},
+             primary_thumbprint = ${authentication.primaryThumbprint},
+             secondary_thumbprint = ${authentication.secondaryThumbprint},
+             is_edge = ${isEdge},
+             managed_by = ${managedBy}
+        from target
+       where d.device_id = target.device_id
+         and ${etag === null ? sql`true` : sql`${sql.raw(deviceEtag)} = ${etag}`}
+      returning d.device_id)
+    select exists (select from updated) as is_updated from target`,
+  )
+  if (found === undefined) return 'missing'
+  return found.is_updated ? 'updated' : 'etag'
+}
+
+/** Deletes identities with what belongs to them, whatever their etags. Returns those that existed. */
+export async function deleteIdentities(db: Db, identities: readonly string[]): Promise<IdentityKey[]> {
+  return db.transaction(async (tx) => {
+    await lockToDelete(tx, identities)
+    const deleted = await rows<{ device_id: IdentityKey }>(
+      tx,
+      sql`delete from devices where device_id = any(${texts(identities)}) returning device_id`,
+    )
+    return deleted.map((row) => row.device_id)
+  })
+}
+
+/**
+ * A deletion takes its rows in any order, so all of them are locked before, in the order in which those take theirs that change
+ * many twins or sessions: neither ever waits for the other while the other waits for it.
+ */
+async function lockToDelete(tx: Db, identities: readonly string[]): Promise<void> {
+  const listed = texts(identities)
+  const withModules = sql`array(
+    select device_id from devices where device_id = any(${listed})
+     union all
+    select device_id from devices where module_of = any(${listed}))`
+  for (const table of [devices, twins, sessions]) {
+    await rows(tx, sql`select from ${table} where device_id = any(${withModules}) order by device_id for update`)
+  }
+}
+
+/** Deletes an identity, its twin and its session, and all modules of a device. `etag`: as for `updateIdentity`. */
+export async function deleteIdentity(
+  db: Db,
+  identity: IdentityKey,
+  etag: string | null,
+): Promise<'deleted' | 'missing' | 'etag'> {
+  return db.transaction(async (tx) => {
+    await lockToDelete(tx, [identity])
+    const [found] = await rows<{ is_deleted: boolean }>(
+      tx,
+      sql`
+      with deleted as (
+        delete from devices d
+         where d.device_id = ${identity}
+           and ${etag === null ? sql`true` : sql`${sql.raw(deviceEtag)} = ${etag}`}
+        returning d.device_id)
+      select exists (select from deleted) as is_deleted from devices where device_id = ${identity}`,
+    )
+    if (found === undefined) return 'missing'
+    return found.is_deleted ? 'deleted' : 'etag'
+  })
+}
+
+export async function readIdentity(db: Db, identity: IdentityKey): Promise<Identity | null> {
+  const [row] = await selectIdentities(db).where(eq(d.deviceId, identity))
+  return row === undefined ? null : toIdentity(row)
+}
+
+/** The same; no other transaction changes or deletes the identity before this one ends. */
+export async function lockIdentity(tx: Db, identity: IdentityKey): Promise<Identity | null> {
+  const [row] = await selectIdentities(tx).where(eq(d.deviceId, identity)).for('no key update', { of: d })
+  return row === undefined ? null : toIdentity(row)
+}
+
+/** What decides whether a device or module may connect. */
+export interface Credentials {
+  /** Of a module: `disabled` also while its device is. */
+  readonly status: 'enabled' | 'disabled'
+  readonly authentication: Authentication
+  readonly generationId: string
+}
+
+export async function readCredentials(db: Db, identity: IdentityKey): Promise<Credentials | null> {
+  const parent = alias(devices, 'parent')
+  const [row] = await db
+    .select({
+      status: d.status,
+      parentStatus: parent.status,
+      authentication: authenticationOf,
+      generationId: d.generationId,
+    })
+    .from(d)
+    .leftJoin(parent, eq(parent.deviceId, d.moduleOf))
+    .where(eq(d.deviceId, identity))
+  if (row === undefined) return null
+  const { status, parentStatus, ...credentials } = row
+  return { ...credentials, status: parentStatus === 'disabled' ? 'disabled' : status }
+}
+
+/** The name that the SQL of the etag goes by. */
+export const d = alias(devices, 'd')
+
+const authenticationOf = {
+  type: d.authenticationType,
+  primaryKey: d.primaryKey,
+  secondaryKey: d.secondaryKey,
+  primaryThumbprint: d.primaryThumbprint,
+  secondaryThumbprint: d.secondaryThumbprint,
+}
+
+export function selectIdentities(db: Db) {
+  return db
+    .select({
+      identity: d.deviceId,
+      generationId: d.generationId,
+      etag: sql<string>`${sql.raw(deviceEtag)}`,
+      status: d.status,
+      statusReason: d.statusReason,
+      statusUpdatedTime: d.statusUpdatedAt,
+      authentication: authenticationOf,
+      isEdge: d.isEdge,
+      managedBy: d.managedBy,
+      gatewayId: sessions.gatewayId,
+      connectionStateUpdatedTime: sessions.stateUpdatedAt,
+      lastActivityTime: sessions.lastActivityAt,
+    })
+    .from(d)
+    .leftJoin(sessions, eq(sessions.deviceId, d.deviceId))
+    .$dynamic()
+}
+
+type IdentityRow = Awaited<ReturnType<typeof selectIdentities>>[number]
+
+export function toIdentity({ gatewayId, ...identity }: IdentityRow): Identity {
+  return { ...identity, connectionState: gatewayId === null ? 'Disconnected' : 'Connected' }
+}
+
+function draftRow(draft: IdentityDraft, fresh: JsonObject): JsonObject {
+  const { tags = {}, desired = {}, authentication } = draft
+  requireWithinLimit('tags', tags)
+  requireWithinLimit('desired', desired)
+  const isEmpty = Object.keys(desired).length === 0
+  return {
+    device_id: draft.identity,
+    status: draft.status,
+    status_reason: draft.statusReason,
+    authentication_type: authentication.type,
+    primary_key: authentication.primaryKey,
+    secondary_key: authentication.secondaryKey,
+    primary_thumbprint: authentication.primaryThumbprint,
+    secondary_thumbprint: authentication.secondaryThumbprint,
+    is_edge: draft.isEdge,
+    managed_by: draft.managedBy,
+    tags,
+    desired,
+    desired_metadata: isEmpty ? fresh : freshMetadata(desired, { ...fresh, $lastUpdatedVersion: 1 }),
+  }
+}
+
+function requireWithinLimit(section: Section, members: JsonObject): void {
+  const bytes = sectionSize(members)
+  if (bytes > sectionBytes[section]) throw sectionTooLarge(section, bytes)
+}

@@ -1,0 +1,129 @@
+import {
+  type DeviceId,
+  type JsonObject,
+  sectionBytes,
+  sectionSize,
+  storedDeviceId,
+  type TwinPatch,
+} from '@muster/contract'
+import { type SQL, sql } from 'drizzle-orm'
+import { type Db, rows, texts } from '../postgres/sql.ts'
+import { type DesiredChange, replacementOf } from './desired-change.ts'
+import { compilePatch } from './patch.ts'
+
+export interface PatchedTwins {
+  readonly patched: number
+  /** Left as they were, because a section may grow beyond its limit: `patchTwin` counts exactly. */
+  readonly unsure: readonly DeviceId[]
+  readonly missing: readonly DeviceId[]
+  /** Of the patched devices. Empty when the patch does not name `desired`. */
+  readonly desired: readonly DesiredChange[]
+}
+
+/**
+ * Merges a patch into the twins of these devices, in one statement. Call it inside a transaction. The rows are locked in
+ * device id order, so that two such statements cannot wait for each other: the update is made to walk along the index,
+ * because a select for update ahead of it would cost a fifth of the speed.
+ */
+export async function patchTwins(
+  tx: Db,
+  deviceIds: readonly string[],
+  patch: TwinPatch,
+  now: Date,
+): Promise<PatchedTwins> {
+  await rows(
+    tx,
+    sql`
+    select set_config('enable_indexscan', 'on', true),
+           set_config('enable_bitmapscan', 'off', true),
+           set_config('enable_seqscan', 'off', true)`,
+  )
+  const cleared = patch.desired === null ? await lockDesired(tx, deviceIds) : null
+  const [result] = await rows<{ patched: [DeviceId, number][] }>(
+    tx,
+    sql`
+    with patched as (
+      update twins t
+         set ${compilePatch(patch, now)}
+       where device_id = any(${texts(deviceIds)})
+         and ${fitsFor(patch)}
+      returning t.device_id, t.desired_version)
+    select coalesce(json_agg(json_build_array(device_id, desired_version)), '[]') as patched
+      from patched`,
+  )
+  if (result === undefined) throw new Error('an aggregate returns one row')
+  const versions = result.patched.map(([identity, version]) => ({ identity, version }))
+  const patched = new Set<string>(versions.map(({ identity }) => identity))
+  const { unsure, missing } = await explainUnpatched(tx, deviceIds, patched)
+  return { patched: versions.length, unsure, missing, desired: changesOf(patch, versions, cleared) }
+}
+
+type Versions = DesiredChange['versions']
+
+/** `cleared`: what the twins held of which `desired` is cleared. Fleets are alike, so that few patches serve them all. */
+function changesOf(
+  patch: TwinPatch,
+  versions: Versions,
+  cleared: ReadonlyMap<string, JsonObject> | null,
+): DesiredChange[] {
+  if (versions.length === 0 || patch.desired === undefined) return []
+  if (patch.desired !== null) return [{ patch: patch.desired, versions }]
+  const byPatch = new Map<string, { patch: JsonObject; versions: Versions[number][] }>()
+  for (const version of versions) {
+    const removal = replacementOf(cleared?.get(version.identity) ?? {}, {})
+    const key = JSON.stringify(removal)
+    const change = byPatch.get(key) ?? { patch: removal, versions: [] }
+    change.versions.push(version)
+    byPatch.set(key, change)
+  }
+  return [...byPatch.values()]
+}
+
+/** Reads what is about to be cleared. The locks are those that the update takes, in the same order. */
+async function lockDesired(tx: Db, deviceIds: readonly string[]): Promise<Map<string, JsonObject>> {
+  const locked = await rows<{ device_id: string; desired: JsonObject }>(
+    tx,
+    sql`
+    select device_id, desired
+      from twins
+     where device_id = any(${texts(deviceIds)})
+     order by device_id
+       for no key update`,
+  )
+  return new Map(locked.map((row) => [row.device_id, row.desired]))
+}
+
+/** Those that an update left out: it could not be sure of their size, or there is no such device. Mostly there are none. */
+async function explainUnpatched(
+  tx: Db,
+  deviceIds: readonly string[],
+  patched: ReadonlySet<string>,
+): Promise<Pick<PatchedTwins, 'unsure' | 'missing'>> {
+  const unpatched = deviceIds.filter((deviceId) => !patched.has(deviceId)).map(storedDeviceId)
+  if (unpatched.length === 0) return { unsure: [], missing: [] }
+
+  const found = await rows<{ device_id: string }>(
+    tx,
+    sql`select device_id from twins where device_id = any(${texts(unpatched)})`,
+  )
+  const existing = new Set(found.map((row) => row.device_id))
+  return {
+    unsure: unpatched.filter((deviceId) => existing.has(deviceId)),
+    missing: unpatched.filter((deviceId) => !existing.has(deviceId)),
+  }
+}
+
+/**
+ * True where the patched sections stay within their limits for certain: stored without compression, a section takes at
+ * least the bytes that its limit counts, and a merge adds at most those of the patch.
+ */
+function fitsFor(patch: TwinPatch): SQL {
+  const conditions = (['tags', 'desired'] as const).flatMap((section) => {
+    const added = patch[section]
+    if (added == null) return []
+    return [
+      sql`pg_column_size(t.${sql.identifier(section)}) + ${sectionSize(added)}::int <= ${sectionBytes[section]}::int`,
+    ]
+  })
+  return conditions.length === 0 ? sql`true` : sql.join(conditions, sql` and `)
+}

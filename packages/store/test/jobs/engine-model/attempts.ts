@@ -1,0 +1,271 @@
+import { expect } from 'vitest'
+import { finishLockedChunk, lockChunk, lockRunningJob } from '../../../src/jobs/chunks.ts'
+import {
+  claimDueDeviceJobs,
+  type DeviceOutcome,
+  markDueWhereReachable,
+  type Recorded,
+  recordFirstAttempts,
+  recordLaterAttempts,
+} from '../../../src/jobs/device-jobs.ts'
+import { dropLeases, renewLeases } from '../../../src/jobs/sweeps.ts'
+import type { Db } from '../../../src/postgres/sql.ts'
+import { claim } from '../engine.ts'
+import {
+  deviceJobs,
+  hasEnded,
+  idsIn,
+  type Model,
+  type ModelChunk,
+  type ModelClaim,
+  type ModelJob,
+  mayAttempt,
+  move,
+  readyChunkNo,
+  type Stage,
+} from './model.ts'
+import {
+  type Choice,
+  type Follow,
+  jobOf,
+  leaseMs,
+  ofJob,
+  reach,
+  type Step,
+  timeOf,
+  unknownIds,
+  waitingOf,
+} from './step.ts'
+
+/** J6, J7: the model gives nothing once the job is cancelled or its window is over. */
+export function takeChunk(choice: Choice, fails: readonly boolean[] = []): Step {
+  const isApt = (job: ModelJob, model: Model) => readyChunkNo(model, job) >= 0
+  return ofJob({ text: 'takeChunk', choice, isApt }, (db, job, model) =>
+    job.type === 'scheduleUpdateTwin' ? finishChunk(db, job, model, fails) : claimReady(db, job, model),
+  )
+}
+
+async function claimReady(db: Db, { key }: ModelJob, model: Model): Promise<Follow> {
+  const leaseId = nextLeaseId(model)
+  const given = await claim(db, key, timeOf(model), { leaseId, leaseMs })
+  return (job, model, isAlone) => {
+    if (isPassedOver(given, isAlone)) return
+    const chunkNo = readyChunkNo(model, job)
+    const chunk = job.chunks?.[chunkNo]
+    if (chunk === undefined) return expect(given).toBeNull()
+    const deviceIds = idsIn(chunk, 'untried')
+    expect(given).toMatchObject({ chunkNo, deviceIds })
+    for (const deviceId of deviceIds) move(job, chunk, deviceId, { kind: 'claimed' })
+    chunk.fence += 1
+    chunk.lease = { leaseId, until: model.now + leaseMs }
+    if (given !== null) model.claims.push({ kind: 'chunk', leaseId, given })
+  }
+}
+
+/** A claim skips a chunk that another process holds just then, to move its counters or for good; a sweep wakes the job again. */
+function isPassedOver(taken: object | null, isAlone: boolean): boolean {
+  return taken === null && !isAlone
+}
+
+async function finishChunk(db: Db, { key }: ModelJob, model: Model, fails: readonly boolean[]): Promise<Follow> {
+  const hasFailed = (deviceId: string, index: number) => unknownIds.includes(deviceId) || fails[index] === true
+  const finished = await db.transaction(async (tx) => {
+    const running = await lockRunningJob(tx, key, timeOf(model))
+    const chunk = running === null ? null : await lockChunk(tx, running)
+    if (chunk === null) return null
+    const failures = chunk.deviceIds.filter(hasFailed).map((deviceId) => ({ deviceId, error: notFound }))
+    await finishLockedChunk(tx, chunk, failures, timeOf(model))
+    return { chunkNo: chunk.chunkNo, deviceIds: chunk.deviceIds }
+  })
+  return (job, model, isAlone) => {
+    if (isPassedOver(finished, isAlone)) return
+    const chunkNo = readyChunkNo(model, job)
+    const chunk = job.chunks?.[chunkNo]
+    if (chunk === undefined) return expect(finished).toBeNull()
+    const deviceIds = idsIn(chunk, 'untried')
+    expect(finished).toEqual({ chunkNo, deviceIds })
+    deviceIds.forEach((deviceId, index) => {
+      move(job, chunk, deviceId, hasFailed(deviceId, index) ? failure(notFound.code) : success)
+    })
+  }
+}
+
+export function claimDue(choice: Choice, limit: number): Step {
+  const isApt = (job: ModelJob, model: Model) => dueOf(job, model).length > 0
+  return ofJob({ text: `claimDue of ${limit}`, choice, isApt }, async (db, { key }, model) => {
+    const leaseId = nextLeaseId(model)
+    const given = await claimDueDeviceJobs(db, key, { leaseId, leaseMs, limit }, timeOf(model))
+    return (job, model, isAlone) => {
+      const due = dueOf(job, model)
+      const count = given?.attempts.length ?? 0
+      // What another claim has locked at the moment is passed over.
+      if (isAlone) expect(count).toBe(Math.min(limit, due.length))
+      else expect(count).toBeLessThanOrEqual(limit)
+      for (const { deviceId, attempt } of given?.attempts ?? []) {
+        const found = due.find((waiting) => waiting.deviceId === deviceId)
+        expect(found?.stage.attempt, `the attempt on ${deviceId}`).toBe(attempt - 1)
+        if (found === undefined) continue
+        move(job, found.chunk, deviceId, { kind: 'retried', attempt, leaseId, until: model.now + leaseMs })
+      }
+      if (given !== null) model.claims.push({ kind: 'due', leaseId, given })
+    }
+  })
+}
+
+function nextLeaseId({ claims }: Model): string {
+  return `lease-${claims.length}`
+}
+
+function dueOf(job: ModelJob, model: Model) {
+  return mayAttempt(model, job) ? waitingOf(job).filter(({ stage }) => stage.dueAt <= model.now) : []
+}
+
+export const outcomeKinds = ['completed', 'failed', 'due now', 'due later', 'waiting', 'none'] as const
+export type OutcomeKind = (typeof outcomeKinds)[number]
+
+/** J4: records outcomes of a claim, counted from the latest; of a claim that was lost nothing may be written. */
+export function record(choice: Choice, kinds: readonly OutcomeKind[]): Step {
+  return ofClaim(`record ${kinds}`, choice, async (db, claim, before) => {
+    const outcomes = outcomesOf(claim, kinds, before.now)
+    const recorded = await (claim.kind === 'chunk'
+      ? recordFirstAttempts(db, claim.given, outcomes, timeOf(before))
+      : recordLaterAttempts(db, claim.given, outcomes, timeOf(before)))
+    return (model) => expect(recorded).toEqual(follow(model, claim, outcomes))
+  })
+}
+
+/** What a worker does once it has recorded that devices of a claim were not reachable. */
+export function lookAgain(choice: Choice): Step {
+  return ofClaim('lookAgain', choice, async (db, claim, before) => {
+    const deviceIds = deviceIdsOf(claim)
+    const due = await markDueWhereReachable(db, claim.given.job, deviceIds, timeOf(before))
+    return (model) => {
+      const reached = reach(
+        jobOf(model, claim.given.job.key),
+        model.now,
+        (id) => deviceIds.includes(id) && model.reachable.has(id),
+      )
+      // Where the rest has ended, rows that wait no more may be counted: a wake-up more is harmless.
+      expect(due).toBeGreaterThanOrEqual(reached)
+    }
+  })
+}
+
+/** J11: a claim that is under way is kept. */
+export function renew(choice: Choice): Step {
+  return ofClaim('renew', choice, async (db, { leaseId }, before) => {
+    await renewLeases(db, { leaseIds: [leaseId], leaseMs }, timeOf(before))
+    return (model) => setLease(model, leaseId, (until) => Math.max(until, model.now + leaseMs))
+  })
+}
+
+export function drop(choice: Choice): Step {
+  return ofClaim('drop', choice, async (db, { leaseId }, before) => {
+    await dropLeases(db, [leaseId], timeOf(before))
+    return (model) => setLease(model, leaseId, () => model.now)
+  })
+}
+
+function setLease(model: Model, leaseId: string, change: (until: number) => number): void {
+  for (const job of model.jobs) {
+    for (const chunk of job.chunks ?? []) {
+      if (chunk.lease?.leaseId === leaseId) chunk.lease = { leaseId, until: change(chunk.lease.until) }
+    }
+  }
+  for (const [job, chunk, deviceId, stage] of deviceJobs(model)) {
+    if (stage.kind !== 'retried' || stage.leaseId !== leaseId) continue
+    move(job, chunk, deviceId, { ...stage, until: change(stage.until) })
+  }
+}
+
+function ofClaim(
+  text: string,
+  choice: Choice,
+  act: (db: Db, claim: ModelClaim, model: Model) => ReturnType<Step['act']>,
+): Step {
+  const chosen = (model: Model) => choice.from(model.claims.toReversed(), (claim) => holdsAny(model, claim))
+  return {
+    text: `${text}(claim ${choice.text})`,
+    isPossible: (model) => chosen(model) !== undefined,
+    act(db, before) {
+      const claim = chosen(before)
+      if (claim === undefined) throw new Error('there is no claim')
+      return act(db, claim, before)
+    },
+  }
+}
+
+function holdsAny(model: Model, claim: ModelClaim): boolean {
+  const job = jobOf(model, claim.given.job.key)
+  return deviceIdsOf(claim).some((deviceId) => heldAttempt(job, claim, deviceId) !== null)
+}
+
+function deviceIdsOf({ kind, given }: ModelClaim): readonly string[] {
+  return kind === 'chunk' ? given.deviceIds : given.attempts.map(({ deviceId }) => deviceId)
+}
+
+function outcomesOf(claim: ModelClaim, kinds: readonly OutcomeKind[], now: number): DeviceOutcome[] {
+  return deviceIdsOf(claim).flatMap((deviceId, index): DeviceOutcome[] => {
+    const kind = kinds[index % kinds.length]
+    if (kind === undefined || kind === 'none') return []
+    if (unknownIds.includes(deviceId)) return [{ deviceId, status: 'failed', error: notFound }]
+    switch (kind) {
+      case 'completed':
+        return [{ deviceId, status: kind, response: { status: 200, payload: null } }]
+      case 'failed':
+        return [{ deviceId, status: kind, error: { code: 'GatewayTimeout', description: 'no answer' } }]
+      case 'waiting':
+        return [{ deviceId, status: 'pending', dueAt: null }]
+      default:
+        return [{ deviceId, status: 'pending', dueAt: new Date(kind === 'due now' ? now : now + 5000) }]
+    }
+  })
+}
+
+function follow(model: Model, claim: ModelClaim, outcomes: readonly DeviceOutcome[]): Recorded {
+  const job = jobOf(model, claim.given.job.key)
+  const touched: ModelChunk[] = []
+  for (const outcome of outcomes) {
+    const attempt = heldAttempt(job, claim, outcome.deviceId)
+    if (attempt === null) continue
+    const chunk = chunkOf(job, outcome.deviceId)
+    move(job, chunk, outcome.deviceId, stageAfter(outcome, attempt))
+    touched.push(chunk)
+  }
+  const isChunkClosed = touched.some(({ stages }) => [...stages.values()].every(hasEnded))
+  return { count: touched.length, isChunkClosed }
+}
+
+/** The number of the attempt, if the claim still holds it. */
+function heldAttempt(job: ModelJob, { kind, given }: ModelClaim, deviceId: string): number | null {
+  const { stages, fence } = chunkOf(job, deviceId)
+  const stage = stages.get(deviceId)
+  if (kind === 'chunk') return stage?.kind === 'claimed' && fence === given.fence ? 1 : null
+  const claimed = given.attempts.find((one) => one.deviceId === deviceId)
+  return stage?.kind === 'retried' && stage.attempt === claimed?.attempt ? stage.attempt : null
+}
+
+function chunkOf(job: ModelJob, deviceId: string): ModelChunk {
+  const chunk = job.chunks?.find(({ stages }) => stages.has(deviceId))
+  if (chunk === undefined) throw new Error(`${deviceId} is no target of ${job.jobId}`)
+  return chunk
+}
+
+function stageAfter(outcome: DeviceOutcome, attempt: number): Stage {
+  switch (outcome.status) {
+    case 'completed':
+      return success
+    case 'failed':
+      return failure(outcome.error.code)
+    case 'pending':
+      return { kind: 'waiting', attempt, dueAt: outcome.dueAt?.getTime() ?? Number.POSITIVE_INFINITY }
+  }
+}
+
+const success: Stage = { kind: 'ended', status: 'completed', errorCode: null }
+
+function failure(errorCode: string): Stage {
+  return { kind: 'ended', status: 'failed', errorCode }
+}
+
+const notFound = { code: 'DeviceNotFound', description: 'it is not registered' } as const

@@ -1,0 +1,78 @@
+import type { JobKey } from '@muster/contract'
+import { expect } from 'vitest'
+import { findDueJobs } from '../../../src/jobs/start-job.ts'
+import { findDrainedJobs, findForgottenWork } from '../../../src/jobs/sweeps.ts'
+import type { Db } from '../../../src/postgres/sql.ts'
+import { claimDue, type OutcomeKind, record, takeChunk } from './attempts.ts'
+import { cancel, complete, startDue } from './jobs.ts'
+import { type Model, mayAttempt } from './model.ts'
+import { any, apt, jobOf, knownIds, leaseMs, type Step } from './step.ts'
+import { advance, connect, expire, findReachable, releaseChunks, releaseDeviceJobs } from './sweeps.ts'
+
+const all = 100
+const anHour = 3600
+const aDay = 24 * anHour
+
+export const endings = ['work', 'expire', 'cancel'] as const
+
+/**
+ * Brings every job to its end with what the sweeps find, as when no message ever arrives: by work, the devices connected; or
+ * by the end of the windows, or by cancelling, and then what is in flight is recorded.
+ */
+export async function drain(
+  db: Db,
+  model: Model,
+  { ending, lastOutcomes }: { ending: (typeof endings)[number]; lastOutcomes: readonly OutcomeKind[] },
+  take: (step: Step) => Promise<void>,
+): Promise<void> {
+  if (ending === 'work') {
+    await take(connect(knownIds))
+    await take(advance(leaseMs / 1000))
+    await settle(db, model, take)
+    expect(model.jobs.filter((job) => mayAttempt(model, job))).toEqual([])
+  } else {
+    if (ending === 'expire') await take(advance(anHour))
+    const ends = ending === 'expire' ? [expire] : model.jobs.map((_, jobNo) => cancel(any(jobNo)))
+    const inFlight = [0, 1, 2, 3].map((claimNo) => record(apt(claimNo), lastOutcomes))
+    for (const step of [...ends, ...inFlight]) if (step.isPossible(model)) await take(step)
+  }
+  await take(advance(aDay))
+  await settle(db, model, take)
+}
+
+/** Until the sweeps find nothing more. Every chunk holds one device at least, so it cannot take longer. */
+async function settle(db: Db, model: Model, take: (step: Step) => Promise<void>): Promise<void> {
+  for (const sweep of [releaseChunks, releaseDeviceJobs, findReachable, expire]) await take(sweep)
+  for (let round = 0; round < 50; round += 1) {
+    const due = await findDueJobs(db, all, new Date(model.now))
+    for (const key of due) {
+      await take(startDue(any(numberOf(model, key))))
+      // The next one waits behind it.
+      if (jobOf(model, key).status === 'queued') break
+    }
+    if (due.length > 0) await take(expire)
+    const steps = await findSteps(db, model)
+    for (const step of steps) if (step.isPossible(model)) await take(step)
+    if (due.length + steps.length === 0) return
+  }
+  throw new Error('the sweeps find work again and again')
+}
+
+/** Chunks and device jobs to attempt, jobs to complete. */
+async function findSteps(db: Db, model: Model): Promise<Step[]> {
+  const now = new Date(model.now)
+  const forgotten = await findForgottenWork(db, { limit: all }, now)
+  const drained = await findDrainedJobs(db, { limit: all })
+  const job = (key: JobKey) => any(numberOf(model, key))
+  return [
+    ...forgotten.flatMap(({ key, kind }) => [
+      kind === 'chunks' ? takeChunk(job(key)) : claimDue(job(key), all),
+      record(any(0), ['completed']),
+    ]),
+    ...drained.map((key) => complete(job(key))),
+  ]
+}
+
+function numberOf(model: Model, key: JobKey): number {
+  return model.jobs.indexOf(jobOf(model, key))
+}

@@ -1,0 +1,152 @@
+import type { DeviceJobStatus, JobKey, JobStatus, JobType } from '@muster/contract'
+import type { ClaimedChunk } from '../../../src/jobs/chunks.ts'
+import type { ClaimedDeviceJobs } from '../../../src/jobs/device-jobs.ts'
+
+/**
+ * What the engine must do, in memory and one step after the other: a device job is always in one stage, and the statistics
+ * are a count of the stages. Plain data, so that it can be cloned. Times are milliseconds of the epoch.
+ */
+export interface Model {
+  now: number
+  readonly jobs: ModelJob[]
+  /** Every claim that was ever given, the lost ones too. */
+  readonly claims: ModelClaim[]
+  readonly reachable: Set<string>
+}
+
+export interface ModelJob {
+  readonly jobId: string
+  readonly key: JobKey
+  readonly type: JobType
+  readonly startAt: number
+  readonly deadlineAt: number
+  /** What its target set will be, in device id order. */
+  readonly target: readonly string[]
+  readonly chunkSize: number
+  status: JobStatus
+  /** How what has not started has ended. */
+  rest: 'canceled' | 'expired' | null
+  /** Null until the target set is frozen. */
+  chunks: ModelChunk[] | null
+}
+
+export interface ModelChunk {
+  readonly stages: Map<string, Stage>
+  fence: number
+  lease: { readonly leaseId: string; readonly until: number } | null
+}
+
+/** Where a device job stands. */
+export type Stage =
+  | { readonly kind: 'untried' }
+  /** Under the lease of its chunk. */
+  | { readonly kind: 'claimed' }
+  /** To be tried again: at a time, or, when that is infinite, once its device is reachable. */
+  | { readonly kind: 'waiting'; readonly attempt: number; readonly dueAt: number }
+  /** Under a lease of its own. */
+  | { readonly kind: 'retried'; readonly attempt: number; readonly leaseId: string; readonly until: number }
+  | { readonly kind: 'ended'; readonly status: 'completed' | 'failed' | 'canceled'; readonly errorCode: string | null }
+
+export type ModelClaim =
+  | { readonly kind: 'chunk'; readonly leaseId: string; readonly given: ClaimedChunk }
+  | { readonly kind: 'due'; readonly leaseId: string; readonly given: ClaimedDeviceJobs }
+
+export const maxRunningJobs = 2
+
+const untried: Stage = { kind: 'untried' }
+
+export function statusOf(stage: Stage): DeviceJobStatus {
+  switch (stage.kind) {
+    case 'untried':
+    case 'waiting':
+      return 'pending'
+    case 'claimed':
+    case 'retried':
+      return 'running'
+    case 'ended':
+      return stage.status
+  }
+}
+
+/** Every device job of a job, in device id order. */
+export function stagesOf(job: ModelJob): [deviceId: string, stage: Stage][] {
+  return (job.chunks ?? []).flatMap((chunk) => [...chunk.stages])
+}
+
+export function hasEnded(stage: Stage): boolean {
+  return stage.kind === 'ended'
+}
+
+export function isOpen(job: ModelJob): boolean {
+  return !stagesOf(job).every(([, stage]) => hasEnded(stage))
+}
+
+/** J6, J7: whether an attempt may start. */
+export function mayAttempt(model: Model, job: ModelJob): boolean {
+  return job.status === 'running' && model.now < job.deadlineAt
+}
+
+/** J12: what comes of an attempt to start a job. */
+export function startOf(model: Model, job: ModelJob): 'started' | 'full' | 'idle' {
+  const isDue = ({ status, startAt }: ModelJob) => /queued|scheduled/.test(status) && startAt <= model.now
+  if (!isDue(job)) return 'idle'
+  const no = model.jobs.indexOf(job)
+  const isAhead = (other: ModelJob, otherNo: number) =>
+    other.startAt < job.startAt || (other.startAt === job.startAt && otherNo < no)
+  const running = model.jobs.filter(({ status }) => status === 'running').length
+  const ahead = model.jobs.filter((other, otherNo) => isDue(other) && isAhead(other, otherNo)).length
+  return running + ahead >= maxRunningJobs ? 'full' : 'started'
+}
+
+export function freeze(job: ModelJob): void {
+  job.status = 'running'
+  job.chunks = []
+  for (let from = 0; from < job.target.length; from += job.chunkSize) {
+    const deviceIds = job.target.slice(from, from + job.chunkSize)
+    job.chunks.push({ stages: new Map(deviceIds.map((deviceId) => [deviceId, untried])), fence: 0, lease: null })
+  }
+}
+
+/** The first chunk of a job that a claim may take. */
+export function readyChunkNo(model: Model, job: ModelJob): number {
+  if (!mayAttempt(model, job)) return -1
+  return (job.chunks ?? []).findIndex((chunk) => chunk.lease === null && idsIn(chunk, 'untried').length > 0)
+}
+
+export function idsIn(chunk: ModelChunk, kind: Stage['kind']): string[] {
+  return [...chunk.stages].filter(([, stage]) => stage.kind === kind).map(([deviceId]) => deviceId)
+}
+
+/** Moves a device job. Where the rest of the job has ended, what would be tried again ends with it. */
+export function move(job: ModelJob, chunk: ModelChunk, deviceId: string, to: Stage): void {
+  chunk.stages.set(deviceId, to.kind === 'untried' || to.kind === 'waiting' ? withRest(job, to) : to)
+  if (idsIn(chunk, 'claimed').length === 0) chunk.lease = null
+}
+
+function withRest(job: ModelJob, stage: Stage): Stage {
+  switch (job.rest) {
+    case null:
+      return stage
+    case 'canceled':
+      return { kind: 'ended', status: 'canceled', errorCode: null }
+    case 'expired':
+      return { kind: 'ended', status: 'failed', errorCode: 'JobRunPreconditionFailed' }
+  }
+}
+
+/** Ends what has not started. A job whose window is over keeps that as its reason when it is cancelled. */
+export function closeRest(job: ModelJob, rest: 'canceled' | 'expired'): void {
+  job.rest ??= rest
+  for (const chunk of job.chunks ?? []) {
+    for (const [deviceId, stage] of chunk.stages) move(job, chunk, deviceId, stage)
+  }
+}
+
+/** Each device job with its chunk and job. */
+export function* deviceJobs(model: Model): Generator<[ModelJob, ModelChunk, deviceId: string, Stage]> {
+  for (const job of model.jobs) {
+    for (const chunk of job.chunks ?? []) {
+      for (const [deviceId, stage] of chunk.stages) yield [job, chunk, deviceId, stage]
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import { sql } from 'drizzle-orm'
+import { expect } from 'vitest'
+import { markReachable } from '../../../src/jobs/device-jobs.ts'
+import {
+  expireOverdueJobs,
+  markForgottenReachable,
+  releaseExpiredChunks,
+  releaseExpiredDeviceJobs,
+} from '../../../src/jobs/sweeps.ts'
+import { type Db, rows, texts } from '../../../src/postgres/sql.ts'
+import { closeRest, deviceJobs, idsIn, isOpen, mayAttempt, move } from './model.ts'
+import { reach, type Step, step, timeOf } from './step.ts'
+
+const all = { limit: 100 }
+
+/** Devices connect and subscribe to methods. */
+export function connect(deviceIds: readonly string[]): Step {
+  return step(`connect(${deviceIds})`, async (db) => {
+    await setGateway(db, deviceIds, 'gateway-1')
+    return (model) => {
+      for (const deviceId of deviceIds) model.reachable.add(deviceId)
+    }
+  })
+}
+
+/** The word of the gateway that devices have connected, which may be late or never come. */
+export function announce(deviceIds: readonly string[]): Step {
+  return step(`announce(${deviceIds})`, async (db, before) => {
+    const woken = await markReachable(db, deviceIds, timeOf(before))
+    return (model) => {
+      const expected = model.jobs.filter(
+        (job) => mayAttempt(model, job) && reach(job, model.now, (id) => deviceIds.includes(id)) > 0,
+      )
+      // A wake-up more is harmless.
+      expect(woken).toEqual(expect.arrayContaining(expected.map(({ key }) => key)))
+    }
+  })
+}
+
+export function disconnect(deviceIds: readonly string[]): Step {
+  return step(`disconnect(${deviceIds})`, async (db) => {
+    await setGateway(db, deviceIds, null)
+    return (model) => {
+      for (const deviceId of deviceIds) model.reachable.delete(deviceId)
+    }
+  })
+}
+
+export const findReachable = step('findReachable', async (db, before) => {
+  await markForgottenReachable(db, all, timeOf(before))
+  return (model) => {
+    for (const job of model.jobs) {
+      if (mayAttempt(model, job)) reach(job, model.now, (id) => model.reachable.has(id))
+    }
+  }
+})
+
+export function advance(seconds: number): Step {
+  return step(`advance(${seconds} s)`, async () => (model) => {
+    model.now += seconds * 1000
+  })
+}
+
+/** To the end of the next window. */
+export const advanceToDeadline = step('advanceToDeadline', async () => (model) => {
+  const deadlines = model.jobs.map(({ deadlineAt }) => deadlineAt).filter((deadlineAt) => deadlineAt > model.now)
+  model.now = deadlines.length === 0 ? model.now : Math.min(...deadlines)
+})
+
+export const releaseChunks = step('releaseChunks', async (db, before) => {
+  const released = await releaseExpiredChunks(db, all, timeOf(before))
+  return (model) => {
+    let count = 0
+    for (const job of model.jobs) {
+      for (const chunk of job.chunks ?? []) {
+        if (chunk.lease === null || chunk.lease.until > model.now) continue
+        for (const deviceId of idsIn(chunk, 'claimed')) move(job, chunk, deviceId, { kind: 'untried' })
+        count += 1
+      }
+    }
+    expect(released).toBe(count)
+  }
+})
+
+export const releaseDeviceJobs = step('releaseDeviceJobs', async (db, before) => {
+  const released = await releaseExpiredDeviceJobs(db, all, timeOf(before))
+  return (model) => {
+    let count = 0
+    for (const [job, chunk, deviceId, stage] of deviceJobs(model)) {
+      if (stage.kind !== 'retried' || stage.until > model.now) continue
+      move(job, chunk, deviceId, { kind: 'waiting', attempt: stage.attempt, dueAt: model.now })
+      count += 1
+    }
+    expect(released).toBe(count)
+  }
+})
+
+export const expire = step('expire', async (db, before) => {
+  const expired = await expireOverdueJobs(db, all, timeOf(before))
+  return (model) => {
+    const overdue = model.jobs.filter(
+      (job) => job.status === 'running' && job.deadlineAt <= model.now && job.rest === null && isOpen(job),
+    )
+    expect(expired).toBe(overdue.length)
+    for (const job of overdue) closeRest(job, 'expired')
+  }
+})
+
+async function setGateway(db: Db, deviceIds: readonly string[], gatewayId: string | null): Promise<void> {
+  await rows(
+    db,
+    sql`
+    update sessions set gateway_id = ${gatewayId}, accepts_methods = ${gatewayId !== null}
+     where device_id = any(${texts(deviceIds)})
+    returning device_id`,
+  )
+}

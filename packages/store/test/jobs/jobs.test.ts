@@ -1,0 +1,341 @@
+import { type JobStatus, type JobType, jobStatuses, jobTransitions } from '@muster/contract'
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { lockRunningJob } from '../../src/jobs/chunks.ts'
+import { recordFirstAttempts } from '../../src/jobs/device-jobs.ts'
+import { cancelJob, completeJob, failJob, insertJob, listJobs, markScheduled } from '../../src/jobs/jobs.ts'
+import { purgeHistory } from '../../src/jobs/partitions.ts'
+import { findDueJobs } from '../../src/jobs/start-job.ts'
+import type { Page } from '../../src/postgres/page.ts'
+import { type Db, rows } from '../../src/postgres/sql.ts'
+import {
+  claim,
+  claimed,
+  counts,
+  deviceNames,
+  givenDevices,
+  givenJob,
+  givenRunningJob,
+  noon,
+  on,
+  openStore,
+  read,
+  start,
+} from './engine.ts'
+
+let store: Awaited<ReturnType<typeof openStore>>
+let db: Db
+
+beforeAll(async () => {
+  store = await openStore()
+  db = store.db
+})
+afterAll(() => store[Symbol.asyncDispose]())
+
+describe('a job', () => {
+  it('J1 keeps its id to itself: a second insert changes nothing', async () => {
+    const job = await givenJob(db, { jobId: 'reboot' })
+
+    const second = await insertJob(
+      db,
+      { ...job, target: { kind: 'devices', deviceIds: [] }, queryCondition: 'x', startTime: null },
+      noon,
+    )
+
+    expect(second).toBeNull()
+    expect(await read(db, job)).toEqual(job)
+  })
+
+  it.each(jobStatuses)('J2 moves from %s only as the table of transitions says', async (from) => {
+    const moves = {
+      scheduled: async (key: Parameters<typeof markScheduled>[1]) => markScheduled(db, key),
+      running: (key: Parameters<typeof start>[1]) => start(db, key),
+      completed: (key: Parameters<typeof completeJob>[1]) => completeJob(db, key, noon),
+      failed: (key: Parameters<typeof failJob>[1]) => failJob(db, key, 'no', noon),
+    }
+    for (const [to, move] of Object.entries(moves)) {
+      const job = await givenJob(db, { devices: [] })
+      await force(job.jobId, from)
+
+      await move(job.key)
+
+      expect([from, ...jobTransitions[from]], `${from} to ${to}`).toContain((await read(db, job)).status)
+    }
+    const job = await givenJob(db, { devices: [] })
+    await force(job.jobId, from)
+    await cancelJob(db, job.jobId, noon)
+    expect([from, ...jobTransitions[from]]).toContain((await read(db, job)).status)
+  })
+
+  it('J3 freezes its target set once: what is registered later does not join', async () => {
+    await givenDevices(db, ['frozen-1', 'frozen-2'], { isReachable: false })
+    const job = await givenJob(db, {
+      target: { kind: 'condition', queryCondition: "STARTSWITH(deviceId, 'frozen')" },
+      queryCondition: "STARTSWITH(deviceId, 'frozen')",
+    })
+
+    await start(db, job.key)
+    await givenDevices(db, ['frozen-3'], { isReachable: false })
+
+    expect(await counts(db, job)).toEqual([2, 0, 0, 0, 2, 0])
+  })
+
+  it('J3 is started by one of many that try at once', async () => {
+    const job = await givenJob(db, { devices: deviceNames(50) })
+
+    const starts = await Promise.all(Array.from({ length: 8 }, () => start(db, job.key, { chunkSize: 7 })))
+
+    expect(starts.filter(({ kind }) => kind === 'started')).toHaveLength(1)
+    expect(await counts(db, job)).toEqual([50, 0, 0, 0, 50, 0])
+  })
+
+  it('J3 regression: starts at the same time as others in a week that has no partition yet', async () => {
+    await using own = await openStore()
+    const jobs = await Promise.all(Array.from({ length: 8 }, () => givenJob(own.db)))
+
+    const starts = await Promise.all(jobs.map(({ key }) => start(own.db, key)))
+
+    expect(starts.map(({ kind }) => kind)).toEqual(jobs.map(() => 'started'))
+  })
+
+  it('J12 waits in queued while as many jobs run as may, and the earlier start goes first', async () => {
+    await using own = await openStore()
+    const running = await givenJob(own.db, { startTime: on('11:00:00') })
+    const second = await givenJob(own.db, { startTime: on('11:30:00') })
+    const third = await givenJob(own.db, { startTime: on('11:40:00') })
+    await start(own.db, running.key, { maxRunningJobs: 1 })
+
+    const whileFull = await start(own.db, second.key, { maxRunningJobs: 1 })
+    await cancelJob(own.db, running.jobId, noon)
+    const outOfTurn = await start(own.db, third.key, { maxRunningJobs: 1 })
+    const inTurn = await start(own.db, second.key, { maxRunningJobs: 1 })
+
+    expect([whileFull.kind, outOfTurn.kind, inTurn.kind]).toEqual(['full', 'full', 'started'])
+    expect((await read(own.db, third)).status).toBe('queued')
+  })
+
+  it('J12 regression: is found due after an earlier one of the same start time where their keys gain a digit', async () => {
+    await using own = await openStore()
+    await rows(own.db, sql`alter table jobs alter column job_key restart with 9`)
+    const ninth = await givenJob(own.db, { startTime: on('11:00:00') })
+    const tenth = await givenJob(own.db, { startTime: on('11:00:00') })
+
+    expect(await findDueJobs(own.db, 10, noon)).toEqual([ninth.key, tenth.key])
+    expect(await findDueJobs(own.db, 1, noon)).toEqual([ninth.key])
+  })
+
+  it('J13 is completed by one of many last workers', async () => {
+    const job = await givenRunningJob(db, { devices: 1 })
+    const chunk = await claimed(db, job.key)
+    await recordFirstAttempts(db, chunk, [{ deviceId: 'device-0000', status: 'completed', response: {} }], noon)
+
+    const ends = await Promise.all(Array.from({ length: 8 }, () => completeJob(db, job.key, noon)))
+
+    expect(ends.filter((ended) => ended !== null)).toHaveLength(1)
+    expect(await read(db, job)).toMatchObject({ status: 'completed', endTime: noon })
+  })
+
+  it('J13 is not completed while a device is open', async () => {
+    const job = await givenRunningJob(db, { devices: 2 })
+    const chunk = await claimed(db, job.key)
+    await recordFirstAttempts(db, chunk, [{ deviceId: 'device-0000', status: 'completed', response: {} }], noon)
+
+    expect(await completeJob(db, job.key, noon)).toBeNull()
+  })
+
+  it('J16 with no target completes with zeros', async () => {
+    const job = await givenRunningJob(db, { devices: 0 })
+
+    await completeJob(db, job.key, noon)
+
+    expect(await read(db, job)).toMatchObject({ status: 'completed' })
+    expect(await counts(db, job)).toEqual([0, 0, 0, 0, 0, 0])
+  })
+
+  it('J18 whose condition fails on the data it meets is failed with the reason, and starts nothing', async () => {
+    const job = await givenJob(db, {
+      queryCondition: 'tags.x =',
+      target: { kind: 'condition', queryCondition: 'tags.x =' },
+    })
+
+    await expect(start(db, job.key)).rejects.toThrow(/parse/)
+    await failJob(db, job.key, 'SQL query parse failed', noon)
+
+    expect(await read(db, job)).toMatchObject({
+      status: 'failed',
+      failureReason: 'SQL query parse failed',
+      statistics: null,
+    })
+  })
+})
+
+describe('cancelling', () => {
+  it('J6 ends what has not started, and lets what is in flight finish and count', async () => {
+    const job = await givenRunningJob(db, { devices: 4, chunkSize: 2 })
+    const chunk = await claimed(db, job.key)
+
+    const cancelled = await cancelJob(db, job.jobId, noon)
+    const whileInFlight = await counts(db, job)
+    await recordFirstAttempts(
+      db,
+      chunk,
+      chunk.deviceIds.map((deviceId) => ({ deviceId, status: 'completed', response: {} }) as const),
+      noon,
+    )
+
+    expect(cancelled).toMatchObject({ kind: 'cancelled', job: { status: 'cancelled' } })
+    expect(whileInFlight).toEqual([4, 0, 0, 2, 0, 2])
+    expect(await counts(db, job)).toEqual([4, 2, 0, 0, 0, 2])
+  })
+
+  it('J6 lets no attempt start after it', async () => {
+    const job = await givenRunningJob(db, { devices: 4, chunkSize: 2 })
+
+    await cancelJob(db, job.jobId, noon)
+
+    expect(await claim(db, job.key)).toBeNull()
+  })
+
+  it('J19 is not starved by claims that come and go', async () => {
+    const job = await givenRunningJob(db, { devices: 1 })
+    let isCancelled = false
+    const claiming = Array.from({ length: 6 }, async () => {
+      while (!isCancelled) {
+        await db.transaction(async (tx) => {
+          await lockRunningJob(tx, job.key, noon)
+          await rows(tx, sql`select pg_sleep(0.02)`)
+        })
+      }
+    })
+
+    const cancelled = await cancelJob(db, job.jobId, noon)
+    isCancelled = true
+    await Promise.all(claiming)
+
+    expect(cancelled.kind).toBe('cancelled')
+  })
+
+  it('J6 counts what would be tried again in a cancelled job as canceled', async () => {
+    const job = await givenRunningJob(db, { devices: 2 })
+    const chunk = await claimed(db, job.key)
+    await cancelJob(db, job.jobId, noon)
+
+    await recordFirstAttempts(
+      db,
+      chunk,
+      [
+        { deviceId: 'device-0000', status: 'pending', dueAt: on('12:00:01') },
+        { deviceId: 'device-0001', status: 'pending', dueAt: null },
+      ],
+      noon,
+    )
+
+    expect(await counts(db, job)).toEqual([2, 0, 0, 0, 0, 2])
+  })
+
+  it('succeeds again on a cancelled job, and is refused on any other ended one', async () => {
+    const cancelled = await givenJob(db)
+    const first = await cancelJob(db, cancelled.jobId, noon)
+    const completed = await givenRunningJob(db, { devices: 0 })
+    await completeJob(db, completed.key, noon)
+
+    expect(first).toMatchObject({ kind: 'cancelled', isRepeated: false })
+    expect(await cancelJob(db, cancelled.jobId, on('13:00:00'))).toMatchObject({
+      kind: 'cancelled',
+      isRepeated: true,
+      job: { endTime: noon },
+    })
+    expect(await cancelJob(db, completed.jobId, noon)).toEqual({ kind: 'terminal', status: 'completed' })
+    expect(await cancelJob(db, 'nobody', noon)).toEqual({ kind: 'missing' })
+  })
+})
+
+describe('the list of jobs', () => {
+  it('is paged from the latest on, whatever is inserted meanwhile', async () => {
+    await using own = await openStore()
+    for (const minute of ['01', '02', '03', '04', '05']) {
+      await givenJob(own.db, { jobId: `at-${minute}` }, on(`12:${minute}:00`))
+    }
+
+    const pages = await listedIds(own.db, { limit: 2 }, (page) =>
+      givenJob(own.db, { jobId: `later-${page}` }, on('12:30:00')),
+    )
+
+    expect(pages).toEqual([['at-05', 'at-04'], ['at-03', 'at-02'], ['at-01']])
+  })
+
+  it('is filtered by type and status', async () => {
+    await using own = await openStore()
+    await givenJob(own.db, { jobId: 'method' })
+    await givenJob(own.db, { jobId: 'twin', type: 'scheduleUpdateTwin' })
+
+    expect(await listedIds(own.db, { type: 'scheduleUpdateTwin', status: 'queued' })).toEqual([['twin']])
+  })
+
+  it('Q31 has pages of 4 MiB, and each job once, however large they are', async () => {
+    await using own = await openStore()
+    const ids = Array.from({ length: 200 }, (_, index) => `job-${String(index).padStart(3, '0')}`)
+    for (const [index, jobId] of ids.entries()) {
+      const payload = 'x'.repeat(index % 3 === 0 ? 10 : 100_000)
+      await givenJob(own.db, { jobId, body: { methodName: 'm', payload } }, on('12:00:00'))
+    }
+
+    const pages = await listedIds(own.db, { limit: 1000 })
+
+    expect(pages.flat()).toEqual(ids)
+    // Of three jobs, two have 100 KB.
+    expect(pages.map(({ length }) => length)).toEqual([63, 63, 63, 11])
+  })
+})
+
+/** The ids of the jobs on each page; `meanwhile` happens between two of them. */
+async function listedIds(
+  db: Db,
+  { type = null, status = null, limit = 10 }: { type?: JobType | null; status?: JobStatus | null; limit?: number },
+  meanwhile: (page: number) => Promise<unknown> = async () => {},
+): Promise<(readonly string[])[]> {
+  const pages: (readonly string[])[] = []
+  let after: string | null = null
+  do {
+    if (after !== null) await meanwhile(pages.length)
+    const page: Page = await listJobs(db, { type, status }, { limit, after, write: ({ jobId }) => jobId })
+    pages.push(page.items)
+    after = page.continuation
+  } while (after !== null)
+  return pages
+}
+
+describe('history', () => {
+  it('J15 is purged with its partitions, and not before', async () => {
+    await using own = await openStore()
+    const old = await givenRunningJob(own.db, { devices: 3 })
+    await cancelJob(own.db, old.jobId, noon)
+
+    const early = await purgeHistory(own.db, { endedBefore: on('11:59:59'), limit: 10 })
+    const late = await purgeHistory(own.db, { endedBefore: new Date('2026-04-01T00:00:00Z'), limit: 10 })
+
+    expect([early, late]).toEqual([0, 1])
+    const partitions = await rows<{ relname: string }>(
+      own.db,
+      sql`select relname from pg_class where relname like 'chunks_2026%' and relkind = 'r'`,
+    )
+    expect(partitions.map(({ relname }) => relname)).not.toContain('chunks_20260302')
+  })
+})
+
+/** Puts a job without devices into a status that no single statement leads to. */
+async function force(jobId: string, status: string): Promise<void> {
+  const hasEnded = ['completed', 'failed', 'cancelled'].includes(status)
+  const hasStarted = status === 'running' || status === 'completed'
+  await rows(
+    db,
+    sql`
+    update jobs
+       set status = ${status},
+           ended_at = case when ${hasEnded} then now() end,
+           frozen_at = case when ${hasStarted} then now() end,
+           week = case when ${hasStarted} then date '2026-03-02' end
+     where job_id = ${jobId}
+    returning job_id`,
+  )
+}
