@@ -2,3 +2,4 @@ export { type LocalServices, type LocalServicesOptions, startLocalServices } fro
 export { removeDataDir } from './machine/data-dir.ts'
 export { LocalServicesError } from './machine/error.ts'
 export { defaultDataDir } from './machine/folders.ts'
+export type { StoreIncident } from './machine/store.ts'

@@ -1,7 +1,7 @@
 import { startPostgresContainer, startRedisContainer } from './containers.ts'
 import { claimDataDir } from './machine/data-dir.ts'
 import { LocalServicesError, reasonOf } from './machine/error.ts'
-import { givenStore, type Store } from './machine/store.ts'
+import { givenStore, type Store, type StoreIncident } from './machine/store.ts'
 import { findStoreUser } from './machine/store-user.ts'
 import { startPostgres } from './postgres/postgres.ts'
 import { startRedis } from './redis/redis.ts'
@@ -24,11 +24,14 @@ export interface LocalServicesOptions {
   readonly durable: boolean
   /** Default local. With testcontainers the data ends with the container, whatever `durable` says. */
   readonly provider?: 'local' | 'testcontainers'
+  /** Hears of a store that we started and that ends unasked, and of each attempt to start it again. */
+  readonly onIncident?: (incident: StoreIncident) => void
 }
 
 /**
  * The given Postgres and Redis, else private ones on free loopback ports. Those end on dispose (within 5 s), at the exit of
- * this process and, on Linux, when it is killed; whatever a killed predecessor left on the same data folder is ended first.
+ * this process and, on Linux, when it is killed; whatever a killed predecessor left on the same data folder is ended first. One
+ * that ends unasked, other than in a container, is started again with the same address.
  * Never uses a server that merely listens on a well-known port. Throws LocalServicesError.
  */
 export async function startLocalServices(options: LocalServicesOptions): Promise<LocalServices> {
@@ -56,7 +59,7 @@ export async function startLocalServices(options: LocalServicesOptions): Promise
 
 /** Calls `own` with each resource as soon as there is one: what was started must end when a later step fails. */
 async function startStores(
-  { databaseUrl, redisUrl, dataDir, durable, provider }: LocalServicesOptions,
+  { databaseUrl, redisUrl, dataDir, durable, provider, onIncident = () => {} }: LocalServicesOptions,
   own: <T extends AsyncDisposable>(resource: T) => T,
 ): Promise<{ postgres: Store; redis: Store }> {
   const givenPostgres = databaseUrl ? givenStore('Postgres', databaseUrl) : undefined
@@ -70,7 +73,7 @@ async function startStores(
   }
 
   const user = await findStoreUser()
-  const place = { claim: own(await claimDataDir(dataDir, user)), durable, user }
+  const place = { claim: own(await claimDataDir(dataDir, user)), durable, user, onIncident }
   const postgres = givenPostgres ?? own(await startPostgres(place))
   const redis = givenRedis ?? own(await startRedis(place))
   return { postgres, redis }

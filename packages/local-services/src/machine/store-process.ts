@@ -1,17 +1,17 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { STOP_GRACE_MS } from './data-dir.ts'
 import { LocalServicesError, reasonOf } from './error.ts'
 import { endProcess, findProcess, isAlive, type OsProcess } from './os-process.ts'
-import type { StorePlace } from './store.ts'
+import type { StoreName, StorePlace } from './store.ts'
 
 export interface StoreCommand {
-  readonly name: 'Postgres' | 'Redis'
+  readonly name: StoreName
   readonly file: string
   readonly args: readonly string[]
   readonly env?: NodeJS.ProcessEnv | undefined
@@ -19,13 +19,28 @@ export interface StoreCommand {
   readonly cwd: string
   /** Standard input: every user of the machine can read a command line. */
   readonly input?: string
+  /** Takes out of the way what a crash has left; called before each start. */
+  clearWreck?(): Promise<void>
   isReady(store: OsProcess, log: string): Promise<boolean> | boolean
 }
 
-/** Runs the store until dispose, our exit, or (on Linux) our being killed. Resolves when it is ready to be used. */
-export async function startStoreProcess(place: StorePlace, command: StoreCommand): Promise<AsyncDisposable> {
+export interface StoreProcess extends AsyncDisposable {
+  /** Resolves when it has ended, asked or not, with how: 'SIGKILL', 'exit code 1'. */
+  readonly ended: Promise<string>
+}
+
+/**
+ * Runs the store until dispose, our exit, or (on Linux) our being killed. Resolves when it is ready to be used; ends it and
+ * rejects when the signal aborts before.
+ */
+export async function startStoreProcess(
+  place: StorePlace,
+  command: StoreCommand,
+  signal: AbortSignal,
+): Promise<StoreProcess> {
+  await command.clearWreck?.()
   const logFile = join(place.claim.dataDir, `${command.name.toLowerCase()}.log`)
-  const child = await spawnStore(place, command, logFile)
+  const { child, ended } = await spawnStore(place, command, logFile)
   const store = child.pid === undefined ? undefined : findProcess(child.pid)
   if (!store) throw await didNotStart(command, logFile)
 
@@ -33,20 +48,25 @@ export async function startStoreProcess(place: StorePlace, command: StoreCommand
   // SIGINT is the fast shutdown of Postgres, and for Redis the same as SIGTERM.
   const endAtExit = () => child.kill('SIGINT')
   process.once('exit', endAtExit)
-  const end = async () => {
-    process.off('exit', endAtExit)
-    await endProcess(store, 'SIGINT', STOP_GRACE_MS)
-  }
+  child.once('exit', () => process.off('exit', endAtExit))
+  const end = () => endProcess(store, 'SIGINT', STOP_GRACE_MS)
 
-  if (!(await becomesReady(command, store, logFile))) {
+  if (!(await becomesReady(command, { store, logFile, signal }))) {
     await end()
     throw await didNotStart(command, logFile)
   }
-  return { [Symbol.asyncDispose]: end }
+  return { ended, [Symbol.asyncDispose]: end }
 }
 
-async function spawnStore({ user }: StorePlace, command: StoreCommand, logFile: string): Promise<ChildProcess> {
+interface SpawnedStore {
+  readonly child: ChildProcess
+  readonly ended: Promise<string>
+}
+
+async function spawnStore({ user }: StorePlace, command: StoreCommand, logFile: string): Promise<SpawnedStore> {
   const [file = command.file, ...args] = [...(await deathBond()), command.file, ...command.args]
+  // The log of the one before may say why that one has ended.
+  await rename(logFile, `${logFile}.1`).catch(() => undefined)
   const log = openSync(logFile, 'w', 0o600)
   try {
     const child = spawn(file, args, {
@@ -57,11 +77,14 @@ async function spawnStore({ user }: StorePlace, command: StoreCommand, logFile: 
       detached: true,
       ...(user && { uid: user.uid, gid: user.gid }),
     })
+    const ended = new Promise<string>((resolve) => {
+      child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`))
+    })
     await once(child, 'spawn')
     child.unref()
     // When it ends before it has read everything, its log says why.
     child.stdin?.on('error', () => {}).end(command.input)
-    return child
+    return { child, ended }
   } catch (cause) {
     throw new LocalServicesError(`${command.name} did not start (${reasonOf(cause)})`, { cause })
   } finally {
@@ -82,9 +105,12 @@ async function deathBond(): Promise<string[]> {
 const READY_WITHIN_MS = 120_000
 const POLL_MS = 10
 
-async function becomesReady(command: StoreCommand, store: OsProcess, logFile: string): Promise<boolean> {
+async function becomesReady(
+  command: StoreCommand,
+  { store, logFile, signal }: { store: OsProcess; logFile: string; signal: AbortSignal },
+): Promise<boolean> {
   const deadline = performance.now() + READY_WITHIN_MS
-  while (isAlive(store) && performance.now() < deadline) {
+  while (isAlive(store) && !signal.aborted && performance.now() < deadline) {
     if (await command.isReady(store, await readFile(logFile, 'utf8'))) return true
     await sleep(POLL_MS)
   }

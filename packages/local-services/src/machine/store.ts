@@ -9,11 +9,22 @@ export interface Store extends AsyncDisposable {
   readonly description: string
 }
 
+export type StoreName = 'Postgres' | 'Redis'
+
+/** What happened to a private store that nobody has asked to end. */
+export interface StoreIncident {
+  readonly store: StoreName
+  readonly kind: 'ended' | 'restarted' | 'restartFailed'
+  /** One line for the user. */
+  readonly message: string
+}
+
 /** Where and how a private store runs. */
 export interface StorePlace {
   readonly claim: DataDirClaim
   readonly durable: boolean
   readonly user: StoreUser | undefined
+  onIncident(incident: StoreIncident): void
 }
 
 /** A store that somebody else runs. */

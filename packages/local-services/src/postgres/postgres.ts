@@ -1,16 +1,17 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chown, readFile, readlink, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { chown, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { LocalServicesError, reasonOf } from '../machine/error.ts'
 import { makeStoreFolder } from '../machine/folders.ts'
 import { findFreePort } from '../machine/free-port.ts'
-import { findProcess } from '../machine/os-process.ts'
 import type { Store, StorePlace } from '../machine/store.ts'
-import { startStoreProcess } from '../machine/store-process.ts'
+import { startWatchedStore } from '../machine/watched-store.ts'
+import { postmasterPidFile } from './postmaster-pid.ts'
 import { findPostgres, type PostgresPrograms } from './programs.ts'
+import { clearWreck } from './wreck.ts'
 
 const SUPERUSER = 'muster'
 const PASSWORD_FILE = 'muster.password'
@@ -20,15 +21,15 @@ export async function startPostgres(place: StorePlace): Promise<Store> {
   const programs = await findPostgres(place.user)
   const cluster = join(place.claim.dataDir, 'postgres')
   if (!existsSync(cluster)) await makeCluster(place, programs, cluster)
-  await removeStalePidFile(cluster)
 
   const port = await findFreePort()
   const password = await readFile(join(cluster, PASSWORD_FILE), 'utf8')
-  const running = await startStoreProcess(place, {
+  const running = await startWatchedStore(place, {
     name: 'Postgres',
     file: programs.postgres,
     args: ['-D', cluster, ...settingsFor(place, port).flatMap((setting) => ['-c', setting])],
     cwd: cluster,
+    clearWreck: () => clearWreck(cluster),
     isReady: (store) => isReady(cluster, store.pid),
   })
   return {
@@ -82,25 +83,8 @@ async function makeCluster({ claim, durable, user }: StorePlace, programs: Postg
   await rename(unfinished, cluster)
 }
 
-/**
- * A crash leaves postmaster.pid behind, and Postgres refuses to start while any process has that id, whoever it is. One that
- * has not our cluster as its working folder is not a Postgres of this cluster. Elsewhere than on Linux Postgres' own check must do.
- */
-async function removeStalePidFile(cluster: string): Promise<void> {
-  const pid = Number((await postmasterPidFile(cluster))[0])
-  if (process.platform !== 'linux' || !pid || !findProcess(pid)) return
-
-  const folder = await readlink(`/proc/${pid}/cwd`).catch(() => undefined)
-  if (folder !== (await realpath(cluster))) await rm(join(cluster, 'postmaster.pid'), { force: true })
-}
-
 /** What pg_ctl does: the last line of postmaster.pid is the server's state, and a file of an earlier server has another id. */
 async function isReady(cluster: string, pid: number): Promise<boolean> {
   const lines = await postmasterPidFile(cluster)
   return lines[0] === String(pid) && lines[7]?.trim() === 'ready'
-}
-
-async function postmasterPidFile(cluster: string): Promise<string[]> {
-  const text = await readFile(join(cluster, 'postmaster.pid'), 'utf8').catch(() => '')
-  return text.split('\n')
 }

@@ -7,7 +7,7 @@ import { LocalServicesError, reasonOf } from '../machine/error.ts'
 import { makeStoreFolder } from '../machine/folders.ts'
 import { findFreePort } from '../machine/free-port.ts'
 import type { Store, StorePlace } from '../machine/store.ts'
-import { startStoreProcess } from '../machine/store-process.ts'
+import { startWatchedStore } from '../machine/watched-store.ts'
 import { extractDebianRedis } from './debian-redis.ts'
 import { installHint } from './install-hint.ts'
 
@@ -46,7 +46,7 @@ async function startProgram(place: StorePlace, { file, env, product }: RedisProg
   await makeStoreFolder(folder, place.user)
   const port = await findFreePort()
   const password = randomBytes(24).toString('base64url')
-  const running = await startStoreProcess(place, {
+  const running = await startWatchedStore(place, {
     name: 'Redis',
     file,
     args: ['-'],
