@@ -1,7 +1,7 @@
 export { evaluate } from './evaluation/evaluate.ts'
 export { aggregate, groupRow, project } from './evaluation/rows.ts'
-export { type AggregateName, aggregates } from './functions/aggregates.ts'
-export { type FunctionName, functions } from './functions/functions.ts'
+export { aggregates } from './functions/aggregates.ts'
+export { functions } from './functions/functions.ts'
 export type {
   Expression,
   GroupItem,
@@ -14,7 +14,9 @@ export type {
   Source,
   Step,
 } from './language/ast.ts'
-export { type Truth, truthTable } from './language/truth.ts'
+export type { AggregateName, FunctionName } from './language/names.ts'
+export { truthTable } from './language/truth.ts'
+export type { Truth } from './language/values.ts'
 export type { Column, Columns, JsonColumn } from './operands/columns.ts'
 export type { SqlFragment, SqlValue } from './operands/fragment.ts'
 export { type CompiledGrouping, compileGrouping } from './sql/grouping.ts'

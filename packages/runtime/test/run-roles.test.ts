@@ -6,10 +6,11 @@ import { connect, migrate } from '@muster/store'
 import { createDatabase, uniquePrefix } from '@muster/testkit'
 import { afterAll, beforeAll, expect, inject, it, onTestFinished } from 'vitest'
 import { type Config, loadConfig } from '../src/config/config.ts'
+import type { RoleName } from '../src/config/role-names.ts'
 import { StartError } from '../src/config/start-error.ts'
 import { listen } from '../src/front/listen.ts'
 import { runRoles } from '../src/hub/hub.ts'
-import type { Role, RoleName, RunningRole } from '../src/hub/role.ts'
+import type { Role, RunningRole } from '../src/hub/role.ts'
 
 let dataDir = ''
 beforeAll(async () => {

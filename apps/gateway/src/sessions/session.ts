@@ -3,7 +3,7 @@ import type { Clock } from '@muster/runtime'
 import type { Client } from 'aedes'
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { Filter } from '../topics/topics.ts'
-import type { PendingCall } from '../traffic/calls.ts'
+import type { PendingCall } from './pending-call.ts'
 
 /** Why a connection ended. */
 export type EndReason =

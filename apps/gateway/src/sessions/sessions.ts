@@ -8,7 +8,7 @@ import type { RefusalReason } from '../admission/refusal.ts'
 import type { Gateway } from '../gateway.ts'
 import { aliasOf } from '../topics/filter-alias.ts'
 import { parseFilter } from '../topics/topics.ts'
-import { settleCall } from '../traffic/calls.ts'
+import { settleCall } from './pending-call.ts'
 import { createRecords, type Records } from './records.ts'
 import { createSession, endAtExpiry, endSession, isSubscribed, type Session } from './session.ts'
 
@@ -185,7 +185,7 @@ function ended({ events }: Gateway, { live, records, finishing }: Held, session:
   if (live.get(identity) === session) live.delete(identity)
   keepLatest(finishing, identity, finished(session))
   const kind = reason === 'takeover' ? 'takenOver' : 'connectionLost'
-  for (const rid of [...session.calls.keys()]) settleCall(session, rid, { kind })
+  for (const rid of [...session.calls.keys()]) settleCall(session.calls, rid, { kind })
   events.deviceDisconnected({ deviceId: identity, reason })
   // Whoever took over has said it already, and at a shutdown one statement says it of all.
   if (reason !== 'takeover' && reason !== 'shutdown') records.closed.add(session)

@@ -2,17 +2,9 @@ import { randomInt } from 'node:crypto'
 import type { CallResult, DeviceCall } from '@muster/bus'
 import { limits } from '@muster/contract'
 import type { Events } from '@muster/runtime'
+import { type CallOutcome, settleCall } from '../sessions/pending-call.ts'
 import { type Session, send } from '../sessions/session.ts'
 import { methodRequestTopic } from '../topics/topics.ts'
-
-/** What came of a direct method, on whom is known from elsewhere. */
-export type CallOutcome = WithoutIdentity<CallResult>
-type WithoutIdentity<Result> = Result extends unknown ? Omit<Result, 'identity'> : never
-
-/** A direct method that was delivered and waits for its answer. */
-export interface PendingCall {
-  settle(outcome: CallOutcome): void
-}
 
 /**
  * Delivers direct methods to devices and modules that are connected here. Reports exactly one result for each, in any order: at
@@ -52,20 +44,13 @@ export function createCalls(options: {
   }
 }
 
-/** Ends a pending call, once: an answer that is unknown, late or a repetition changes nothing. */
-export function settleCall(session: Session, rid: string, outcome: CallOutcome): void {
-  const pending = session.calls.get(rid)
-  session.calls.delete(rid)
-  pending?.settle(outcome)
-}
-
 function addCall(
   session: Session,
   rid: string,
   { settle, timeoutMs }: { settle: (outcome: CallOutcome) => void; timeoutMs: number },
 ): void {
   // A timer per call is cheap: those of one duration share a list.
-  const timer = setTimeout(() => settleCall(session, rid, { kind: 'noAnswer' }), timeoutMs)
+  const timer = setTimeout(() => settleCall(session.calls, rid, { kind: 'noAnswer' }), timeoutMs)
   session.calls.set(rid, {
     settle(outcome) {
       clearTimeout(timer)

@@ -2,7 +2,7 @@ import { findTooLarge, limits } from '@muster/contract'
 import type { Session } from '../sessions/session.ts'
 import { type Payload, readPayload } from '../topics/payload.ts'
 import type { DeviceTopic } from '../topics/topics.ts'
-import { type CallOutcome, settleCall } from './calls.ts'
+import { type CallOutcome, settleCall } from '../sessions/pending-call.ts'
 
 /** Takes a device's answer to a method: an integer status, and JSON that the rest of the hub can carry, or nothing. */
 export function receiveAnswer(
@@ -10,7 +10,7 @@ export function receiveAnswer(
   { rid, status }: Extract<DeviceTopic, { kind: 'methodAnswer' }>,
   payload: Buffer,
 ): void {
-  settleCall(session, rid, readAnswer(status, payload))
+  settleCall(session.calls, rid, readAnswer(status, payload))
 }
 
 const nothing: Payload = { kind: 'json', value: null }

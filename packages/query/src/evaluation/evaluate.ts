@@ -3,7 +3,7 @@ import { functions } from '../functions/functions.ts'
 import type { Comparison, Expression, Membership, Step } from '../language/ast.ts'
 import { instantOf } from '../language/instants.ts'
 import { isInstant } from '../language/members.ts'
-import { connect, not, type Truth, truthOf } from '../language/truth.ts'
+import { connect, not, truthOf } from '../language/truth.ts'
 import {
   type ComparisonOperator,
   calculate,
@@ -11,6 +11,7 @@ import {
   holds,
   isScalar,
   type Scalar,
+  type Truth,
   type Value,
 } from '../language/values.ts'
 

@@ -1,4 +1,5 @@
 import type { Json } from '@muster/contract'
+import type { AggregateName } from '../language/names.ts'
 import { compareText, sumOf, type Value } from '../language/values.ts'
 import { type SqlFragment, sql, trusted } from '../operands/fragment.ts'
 
@@ -16,7 +17,8 @@ export interface Aggregate {
   readonly read: (told: Json) => Value
 }
 
-const table = {
+/** Read by the parser, the compiler, the evaluator and the tests' generator of queries. */
+export const aggregates: Readonly<Record<AggregateName, Aggregate>> = {
   COUNT: {
     doc: 'how many rows there are, or how many of them have the member',
     evaluate: (values) => values.length,
@@ -37,18 +39,6 @@ const table = {
   },
   MIN: extreme('least', 'min', -1),
   MAX: extreme('greatest', 'max', 1),
-} satisfies Record<string, Aggregate>
-
-export type AggregateName = keyof typeof table
-
-/** Read by the parser, the compiler, the evaluator and the tests' generator of queries. */
-export const aggregates: Readonly<Record<AggregateName, Aggregate>> = table
-
-export const aggregateNames = Object.keys(table).filter((name): name is AggregateName => name in table)
-
-/** Names match in any letter case. */
-export function aggregateNamed(text: string): AggregateName | undefined {
-  return aggregateNames.find((name) => name === text.toUpperCase())
 }
 
 function extreme(what: string, name: 'min' | 'max', sign: 1 | -1): Aggregate {

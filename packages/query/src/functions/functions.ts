@@ -1,9 +1,9 @@
 import { closest, distance } from 'fastest-levenshtein'
-import type { Truth } from '../language/truth.ts'
+import { aggregateNamed, type FunctionName, functionNames } from '../language/names.ts'
+import type { Truth } from '../language/values.ts'
 import { typeOf, type Value, type ValueType } from '../language/values.ts'
 import { join, type SqlFragment, sql, trusted } from '../operands/fragment.ts'
 import { holdsNul, jsonOf, type Operand, textOf } from '../operands/operand.ts'
-import { aggregateNamed } from './aggregates.ts'
 
 /** One function of the language. `sql` is `evaluate` for Postgres: a boolean, NULL where that is undefined. */
 export interface QueryFunction {
@@ -14,7 +14,8 @@ export interface QueryFunction {
   readonly sql: (...operands: readonly Operand[]) => SqlFragment
 }
 
-const table = {
+/** Read by the parser, the compiler, the evaluator and the tests' generator of conditions. */
+export const functions: Readonly<Record<FunctionName, QueryFunction>> = {
   IS_DEFINED: {
     // A text in quotes would always be defined, and the job would reach every device: only a path is taken.
     parameters: ['member'],
@@ -41,26 +42,14 @@ const table = {
   IS_ARRAY: typeTest('an array', ['array']),
   IS_OBJECT: typeTest('an object', ['object']),
   IS_PRIMITIVE: typeTest('null, a number, a string, true or false', ['null', 'number', 'string', 'boolean']),
-} satisfies Record<string, QueryFunction>
-
-export type FunctionName = keyof typeof table
-
-/** Read by the parser, the compiler, the evaluator and the tests' generator of conditions. */
-export const functions: Readonly<Record<FunctionName, QueryFunction>> = table
-
-/** Names match in any letter case. */
-export function functionNamed(text: string): FunctionName | undefined {
-  return names.find((name) => name === text.toUpperCase())
 }
-
-const names = Object.keys(table).filter((name): name is FunctionName => name in table)
 
 /** What to use in the place of a function that the language lacks. */
 export function hintForFunction(text: string): string {
   const name = text.toUpperCase()
   if (aggregateNamed(name) !== undefined) return `${name} is an aggregate: it is an item of a select list, by itself.`
   const near = standIns.get(name) ?? nearest(name)
-  return near === undefined ? `The functions are ${names.join(', ')}.` : `The nearest function is ${near}.`
+  return near === undefined ? `The functions are ${functionNames.join(', ')}.` : `The nearest function is ${near}.`
 }
 
 const standIns: ReadonlyMap<string, FunctionName> = new Map([
@@ -73,8 +62,8 @@ const standIns: ReadonlyMap<string, FunctionName> = new Map([
 // Up to three letters apart, underscores aside: STARTS_WITH, IS_BOOLEAN, ISNUMERIC.
 function nearest(name: string): string | undefined {
   const bare = (of: string) => of.replaceAll('_', '')
-  const near = closest(bare(name), names.map(bare))
-  return distance(bare(name), near) <= 3 ? names.find((candidate) => bare(candidate) === near) : undefined
+  const near = closest(bare(name), functionNames.map(bare))
+  return distance(bare(name), near) <= 3 ? functionNames.find((candidate) => bare(candidate) === near) : undefined
 }
 
 function typeTest(what: string, types: readonly ValueType[]): QueryFunction {

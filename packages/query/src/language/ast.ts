@@ -1,5 +1,4 @@
-import type { AggregateName } from '../functions/aggregates.ts'
-import type { FunctionName } from '../functions/functions.ts'
+import type { AggregateName, FunctionName } from './names.ts'
 import type { ArithmeticOperator, ComparisonOperator, Scalar } from './values.ts'
 
 /** `at` is the offset of the node in the text it was parsed from. */

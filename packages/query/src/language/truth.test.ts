@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { connect, not, type Truth, truthOf } from './truth.ts'
+import { connect, not, truthOf } from './truth.ts'
+import type { Truth } from './values.ts'
 
 const [T, F, U]: readonly [Truth, Truth, Truth] = [true, false, undefined]
 

@@ -1,7 +1,4 @@
-import type { Value } from './values.ts'
-
-/** The third value, `undefined`, is what is asked about a member that is not there. Only `true` selects a row. */
-export type Truth = boolean | undefined
+import type { Truth, Value } from './values.ts'
 
 type Unary = { readonly true: Truth; readonly false: Truth; readonly undefined: Truth }
 type Binary = { readonly true: Unary; readonly false: Unary; readonly undefined: Unary }

@@ -1,9 +1,11 @@
 import type { Json } from '@muster/contract'
-import type { Truth } from './truth.ts'
 
 export type Scalar = string | number | boolean | null
 /** What an expression can be worth: any JSON, or undefined where there is nothing. */
 export type Value = Json | undefined
+
+/** The third value, `undefined`, is what is asked about a member that is not there. Only `true` selects a row. */
+export type Truth = boolean | undefined
 
 /** Named as Postgres' jsonb_typeof names them. */
 export type ValueType = 'null' | 'boolean' | 'number' | 'string' | 'array' | 'object'

@@ -1,5 +1,6 @@
-import { functionNamed, hintForFunction } from '../functions/functions.ts'
+import { hintForFunction } from '../functions/functions.ts'
 import type { Expression, Path, Step } from '../language/ast.ts'
+import { functionNamed } from '../language/names.ts'
 import type { ArithmeticOperator, ComparisonOperator, Scalar } from '../language/values.ts'
 import { type Cursor, maxNesting } from './cursor.ts'
 import type { Token } from './lexer.ts'

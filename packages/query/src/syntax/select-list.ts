@@ -1,5 +1,5 @@
-import { type AggregateName, aggregateNamed, aggregateNames } from '../functions/aggregates.ts'
 import type { Expression, Path } from '../language/ast.ts'
+import { type AggregateName, aggregateNamed, aggregateNames } from '../language/names.ts'
 import type { Cursor } from './cursor.ts'
 import { isReserved, parseExpression, parseMember } from './expression.ts'
 

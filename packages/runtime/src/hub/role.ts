@@ -1,12 +1,10 @@
 import type { Bus } from '@muster/bus'
 import type { Db } from '@muster/store'
 import type { Config } from '../config/config.ts'
+import type { RoleName } from '../config/role-names.ts'
 import type { Front } from '../front/front.ts'
 import type { Events } from '../observability/events.ts'
 import type { Throttles } from './throttles.ts'
-
-export const roleNames = ['api', 'dispatcher', 'worker', 'gateway'] as const
-export type RoleName = (typeof roleNames)[number]
 
 export interface Clock {
   now(): Date

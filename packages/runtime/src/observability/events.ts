@@ -2,8 +2,8 @@ import { EventEmitter } from 'node:events'
 import type { ErrorName, JobStatus, JobType } from '@muster/contract'
 import type { Level, Logger } from 'pino'
 import { Counter, Gauge, Histogram } from 'prom-client'
+import type { RoleName } from '../config/role-names.ts'
 import type { ThrottleName } from '../config/throttle-rates.ts'
-import type { RoleName } from '../hub/role.ts'
 import type { Metrics } from './metrics.ts'
 
 /**
