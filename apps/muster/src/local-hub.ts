@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { formatConnectionString } from '@muster/auth'
-import { startLocalServices } from '@muster/local-services'
-import { type Config, type RunningHub, runRoles } from '@muster/runtime'
+import { type StoreIncident, startLocalServices } from '@muster/local-services'
+import { type Config, type Events, type RunningHub, runRoles } from '@muster/runtime'
 import type { StoredPolicy } from '@muster/store'
 import { findPolicy, prepareDatabase } from './database.ts'
 import { removeHubFile, writeHubFile } from './hub-file.ts'
@@ -28,14 +28,24 @@ export interface LocalHub {
 
 /**
  * Starts every role on the given stores, or on stores of its own in the data folder, and leaves `hub.json` there while it
- * runs. Throws StartError and LocalServicesError.
+ * runs. `onIncident` hears of a store of its own that ends unasked and is started again; the log does too. Throws StartError and
+ * LocalServicesError.
  */
-export async function startLocalHub(lifetime: Lifetime, config: Config): Promise<LocalHub> {
+export async function startLocalHub(
+  lifetime: Lifetime,
+  config: Config,
+  onIncident: (incident: StoreIncident) => void = () => {},
+): Promise<LocalHub> {
+  let events: Events | undefined
   const services = await startLocalServices({
     databaseUrl: config.databaseUrl ?? undefined,
     redisUrl: config.redisUrl ?? undefined,
     dataDir: config.dataDir,
     durable: true,
+    onIncident(incident) {
+      events?.storeIncident(incident)
+      onIncident(incident)
+    },
   })
   lifetime.defer(() => services[Symbol.asyncDispose]())
   const settled = { ...config, databaseUrl: services.databaseUrl, redisUrl: services.redisUrl }
@@ -43,6 +53,7 @@ export async function startLocalHub(lifetime: Lifetime, config: Config): Promise
   await prepareDatabase(settled)
   const owner = await findPolicy(settled, 'iothubowner')
   const running = await runRoles(roles, settled)
+  events = running.hub.events
   lifetime.defer(() => running.stop('asked to'))
 
   const hub = describe(running, owner, services.description)

@@ -2,6 +2,8 @@ import { eventually } from '@muster/testkit'
 import { expect } from 'vitest'
 import type { TestHub } from './hub.ts'
 
+type Caller = Pick<TestHub, 'request'>
+
 /** What the tests read of a job. */
 export interface JobJson {
   readonly status: string
@@ -9,18 +11,18 @@ export interface JobJson {
 }
 
 /** Creates a job that starts now. */
-export async function putJob(hub: TestHub, jobId: string, body: object): Promise<void> {
+export async function putJob(hub: Caller, jobId: string, body: object): Promise<void> {
   const response = await hub.request('PUT', `/jobs/v2/${jobId}`, body)
   if (response.status !== 200) throw new Error(`PUT answered ${response.status}: ${await response.text()}`)
 }
 
-async function getJob(hub: TestHub, jobId: string): Promise<JobJson> {
+async function getJob(hub: Caller, jobId: string): Promise<JobJson> {
   const response = await hub.request('GET', `/jobs/v2/${jobId}`)
   return JSON.parse(await response.text())
 }
 
 /** Waits until the job's statistics have so many of a counter. In every read on the way they add up. */
-export function reaching(hub: TestHub, jobId: string, counter: string, count: number): Promise<JobJson> {
+export function reaching(hub: Caller, jobId: string, counter: string, count: number): Promise<JobJson> {
   return eventually(
     async () => {
       const job = await getJob(hub, jobId)
@@ -33,7 +35,7 @@ export function reaching(hub: TestHub, jobId: string, counter: string, count: nu
 }
 
 /** Waits until the job has ended. In every read on the way the statistics add up. */
-export function ending(hub: TestHub, jobId: string): Promise<JobJson> {
+export function ending(hub: Caller, jobId: string): Promise<JobJson> {
   return eventually(
     async () => {
       const job = await getJob(hub, jobId)
@@ -54,7 +56,7 @@ function addsUp({ deviceJobStatistics: counts }: JobJson): void {
 }
 
 /** Rows of `devices.jobs` that meet the condition. */
-export async function deviceRows(hub: TestHub, condition: string): Promise<unknown> {
+export async function deviceRows(hub: Caller, condition: string): Promise<unknown> {
   const response = await hub.request('POST', '/devices/query', {
     query: `SELECT * FROM devices.jobs WHERE ${condition}`,
   })

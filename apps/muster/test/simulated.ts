@@ -7,7 +7,7 @@ const prompt: Behaviour = { latencyMs: [0, 0], status: 200, silent: false, offli
 
 /** Registers so many devices with these tags, in bulk, and makes a fleet of them that is not connected yet. */
 export async function givenFleet(
-  hub: TestHub,
+  hub: Pick<TestHub, 'request' | 'mqttsPort' | 'ca'>,
   {
     count,
     prefix,

@@ -35,7 +35,9 @@ const shutdownSeconds = 2
 async function startHub(lifetime: Lifetime, config: Config, output: NodeJS.WriteStream): Promise<LocalHub> {
   output.write('Starting the hub ...\n')
   const startedAtMs = performance.now()
-  const hub = await startLocalHub(lifetime, { ...config, shutdownSeconds })
+  const hub = await startLocalHub(lifetime, { ...config, shutdownSeconds }, ({ message }) =>
+    output.write(`${message}\n`),
+  )
   const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1)
   const { hostName, httpsPort, httpPort, mqttsPort } = hub
   output.write(`The hub runs after ${seconds} s: HTTPS ${httpsPort}, HTTP ${httpPort}, MQTT over TLS ${mqttsPort}.\n`)

@@ -18,6 +18,7 @@ interface EventFields {
   roleStopped: { role: RoleName; seconds: number }
   readinessLost: { check: string; error: unknown }
   busFailed: { error: unknown }
+  storeIncident: { store: StoreName; kind: StoreIncidentKind; message: string }
   certificateLoaded: { expiresAt: Date }
   certificateRefused: { error: unknown }
   connectionNotAccepted: { error: unknown }
@@ -48,6 +49,10 @@ interface EventFields {
   desiredPushed: { devices: number }
   gatewayFailed: { step: string; error: unknown }
 }
+
+/** The two stores that a whole hub may run for itself, and what happens when one ends unasked. */
+type StoreName = 'Postgres' | 'Redis'
+type StoreIncidentKind = 'ended' | 'restarted' | 'restartFailed'
 
 /** A job to look at; its ready chunks; its due device jobs; the desired properties or the connection of a device. */
 type WakeUpKind = 'job' | 'chunks' | 'due' | 'desired' | 'connection'
@@ -106,6 +111,7 @@ export function openEvents({ log, metrics }: { log: Logger; metrics: Metrics }):
     roleStopped: counted('roleStopped', 'info', 'Roles stopped', 'role'),
     readinessLost: counted('readinessLost', 'warn', 'Readiness checks failed', 'check'),
     busFailed: counted('busFailed', 'warn', 'Errors of the connection to Redis'),
+    storeIncident: counted('storeIncident', 'warn', 'Ends and restarts of private stores', 'store', 'kind'),
     certificateLoaded: event('certificateLoaded', 'info', ({ expiresAt }) => expiry.set(expiresAt.getTime() / 1000)),
     connectionNotAccepted: counted('connectionNotAccepted', 'error', 'HTTP connections that could not be accepted'),
     certificateRefused: counted('certificateRefused', 'error', 'Changed certificates that could not be used'),

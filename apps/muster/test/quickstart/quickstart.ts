@@ -1,0 +1,98 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseConnectionString, signSasToken } from '@muster/auth'
+import { removeDataDir } from '@muster/local-services'
+import { z } from 'zod'
+import { freePort, type TestHub } from '../hub.ts'
+
+const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+
+const hubFileSchema = z.object({
+  httpPort: z.number(),
+  httpsPort: z.number(),
+  mqttsPort: z.number(),
+  connectionString: z.string(),
+  caFile: z.string(),
+})
+
+/** `muster quickstart --no-demo` in a process of its own, on stores of its own. Dispose removes its data, too. */
+export interface Quickstart extends AsyncDisposable, Pick<TestHub, 'request' | 'mqttsPort' | 'ca' | 'httpsPort'> {
+  readonly dataDir: string
+  readonly environment: Readonly<Record<string, string>>
+  /** What it has printed so far. */
+  output(): string
+  /** Resolves when it has printed this, now or before. */
+  prints(text: string | RegExp): Promise<void>
+  /** Ctrl-C. */
+  stop(): Promise<void>
+}
+
+export async function startQuickstart(settings: Readonly<Record<string, string>> = {}): Promise<Quickstart> {
+  const { PATH = '', HOME = '' } = process.env
+  const dataDir = settings.MUSTER_DATA_DIR ?? join(tmpdir(), `muster-test-${randomUUID()}`)
+  const ports = { MUSTER_HTTPS_PORT: '0', MUSTER_HTTP_PORT: '0', MUSTER_MQTTS_PORT: String(await freePort()) }
+  const environment = { PATH, HOME, MUSTER_DATA_DIR: dataDir, ...ports, ...settings }
+  const child = spawn(process.execPath, [program, 'quickstart', '--no-demo'], {
+    env: environment,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk))
+  const prints = (text: string | RegExp) => printing(child, text, () => output)
+  await prints('Ctrl-C stops the hub')
+
+  const hub = hubFileSchema.parse(JSON.parse(readFileSync(join(dataDir, 'hub.json'), 'utf8')))
+  const authorization = authorize(hub.connectionString)
+  return {
+    dataDir,
+    environment,
+    ca: readFileSync(hub.caFile, 'utf8'),
+    httpsPort: hub.httpsPort,
+    mqttsPort: hub.mqttsPort,
+    output: () => output,
+    prints,
+    stop: () => ended(child, 'SIGINT'),
+    request: (method, path, body) =>
+      fetch(`http://127.0.0.1:${hub.httpPort}${path}?api-version=2021-04-12`, {
+        method,
+        headers: { authorization, 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }),
+    async [Symbol.asyncDispose]() {
+      await ended(child, 'SIGINT')
+      await removeDataDir(dataDir)
+    },
+  }
+}
+
+function printing(child: ChildProcess, text: string | RegExp, output: () => string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      if (typeof text === 'string' ? output().includes(text) : text.test(output())) resolve()
+    }
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', look)
+    child.once('close', () => reject(new Error(`it has ended: ${output()}`)))
+    look()
+  })
+}
+
+async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  child.kill(signal)
+  await once(child, 'exit')
+}
+
+function authorize(connectionString: string): string {
+  const { hostName, sharedAccessKeyName = '', sharedAccessKey = '' } = parseConnectionString(connectionString)
+  return signSasToken({
+    resource: hostName,
+    key: sharedAccessKey,
+    policyName: sharedAccessKeyName,
+    expiresAt: new Date(Date.now() + 3_600_000),
+  })
+}
