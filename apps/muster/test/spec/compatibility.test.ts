@@ -17,15 +17,15 @@ function nameOf(section: string): string {
 
 function rowsOf(section: string): readonly Row[] {
   // The first two lines of a table are its head.
-  const lines = section.split('\n').filter((line) => line.startsWith('|'))
+  const lines = section.split('\n').filter((line) => line.includes('|'))
   return lines.slice(2).map((line) => {
     const cells = line.split('|').map((cell) => cell.trim())
-    return { section: nameOf(section), behaviour: cells[1] ?? '', cells: cells.slice(1, -1) }
+    return { section: nameOf(section), behaviour: cells[0] ?? '', cells }
   })
 }
 
 const folderOf = new Map(
-  sections.map((section) => [nameOf(section), /^Tests are in `([^`]+)`/m.exec(section)?.[1] ?? 'no folder']),
+  sections.map((section) => [nameOf(section), /^Tests: `([^`]+)`/m.exec(section)?.[1] ?? 'no folder']),
 )
 
 /** The last cell: `file`: _title_, _title_; `file`: _title_ */
@@ -69,9 +69,13 @@ describe('the page on compatibility', () => {
     expect(named.filter((shown) => !isThere(shown))).toEqual([])
   })
 
-  it('names titles whole, or by enough words to tell them apart', () => {
-    const isTelling = ({ path, title }: { path: string; title: string }) =>
-      titlesOf.get(path)?.includes(title) || title.split(' ').filter((word) => word !== '...').length >= 3
+  it('names titles whole, or by three words or more that no other title of the file has', () => {
+    const isTelling = ({ path, title }: { path: string; title: string }) => {
+      const titles = new Set(titlesOf.get(path))
+      const fitting = [...titles].filter((known) => known.includes(title))
+      const words = title.split(' ').filter((word) => word !== '...')
+      return titles.has(title) || (words.length >= 3 && fitting.length === 1)
+    }
 
     expect(named.filter((shown) => !isTelling(shown))).toEqual([])
   })
