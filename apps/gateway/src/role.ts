@@ -55,7 +55,11 @@ export const role: Role = {
       },
     }
     try {
-      await listen(server, { name: 'MUSTER_MQTTS_PORT', port: config.mqttsPort })
+      await listen(server, {
+        name: 'MUSTER_MQTTS_PORT',
+        port: config.mqttsPort,
+        host: { name: 'MUSTER_BIND', address: config.bind },
+      })
     } catch (error) {
       await running.stop(AbortSignal.timeout(failedStopMs))
       throw error

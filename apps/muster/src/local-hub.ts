@@ -13,6 +13,8 @@ export interface LocalHub {
   readonly hostName: string
   /** The name under which this process reaches it: our own certificate holds `localhost`, a given one may not. */
   readonly gatewayHost: string
+  /** The address on which HTTPS and MQTT are served. */
+  readonly bind: string
   readonly httpsPort: number
   readonly httpPort: number
   readonly mqttsPort: number
@@ -76,7 +78,8 @@ function describe({ hub, ports, caFile }: RunningHub, owner: StoredPolicy, store
   const hostName = hub.config.hostNames[0] ?? 'localhost'
   return {
     hostName,
-    gatewayHost: hub.config.tls === null ? 'localhost' : hostName,
+    gatewayHost: hub.config.tls === null && includesLocalhost(hub.config.bind) ? 'localhost' : hostName,
+    bind: hub.config.bind,
     httpsPort: ports.https,
     httpPort: ports.http,
     mqttsPort: hub.config.mqttsPort,
@@ -90,4 +93,12 @@ function describe({ hub, ports, caFile }: RunningHub, owner: StoredPolicy, store
     }),
     stores,
   }
+}
+
+export function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.')
+}
+
+function includesLocalhost(bind: string): boolean {
+  return isLoopback(bind) || bind === '::' || bind === '0.0.0.0'
 }

@@ -14,6 +14,8 @@ import { roles } from './roles.ts'
 export function createProgram(): Command {
   const dataDir = defaultDataDir()
   const config = loadConfig({ dataDir })
+  // A whole hub on one machine is for that machine, until its owner says otherwise.
+  const ownMachine = { dataDir, bind: '127.0.0.1' }
   const policyOption = new Option('--policy <name>', 'the policy whose key is used').default('iothubowner')
   const program = new Command('muster')
     .description('Fleet jobs for IoT devices that anyone can host')
@@ -24,7 +26,7 @@ export function createProgram(): Command {
   program
     .command('all')
     .description('run a whole hub in this process; its own stores unless DATABASE_URL and REDIS_URL are set')
-    .action(() => serveAll(config))
+    .action(() => serveAll(loadConfig(ownMachine)))
   program
     .command('quickstart')
     .description('run a whole hub and show it at work on 200 simulated devices')
@@ -33,7 +35,7 @@ export function createProgram(): Command {
     )
     .option('--no-demo', 'only run the hub')
     // It speaks to a person, who did not ask for a log.
-    .action((options) => quickstart(loadConfig({ dataDir, logLevel: 'error' }), options))
+    .action((options) => quickstart(loadConfig({ ...ownMachine, logLevel: 'error' }), options))
   program
     .command('migrate')
     .description('bring the database up to date and store the access policies')

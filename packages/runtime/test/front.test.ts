@@ -28,7 +28,7 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true })
 })
 
-const freePorts = { httpsPort: 0, httpPort: 0, httpHost: '127.0.0.1' }
+const freePorts = { bind: '::', httpsPort: 0, httpPort: 0, httpHost: '127.0.0.1' }
 const soon = () => AbortSignal.timeout(2000)
 
 async function opened(prepare: (front: ReturnType<typeof openFront>) => void = () => {}) {
@@ -62,6 +62,34 @@ it('serves HTTPS over IPv4 and IPv6', async () => {
 
   expect((await fetchTls(https, '/', '127.0.0.1')).body).toBe('here')
   expect((await fetchTls(https, '/', '::1')).body).toBe('here')
+})
+
+it('serves HTTPS on the one address that it is bound to', async () => {
+  const front = openFront({
+    config: { ...freePorts, bind: '127.0.0.1' },
+    tls: live,
+    page: () => null,
+    onRefused: () => {},
+  })
+  const { https } = await front.listen()
+  onTestFinished(() => front.close(AbortSignal.abort()))
+
+  expect((await fetchTls(https ?? 0, '/', '127.0.0.1')).status).toBe(404)
+  await expect(fetchTls(https ?? 0, '/', '::1')).rejects.toThrow('ECONNREFUSED')
+})
+
+it('names the address that is none of this machine, and the variable that sets it', async () => {
+  const front = openFront({
+    config: { ...freePorts, bind: '192.0.2.1' },
+    tls: live,
+    page: () => null,
+    onRefused: () => {},
+  })
+  onTestFinished(() => front.close(AbortSignal.abort()))
+
+  await expect(front.listen()).rejects.toThrow(
+    'port 0 cannot be opened on 192.0.2.1, which is no address of this machine: set MUSTER_BIND or MUSTER_HTTPS_PORT',
+  )
 })
 
 it("shows the operator's pages on the plain port only", async () => {
@@ -207,5 +235,5 @@ it('takes the unprivileged port when 443 needs privileges', async () => {
 async function occupied(): Promise<number> {
   const server = createServer()
   onTestFinished(() => void server.close())
-  return listen(server, { name: 'MUSTER_HTTP_PORT', port: 0, host: '127.0.0.1' })
+  return listen(server, { name: 'MUSTER_HTTP_PORT', port: 0, host: { name: 'MUSTER_HTTP_HOST', address: '127.0.0.1' } })
 }

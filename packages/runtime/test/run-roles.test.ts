@@ -127,7 +127,11 @@ it('stops what has started when a later role cannot start', async () => {
 it('stops what has started when a port is in use', async () => {
   const blocker = createServer()
   onTestFinished(() => void blocker.close())
-  const httpPort = await listen(blocker, { name: 'MUSTER_HTTP_PORT', port: 0, host: '127.0.0.1' })
+  const httpPort = await listen(blocker, {
+    name: 'MUSTER_HTTP_PORT',
+    port: 0,
+    host: { name: 'MUSTER_HTTP_HOST', address: '127.0.0.1' },
+  })
   const stopped: RoleName[] = []
   const worker = role('worker', { stop: async () => void stopped.push('worker') })
 

@@ -1,8 +1,8 @@
 import { findTooLarge, limits } from '@muster/contract'
+import { type CallOutcome, settleCall } from '../sessions/pending-call.ts'
 import type { Session } from '../sessions/session.ts'
 import { type Payload, readPayload } from '../topics/payload.ts'
 import type { DeviceTopic } from '../topics/topics.ts'
-import { type CallOutcome, settleCall } from '../sessions/pending-call.ts'
 
 /** Takes a device's answer to a method: an integer status, and JSON that the rest of the hub can carry, or nothing. */
 export function receiveAnswer(

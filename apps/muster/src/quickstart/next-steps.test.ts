@@ -4,6 +4,7 @@ import { nextSteps } from './next-steps.ts'
 const hub = {
   hostName: 'localhost',
   gatewayHost: 'localhost',
+  bind: '127.0.0.1',
   httpsPort: 443,
   httpPort: 8080,
   mqttsPort: 8883,

@@ -1,7 +1,7 @@
 import { defaultDataDir } from '@muster/local-services'
 import type { Config } from '@muster/runtime'
 import { type Lifetime, live, type Outcome } from '../lifetime.ts'
-import { type LocalHub, startLocalHub } from '../local-hub.ts'
+import { isLoopback, type LocalHub, startLocalHub } from '../local-hub.ts'
 import { runDemo } from './demo.ts'
 import { nextSteps } from './next-steps.ts'
 
@@ -39,8 +39,13 @@ async function startHub(lifetime: Lifetime, config: Config, output: NodeJS.Write
     output.write(`${message}\n`),
   )
   const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1)
-  const { hostName, httpsPort, httpPort, mqttsPort } = hub
+  const { hostName, bind, httpsPort, httpPort, mqttsPort } = hub
   output.write(`The hub runs after ${seconds} s: HTTPS ${httpsPort}, HTTP ${httpPort}, MQTT over TLS ${mqttsPort}.\n`)
+  output.write(
+    isLoopback(bind)
+      ? `HTTPS and MQTT are for this machine only (${bind}); MUSTER_BIND=:: opens them to the network.\n`
+      : `HTTPS and MQTT are open to the network (MUSTER_BIND=${bind}).\n`,
+  )
   if (config.httpsPort === 443 && httpsPort !== 443) {
     output.write(
       `Port 443 needs privileges that this process lacks, so ${hostName} serves HTTPS on ${httpsPort} instead.\n`,

@@ -18,6 +18,7 @@ it('needs nothing: an empty environment gives the documented ports, and no store
     databaseUrl: null,
     redisUrl: null,
     hostNames: ['localhost'],
+    bind: '::',
     httpsPort: 443,
     httpPort: 8080,
     httpHost: '127.0.0.1',
@@ -54,6 +55,10 @@ it('takes a secret from a file', () => {
 it.each([
   [{ MUSTER_HTTP_PORT: 'http' }, 'MUSTER_HTTP_PORT: expected a whole number from 0 to 65535, got "http"'],
   [{ MUSTER_HTTP_PORT: '70000' }, 'MUSTER_HTTP_PORT: expected a whole number from 0 to 65535, got "70000"'],
+  [
+    { MUSTER_BIND: 'eth0' },
+    'MUSTER_BIND: expected an address of this machine such as 127.0.0.1, or :: for all of them, got "eth0"',
+  ],
   [{ MUSTER_MAX_RUNNING_JOBS: '1.5' }, 'MUSTER_MAX_RUNNING_JOBS: expected a whole number from 1 to 100000, got "1.5"'],
   [{ MUSTER_HOSTNAME: 'a b' }, 'MUSTER_HOSTNAME.0: expected host names, comma-separated, got "a b"'],
   [{ MUSTER_TLS_CERT: 'cert.pem' }, 'MUSTER_TLS_KEY: expected too, since its counterpart is set'],

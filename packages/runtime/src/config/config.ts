@@ -13,6 +13,8 @@ export interface Config {
 
   /** At least one. The first is the name of the hub; tokens for any of them verify. */
   readonly hostNames: readonly string[]
+  /** The address of the HTTPS and the MQTTS port; `::` is every address of the machine. */
+  readonly bind: string
   /** Ports: 0 takes any free one. */
   readonly httpsPort: number
   readonly httpPort: number
@@ -50,6 +52,8 @@ export interface ConfiguredPolicy {
 /** What a program puts in place of variables that are not set. */
 export interface Defaults {
   readonly dataDir: string
+  /** Absent: every address. */
+  readonly bind?: string
   readonly logLevel?: Config['logLevel']
 }
 
@@ -64,6 +68,7 @@ export function loadConfig(defaults: Defaults, env: Environment = process.env): 
     redisPrefix: variables.MUSTER_REDIS_PREFIX,
     poolSize: variables.MUSTER_PG_POOL_SIZE,
     hostNames: variables.MUSTER_HOSTNAME,
+    bind: variables.MUSTER_BIND ?? defaults.bind ?? '::',
     httpsPort: variables.MUSTER_HTTPS_PORT,
     httpPort: variables.MUSTER_HTTP_PORT,
     httpHost: variables.MUSTER_HTTP_HOST,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { permissions } from '@muster/auth'
 import { clip } from '@muster/contract'
 import { z } from 'zod'
@@ -73,6 +74,13 @@ const variables = z
       .default('{muster}'),
 
     MUSTER_HOSTNAME: hostNames.default(['localhost']),
+    MUSTER_BIND: z
+      .string()
+      .refine(
+        (text) => isIP(text) !== 0,
+        'expected an address of this machine such as 127.0.0.1, or :: for all of them',
+      )
+      .optional(),
     MUSTER_HTTPS_PORT: integer(0, 65_535).default(443),
     MUSTER_HTTP_PORT: integer(0, 65_535).default(8080),
     MUSTER_HTTP_HOST: z.string().default('127.0.0.1'),

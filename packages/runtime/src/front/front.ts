@@ -84,7 +84,7 @@ const lingerMs = 2_000
 const clientCertificates = { requestCert: true, rejectUnauthorized: false, handshakeTimeout: 10_000 } as const
 
 export function openFront(options: {
-  config: Pick<Config, 'httpsPort' | 'httpPort' | 'httpHost'>
+  config: Pick<Config, 'bind' | 'httpsPort' | 'httpPort' | 'httpHost'>
   /** Null: this process has no TLS port. */
   tls: LiveTls | null
   /** What the plain port answers to the operator, before the API is asked. Null: no such page. */
@@ -141,10 +141,13 @@ export function openFront(options: {
       upgrades.set(path, accept)
     },
     async listen() {
+      const host = { name: 'MUSTER_BIND', address: config.bind }
+      const httpHost = { name: 'MUSTER_HTTP_HOST', address: config.httpHost }
       return {
-        http: await listen(http, { name: 'MUSTER_HTTP_PORT', port: config.httpPort, host: config.httpHost }),
+        http: await listen(http, { name: 'MUSTER_HTTP_PORT', port: config.httpPort, host: httpHost }),
         https:
-          https && (await listen(https, { name: 'MUSTER_HTTPS_PORT', port: config.httpsPort, unprivileged: 8443 })),
+          https &&
+          (await listen(https, { name: 'MUSTER_HTTPS_PORT', port: config.httpsPort, host, unprivileged: 8443 })),
       }
     },
     async close(deadline) {

@@ -6,8 +6,8 @@ export interface Endpoint {
   readonly name: string
   /** 0: any free port. */
   readonly port: number
-  /** Absent: every address, IPv6 and IPv4. */
-  readonly host?: string
+  /** The address, and the variable that sets it. Absent, or `::`: every address, IPv6 and IPv4, where there are both. */
+  readonly host?: { readonly name: string; readonly address: string }
   /** Taken instead when port 443 needs privileges that this process lacks. */
   readonly unprivileged?: number
 }
@@ -16,7 +16,7 @@ export interface Endpoint {
 export async function listen(server: Server, endpoint: Endpoint): Promise<number> {
   const { name, port, host, unprivileged } = endpoint
   try {
-    return await bind(server, port, host)
+    return await bind(server, port, host?.address)
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : String(cause)
     if (code === 'EACCES' && port === 443 && unprivileged !== undefined) {
@@ -25,19 +25,23 @@ export async function listen(server: Server, endpoint: Endpoint): Promise<number
     const reasons = new Map<unknown, string>([
       ['EADDRINUSE', 'is already in use: stop the program that holds it, or set'],
       ['EACCES', 'needs privileges that this process lacks: set'],
-      ['EADDRNOTAVAIL', `cannot be opened on ${host}, which is no address of this machine: set MUSTER_HTTP_HOST or`],
+      [
+        'EADDRNOTAVAIL',
+        `cannot be opened on ${host?.address}, which is no address of this machine: set ${host?.name} or`,
+      ],
     ])
     throw new StartError(`port ${port} ${reasons.get(code) ?? `cannot be opened (${code}): set`} ${name}`, { cause })
   }
 }
 
-function bind(server: Server, port: number, host: string | undefined): Promise<number> {
+function bind(server: Server, port: number, address: string | undefined): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(host === undefined ? { port } : { port, host }, () => {
+    // Told no address, Node makes do with IPv4 where there is no IPv6.
+    server.listen(address === undefined || address === '::' ? { port } : { port, host: address }, () => {
       server.off('error', reject)
-      const address = server.address()
-      resolve(typeof address === 'object' && address !== null ? address.port : port)
+      const bound = server.address()
+      resolve(typeof bound === 'object' && bound !== null ? bound.port : port)
     })
   })
 }
