@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict'
+import { dirname } from 'node:path'
 import { formatConnectionString } from '@muster/auth'
 import { type StoreIncident, startLocalServices } from '@muster/local-services'
-import { type Config, type Events, type RunningHub, runRoles } from '@muster/runtime'
+import {
+  type Config,
+  type Events,
+  makeFolder,
+  openLog,
+  openLogFile,
+  type RunningHub,
+  runRoles,
+  StartError,
+} from '@muster/runtime'
 import type { StoredPolicy } from '@muster/store'
 import { findPolicy, prepareDatabase } from './database.ts'
 import { removeHubFile, writeHubFile } from './hub-file.ts'
@@ -28,15 +38,21 @@ export interface LocalHub {
   readonly stores: readonly string[]
 }
 
+export interface LocalHubOptions {
+  /** Where the log goes instead of standard error. */
+  readonly logFile?: string
+  /** Hears of a store of its own that ends unasked and is started again; the log does too. */
+  readonly onIncident?: (incident: StoreIncident) => void
+}
+
 /**
  * Starts every role on the given stores, or on stores of its own in the data folder, and leaves `hub.json` there while it
- * runs. `onIncident` hears of a store of its own that ends unasked and is started again; the log does too. Throws StartError and
- * LocalServicesError.
+ * runs. Throws StartError and LocalServicesError.
  */
 export async function startLocalHub(
   lifetime: Lifetime,
   config: Config,
-  onIncident: (incident: StoreIncident) => void = () => {},
+  { logFile, onIncident }: LocalHubOptions = {},
 ): Promise<LocalHub> {
   let events: Events | undefined
   const services = await startLocalServices({
@@ -46,7 +62,7 @@ export async function startLocalHub(
     durable: true,
     onIncident(incident) {
       events?.storeIncident(incident)
-      onIncident(incident)
+      onIncident?.(incident)
     },
   })
   lifetime.defer(() => services[Symbol.asyncDispose]())
@@ -54,7 +70,11 @@ export async function startLocalHub(
 
   await prepareDatabase(settled)
   const owner = await findPolicy(settled, 'iothubowner')
-  const running = await runRoles(roles, settled)
+  const running = await runRoles(
+    roles,
+    settled,
+    logFile === undefined ? {} : { log: await logTo(logFile, lifetime, config) },
+  )
   events = running.hub.events
   lifetime.defer(() => running.stop('asked to'))
 
@@ -71,6 +91,21 @@ export async function startLocalHub(
     caFile,
   })
   return hub
+}
+
+/** Opened when the data folder is ours: another hub may be writing its own there. Throws StartError. */
+async function logTo(path: string, lifetime: Lifetime, { logLevel }: Config) {
+  try {
+    await makeFolder(dirname(path))
+    const file = openLogFile(path)
+    lifetime.defer(async () => file[Symbol.dispose]())
+    return openLog(logLevel, file)
+  } catch (cause) {
+    throw new StartError(
+      `the log ${path} cannot be opened (${cause instanceof Error ? cause.message : cause}): set MUSTER_DATA_DIR`,
+      { cause },
+    )
+  }
 }
 
 function describe({ hub, ports, caFile }: RunningHub, owner: StoredPolicy, stores: readonly string[]): LocalHub {

@@ -34,8 +34,7 @@ export function createProgram(): Command {
       new Option('--once', 'end after the demo, with 0 if its results are what they must be').conflicts('demo'),
     )
     .option('--no-demo', 'only run the hub')
-    // It speaks to a person, who did not ask for a log.
-    .action((options) => quickstart(loadConfig({ ...ownMachine, logLevel: 'error' }), options))
+    .action((options) => quickstart(loadConfig(ownMachine), options))
   program
     .command('migrate')
     .description('bring the database up to date and store the access policies')

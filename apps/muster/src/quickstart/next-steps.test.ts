@@ -15,7 +15,7 @@ const hub = {
   stores: ['Postgres 16', 'Redis 7'],
 }
 
-const folder = { dataDir: '/data', isDefault: true }
+const folder = { dataDir: '/data', isDefault: true, logFile: '/data/hub.log' }
 
 it('shows what a client needs to know', () => {
   const text = nextSteps(hub, folder, new Date(0))
@@ -27,6 +27,7 @@ it('shows what a client needs to know', () => {
     'https://localhost/',
     'Postgres 16',
     'Redis 7',
+    '/data/hub.log',
   ]) {
     expect(text).toContain(fact)
   }

@@ -7,10 +7,11 @@ const tokenDays = 7
 export interface DataFolder {
   readonly dataDir: string
   readonly isDefault: boolean
+  readonly logFile: string
 }
 
 /** How to reach a hub that runs in this process, and lines to paste. Holds its keys: for the user's terminal only. */
-export function nextSteps(hub: LocalHub, { dataDir, isDefault }: DataFolder, now: Date): string {
+export function nextSteps(hub: LocalHub, { dataDir, isDefault, logFile }: DataFolder, now: Date): string {
   const muster = isDefault ? 'npx muster' : `MUSTER_DATA_DIR='${dataDir}' npx muster`
   return `
   Service API        https://${addressOf(hub)}  (in clear: http://127.0.0.1:${hub.httpPort})
@@ -18,6 +19,7 @@ export function nextSteps(hub: LocalHub, { dataDir, isDefault }: DataFolder, now
   Connection string  ${hub.connectionString}
   CA certificate     ${hub.caFile}
 ${hub.stores.map((store) => `  Store              ${store}`).join('\n')}
+  Log                ${logFile}
 
 With curl; the token is good for ${tokenDays} days, "${muster} token" makes another:
 

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { defaultDataDir } from '@muster/local-services'
 import type { Config } from '@muster/runtime'
 import { type Lifetime, live, type Outcome } from '../lifetime.ts'
@@ -15,14 +16,15 @@ export interface QuickstartOptions {
 export function quickstart(config: Config, { once = false, demo }: QuickstartOptions): Promise<void> {
   const output = process.stdout
   const run = async (lifetime: Lifetime): Promise<Outcome> => {
-    const hub = await startHub(lifetime, config, output)
+    const logFile = join(config.dataDir, 'hub.log')
+    const hub = await startHub(lifetime, { config, output, logFile })
     const differences = demo ? await runDemo(lifetime, hub, output) : []
     for (const difference of differences) output.write(`Not as it must be: ${difference}\n`)
     if (once) {
       if (differences.length === 0) output.write('All results are as they must be.\n')
       return differences.length === 0 ? 'done' : 'failed'
     }
-    const folder = { dataDir: config.dataDir, isDefault: config.dataDir === defaultDataDir() }
+    const folder = { dataDir: config.dataDir, isDefault: config.dataDir === defaultDataDir(), logFile }
     output.write(nextSteps(hub, folder, new Date()))
     return 'serving'
   }
@@ -32,11 +34,16 @@ export function quickstart(config: Config, { once = false, demo }: QuickstartOpt
 /** A person is waiting for the prompt: two seconds for the hub, which leaves some for the stores. */
 const shutdownSeconds = 2
 
-async function startHub(lifetime: Lifetime, config: Config, output: NodeJS.WriteStream): Promise<LocalHub> {
+async function startHub(
+  lifetime: Lifetime,
+  { config, output, logFile }: { config: Config; output: NodeJS.WriteStream; logFile: string },
+): Promise<LocalHub> {
   output.write('Starting the hub ...\n')
   const startedAtMs = performance.now()
-  const hub = await startLocalHub(lifetime, { ...config, shutdownSeconds }, ({ message }) =>
-    output.write(`${message}\n`),
+  const hub = await startLocalHub(
+    lifetime,
+    { ...config, shutdownSeconds },
+    { logFile, onIncident: ({ message }) => output.write(`${message}\n`) },
   )
   const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1)
   const { hostName, bind, httpsPort, httpPort, mqttsPort } = hub

@@ -21,7 +21,9 @@ const hubFileSchema = z.object({
 })
 
 /** `muster quickstart --no-demo` in a process of its own, on stores of its own. Dispose removes its data, too. */
-export interface Quickstart extends AsyncDisposable, Pick<TestHub, 'request' | 'mqttsPort' | 'ca' | 'httpsPort'> {
+export interface Quickstart
+  extends AsyncDisposable,
+    Pick<TestHub, 'request' | 'mqttsPort' | 'ca' | 'httpsPort' | 'connectionString'> {
   readonly dataDir: string
   readonly environment: Readonly<Record<string, string>>
   /** What it has printed so far. */
@@ -52,6 +54,7 @@ export async function startQuickstart(settings: Readonly<Record<string, string>>
     dataDir,
     environment,
     ca: readFileSync(hub.caFile, 'utf8'),
+    connectionString: hub.connectionString,
     httpsPort: hub.httpsPort,
     mqttsPort: hub.mqttsPort,
     output: () => output,

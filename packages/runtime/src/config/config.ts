@@ -29,7 +29,7 @@ export interface Config {
   /** Empty: nothing is limited. */
   readonly throttles: ThrottleRates
 
-  readonly logLevel: NonNullable<Variables['MUSTER_LOG_LEVEL']>
+  readonly logLevel: Variables['MUSTER_LOG_LEVEL']
   /** Jobs above it wait in `queued`. */
   readonly maxRunningJobs: number
   /** How long a job can be read after it has ended. */
@@ -54,7 +54,6 @@ export interface Defaults {
   readonly dataDir: string
   /** Absent: every address. */
   readonly bind?: string
-  readonly logLevel?: Config['logLevel']
 }
 
 /** Reads the environment, the only place in the product that does. Throws StartError, see `parseEnvironment`. */
@@ -78,7 +77,7 @@ export function loadConfig(defaults: Defaults, env: Environment = process.env): 
     policies: variables.MUSTER_POLICIES,
     oidc: issuer !== undefined && audience !== undefined ? { issuer, audience } : null,
     throttles: variables.MUSTER_THROTTLE,
-    logLevel: variables.MUSTER_LOG_LEVEL ?? defaults.logLevel ?? 'info',
+    logLevel: variables.MUSTER_LOG_LEVEL,
     maxRunningJobs: variables.MUSTER_MAX_RUNNING_JOBS,
     historyDays: variables.MUSTER_HISTORY_DAYS,
     workerConcurrency: variables.MUSTER_WORKER_CONCURRENCY,

@@ -93,7 +93,7 @@ const variables = z
     MUSTER_OIDC_AUDIENCE: z.string().optional(),
     MUSTER_THROTTLE: throttles.default({}),
 
-    MUSTER_LOG_LEVEL: z.enum(logLevels).optional(),
+    MUSTER_LOG_LEVEL: z.enum(logLevels).default('info'),
     MUSTER_PG_POOL_SIZE: integer(2, 1000).default(20),
     MUSTER_MAX_RUNNING_JOBS: integer(1, 100_000).default(100),
     MUSTER_HISTORY_DAYS: integer(1, 3650).default(30),

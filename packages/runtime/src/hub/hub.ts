@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import type { Config } from '../config/config.ts'
 import { loadTls } from '../front/certificates.ts'
 import { type FrontPorts, openFront } from '../front/front.ts'
@@ -26,17 +27,17 @@ export interface RunningHub {
 
 /**
  * Connects to the stores, starts the roles in the given order, and then opens the sockets. Migrates nothing: the schema must
- * be up to date. What has started is stopped again when a later step fails.
+ * be up to date. What has started is stopped again when a later step fails. The log goes to standard error unless one is given.
  * @throws StartError for what the operator can put right.
  */
 export async function runRoles(
   roles: readonly Role[],
   config: Config,
-  clock: Clock = systemClock,
+  { clock = systemClock, log = openLog(config.logLevel) }: { clock?: Clock; log?: Logger } = {},
 ): Promise<RunningHub> {
   const startedAtMs = performance.now()
   const metrics = openMetrics()
-  const events = openEvents({ log: openLog(config.logLevel), metrics })
+  const events = openEvents({ log, metrics })
   const hasTls = roles.some(({ name }) => name === 'api' || name === 'gateway')
   const tls = hasTls ? await openCertificates({ config, clock, events }) : null
   // Redis only wakes: without it the API and the gateways serve all the same.

@@ -1,8 +1,13 @@
 import { destination, type Logger, pino } from 'pino'
 import type { Config } from '../config/config.ts'
 
-/** One JSON object per line on standard error; only `events.ts` writes it. Standard output is for what a command prints. */
-export function openLog(level: Config['logLevel']): Logger {
+/** Takes a line with its end at a time. */
+export interface LogOutput {
+  write(line: string): void
+}
+
+/** One JSON object per line; only `events.ts` writes it. Standard output is for what a command prints. */
+export function openLog(level: Config['logLevel'], output: LogOutput = standardError()): Logger {
   return pino(
     {
       level,
@@ -11,9 +16,13 @@ export function openLog(level: Config['logLevel']): Logger {
       formatters: { level: (level) => ({ level }) },
       serializers: { error: describeError },
     },
-    // Synchronous: the last lines before an exit are the ones that matter.
-    destination({ dest: 2, sync: true }),
+    output,
   )
+}
+
+/** Synchronous: the last lines before an exit are the ones that matter. */
+function standardError(): LogOutput {
+  return destination({ dest: 2, sync: true })
 }
 
 /**

@@ -1,0 +1,47 @@
+import { closeSync, openSync, renameSync, writeSync } from 'node:fs'
+import type { LogOutput } from './log.ts'
+
+/** Weeks of a small hub, or the last hour of one in trouble. With the file before, twice as much lies on the disk. */
+const bytesMax = 10 * 1024 * 1024
+
+/**
+ * A new file for this start; the one before is kept beside it as `PATH.1`, and is replaced when this one is full. Only its owner
+ * may read it. Throws what the system says when it cannot be opened.
+ */
+export function openLogFile(path: string, limits = { bytesMax }): LogOutput & Disposable {
+  moveAside(path)
+  let file = openSync(path, 'wx', 0o600)
+  let bytes = 0
+  let isOpen = true
+
+  const startNext = () => {
+    moveAside(path)
+    const next = openSync(path, 'w', 0o600)
+    closeSync(file)
+    file = next
+    bytes = 0
+  }
+  return {
+    write(line) {
+      if (!isOpen) return
+      try {
+        if (bytes + Buffer.byteLength(line) > limits.bytesMax) startNext()
+        bytes += writeSync(file, line)
+      } catch {
+        // A full disk is no reason to stop serving: the line is lost, and the next one is tried again.
+      }
+    },
+    [Symbol.dispose]() {
+      if (isOpen) closeSync(file)
+      isOpen = false
+    },
+  }
+}
+
+function moveAside(path: string): void {
+  try {
+    renameSync(path, `${path}.1`)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+  }
+}
