@@ -28,3 +28,14 @@ it('without a database, host name and key are those of the hub that runs on this
   expect(decodeURIComponent(await makeToken(config, 'iothubowner', 60))).toContain('sr=hub.example.com&')
   await expect(makeToken(config, 'service', 60)).rejects.toThrow('tells the key of iothubowner only')
 })
+
+it('beside a hub that was killed, the error says that it does not run any more', async () => {
+  const ports = { httpsPort: 443, httpPort: 8080, mqttsPort: 8883 }
+  const databaseUrl = 'postgres://muster:secret@127.0.0.1:1/postgres'
+  const left = { ...ports, pid: 1, hostname: 'hub.example.com', connectionString, caFile: 'ca.pem', databaseUrl }
+  await writeHubFile(dataDir, left)
+
+  await expect(makeToken(loadConfig({ dataDir }, {}), 'service', 60)).rejects.toThrow(
+    /^the hub of .*hub\.json has ended without a word \(Postgres at 127\.0\.0\.1:1: .*ECONNREFUSED.*\): start it again$/,
+  )
+})

@@ -1,8 +1,7 @@
 import { formatConnectionString, parseConnectionString, signSasToken } from '@muster/auth'
 import { type Config, StartError } from '@muster/runtime'
-import { readHubFile } from '@muster/simulator'
-import { findPolicy } from './database.ts'
-import { hubFilePath } from './hub-file.ts'
+import { findPolicy, listPolicies, policyNamed } from './database.ts'
+import { hubFilePath, readHubFile } from './hub-file.ts'
 
 /** A token for the service API, good for so long. Throws StartError, see `findCredentials`. */
 export async function makeToken(config: Config, policyName: string, ttlSeconds: number): Promise<string> {
@@ -23,7 +22,7 @@ export async function makeConnectionString(config: Config, policyName: string): 
 
 /**
  * The key of a policy, and the name of the hub that takes it: of the configured hub when DATABASE_URL is set, else of the one
- * that runs on this machine, which tells one key only.
+ * that runs on this machine. One that runs on a database which was given to it tells one key only.
  */
 async function findCredentials(config: Config, policyName: string): Promise<{ hostName: string; key: string }> {
   if (config.databaseUrl !== null) {
@@ -31,10 +30,16 @@ async function findCredentials(config: Config, policyName: string): Promise<{ ho
   }
 
   const path = hubFilePath(config.dataDir)
-  const hub = await readHubFile(path)
+  const hub = await readHubFile(config.dataDir)
   if (hub === null)
     throw new StartError(`DATABASE_URL is not set and no hub runs on this machine (there is no ${path})`)
   const { hostName, sharedAccessKeyName, sharedAccessKey } = parseConnectionString(hub.connectionString)
+  if (hub.databaseUrl !== undefined) {
+    const policies = await listPolicies({ databaseUrl: hub.databaseUrl }).catch((cause) => {
+      throw new StartError(`the hub of ${path} has ended without a word (${cause.message}): start it again`, { cause })
+    })
+    return { hostName, key: policyNamed(policyName, policies).primaryKey }
+  }
   if (sharedAccessKeyName === policyName && sharedAccessKey !== undefined) return { hostName, key: sharedAccessKey }
   throw new StartError(
     `the hub on this machine tells the key of ${sharedAccessKeyName} only; set DATABASE_URL for others`,

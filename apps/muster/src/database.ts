@@ -19,7 +19,16 @@ export async function prepareDatabase(config: DatabaseConfig): Promise<void> {
 
 /** Throws StartError when Postgres does not answer or there is no such policy. */
 export async function findPolicy(config: DatabaseConfig, name: string): Promise<StoredPolicy> {
-  const policies = await withDatabase(config, readPolicies)
+  return policyNamed(name, await listPolicies(config))
+}
+
+/** Throws StartError when Postgres does not answer. */
+export function listPolicies(config: Pick<DatabaseConfig, 'databaseUrl'>): Promise<StoredPolicy[]> {
+  return withDatabase(config, readPolicies)
+}
+
+/** Throws StartError when it is none of them. */
+export function policyNamed(name: string, policies: readonly StoredPolicy[]): StoredPolicy {
   const policy = policies.find((candidate) => candidate.name === name)
   if (policy !== undefined) return policy
   throw new StartError(`there is no policy "${name}"; expected one of ${policies.map(({ name }) => name).join(', ')}`)
@@ -34,7 +43,10 @@ function withKeys({ name, permissions, primaryKey, secondaryKey }: ConfiguredPol
   }
 }
 
-async function withDatabase<Result>(config: DatabaseConfig, use: (db: Db) => Promise<Result>): Promise<Result> {
+async function withDatabase<Result>(
+  config: Pick<DatabaseConfig, 'databaseUrl'>,
+  use: (db: Db) => Promise<Result>,
+): Promise<Result> {
   const url = requiredUrl('DATABASE_URL', config.databaseUrl)
   const { db, close } = connect({ url, poolSize: 1 })
   return answering('Postgres', url, use(db)).finally(close)

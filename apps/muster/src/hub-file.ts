@@ -1,20 +1,27 @@
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder, StartError } from '@muster/runtime'
 import type { HubFile } from '@muster/simulator'
+import { z } from 'zod'
 
 export function hubFilePath(dataDir: string): string {
   return join(dataDir, 'hub.json')
 }
 
+/** What the hub says of itself to the tools on this machine. */
+interface LocalHubFile extends HubFile {
+  readonly pid: number
+  readonly hostname: string
+  readonly httpPort: number
+  /** Of a Postgres of its own; one that was given to it is for its giver to tell. */
+  readonly databaseUrl?: string
+}
+
 /**
- * Leaves word in the data folder of the hub that runs here, for the tools on this machine. It holds a key: only its owner may
- * read it. Throws StartError when it cannot be written.
+ * Leaves word in the data folder of the hub that runs here, for the tools on this machine. It holds a key and a password: only
+ * its owner may read it. Throws StartError when it cannot be written.
  */
-export async function writeHubFile(
-  dataDir: string,
-  hub: HubFile & { readonly pid: number; readonly hostname: string; readonly httpPort: number },
-): Promise<void> {
+export async function writeHubFile(dataDir: string, hub: LocalHubFile): Promise<void> {
   const path = hubFilePath(dataDir)
   try {
     await makeFolder(dataDir)
@@ -27,6 +34,19 @@ export async function writeHubFile(
         cause,
       },
     )
+  }
+}
+
+const credentialsSchema = z.object({ connectionString: z.string(), databaseUrl: z.string().optional() })
+
+/** What it takes to find keys of the hub that runs here. Null when there is no such file: none runs. Throws StartError. */
+export async function readHubFile(dataDir: string): Promise<z.output<typeof credentialsSchema> | null> {
+  const path = hubFilePath(dataDir)
+  try {
+    return credentialsSchema.parse(JSON.parse(await readFile(path, 'utf8')))
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null
+    throw new StartError(`${path} does not describe a running hub: start the hub again`, { cause })
   }
 }
 

@@ -89,6 +89,7 @@ export async function startLocalHub(
     mqttsPort,
     connectionString,
     caFile,
+    ...(config.databaseUrl === null ? { databaseUrl: services.databaseUrl } : {}),
   })
   return hub
 }

@@ -23,8 +23,10 @@ const hubFileSchema = z.object({
 /** `muster quickstart --no-demo` in a process of its own, on stores of its own. Dispose removes its data, too. */
 export interface Quickstart
   extends AsyncDisposable,
-    Pick<TestHub, 'request' | 'mqttsPort' | 'ca' | 'httpsPort' | 'connectionString'> {
+    Pick<TestHub, 'mqttsPort' | 'ca' | 'httpsPort' | 'connectionString'> {
   readonly dataDir: string
+  /** A request to the service API in clear, as the owner unless another token is given. */
+  request(method: string, path: string, body?: unknown, token?: string): Promise<Response>
   readonly environment: Readonly<Record<string, string>>
   /** What it has printed so far. */
   output(): string
@@ -60,10 +62,10 @@ export async function startQuickstart(settings: Readonly<Record<string, string>>
     output: () => output,
     prints,
     stop: () => ended(child, 'SIGINT'),
-    request: (method, path, body) =>
+    request: (method, path, body, token = authorization) =>
       fetch(`http://127.0.0.1:${hub.httpPort}${path}?api-version=2021-04-12`, {
         method,
-        headers: { authorization, 'content-type': 'application/json' },
+        headers: { authorization: token, 'content-type': 'application/json' },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       }),
     async [Symbol.asyncDispose]() {
@@ -71,6 +73,24 @@ export async function startQuickstart(settings: Readonly<Record<string, string>>
       await removeDataDir(dataDir)
     },
   }
+}
+
+/** A command of the program, from whatever folder. */
+export async function runMuster(
+  args: readonly string[],
+  { environment, cwd = tmpdir() }: { environment: Readonly<Record<string, string>>; cwd?: string },
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [program, ...args], {
+    cwd,
+    env: environment,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (chunk) => (stdout += chunk))
+  child.stderr.on('data', (chunk) => (stderr += chunk))
+  await once(child, 'close')
+  return { code: child.exitCode, stdout, stderr }
 }
 
 function printing(child: ChildProcess, text: string | RegExp, output: () => string): Promise<void> {
