@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { formatConnectionString } from '@muster/auth'
 import { type StoreIncident, startLocalServices } from '@muster/local-services'
 import {
@@ -119,7 +119,7 @@ function describe({ hub, ports, caFile }: RunningHub, owner: StoredPolicy, store
     httpsPort: ports.https,
     httpPort: ports.http,
     mqttsPort: hub.config.mqttsPort,
-    caFile,
+    caFile: resolve(caFile),
     ca: hub.front.tls.ca,
     owner,
     connectionString: formatConnectionString({

@@ -45,6 +45,6 @@ it('says what to do for the SDKs, which know port 443 only, when HTTPS is elsewh
 it('tells other commands where the data folder is, when it is not where they look', () => {
   const text = nextSteps(hub, { ...folder, isDefault: false }, new Date(0))
 
-  expect(text).toContain("MUSTER_DATA_DIR='/data' npx muster token")
-  expect(text).toContain("MUSTER_DATA_DIR='/data' npx muster simulate")
+  expect(text).toMatch(/^ {2}MUSTER_DATA_DIR=\/data node \S+ token$/m)
+  expect(text).toMatch(/^ {2}MUSTER_DATA_DIR=\/data node \S+ simulate /m)
 })

@@ -1,5 +1,6 @@
 import { signSasToken } from '@muster/auth'
 import type { LocalHub } from '../local-hub.ts'
+import { musterCommand, shellWord } from './command-line.ts'
 
 const tokenDays = 7
 
@@ -12,7 +13,7 @@ export interface DataFolder {
 
 /** How to reach a hub that runs in this process, and lines to paste. Holds its keys: for the user's terminal only. */
 export function nextSteps(hub: LocalHub, { dataDir, isDefault, logFile }: DataFolder, now: Date): string {
-  const muster = isDefault ? 'npx muster' : `MUSTER_DATA_DIR='${dataDir}' npx muster`
+  const muster = musterCommand(isDefault ? {} : { MUSTER_DATA_DIR: dataDir })
   return `
   Service API        https://${addressOf(hub)}  (in clear: http://127.0.0.1:${hub.httpPort})
   MQTT over TLS      ${hub.hostName}:${hub.mqttsPort}
@@ -21,7 +22,7 @@ export function nextSteps(hub: LocalHub, { dataDir, isDefault, logFile }: DataFo
 ${hub.stores.map((store) => `  Store              ${store}`).join('\n')}
   Log                ${logFile}
 
-With curl; the token is good for ${tokenDays} days, "${muster} token" makes another:
+With curl; the token is good for ${tokenDays} days:
 
 ${curlLines(hub, now)}
 
@@ -29,7 +30,11 @@ With the Azure SDK for Node.js (npm install azure-iothub):
 
 ${sdkLines(hub)}
 
-More devices, from another terminal:  ${muster} simulate --devices 50 --tags '{"building":43}'
+From another terminal, more devices and another token:
+
+  ${muster} simulate --devices 50 --tags '{"building":43}'
+  ${muster} token
+
 Ctrl-C stops the hub; "npm start" finds its data again.
 `
 }
@@ -48,7 +53,7 @@ function curlLines(hub: LocalHub, now: Date): string {
     expiresAt: new Date(now.getTime() + tokenDays * 24 * 3600_000),
   })
   const url = `"https://${addressOf(hub)}/jobs/v2/$JOB?api-version=2021-04-12"`
-  return `  CA='${hub.caFile}'
+  return `  CA=${shellWord(hub.caFile)}
   TOKEN='${token}'
   JOB="reboot-$(date +%s)"
   curl -sS --cacert "$CA" -H "Authorization: $TOKEN" -H 'Content-Type: application/json' -X PUT ${url} \\
@@ -59,7 +64,7 @@ function curlLines(hub: LocalHub, now: Date): string {
 function sdkLines(hub: LocalHub): string {
   const elsewhere = `  The SDK connects to port 443 and to no other, and this hub is on ${hub.httpsPort}. So that a program without privileges may
   open port 443 on Linux, and then start again:  sudo sysctl -w net.ipv4.ip_unprivileged_port_start=443\n\n`
-  return `${hub.httpsPort === 443 ? '' : elsewhere}  NODE_EXTRA_CA_CERTS='${hub.caFile}' node -e '
+  return `${hub.httpsPort === 443 ? '' : elsewhere}  NODE_EXTRA_CA_CERTS=${shellWord(hub.caFile)} node -e '
     const { JobClient } = require("azure-iothub")
     const jobs = JobClient.fromConnectionString("${hub.connectionString}")
     const method = { methodName: "reboot", payload: null, responseTimeoutInSeconds: 10 }

@@ -38,6 +38,10 @@ it('takes several host names', () => {
   ])
 })
 
+it('takes a data folder that is named from the folder it is started in', () => {
+  expect(loadConfig(defaults, { MUSTER_DATA_DIR: 'data/here' }).dataDir).toBe(join(process.cwd(), 'data/here'))
+})
+
 it('counts an empty value as absent', () => {
   expect(loadConfig(defaults, { MUSTER_HTTP_PORT: '', MUSTER_DATA_DIR: '' })).toMatchObject({
     httpPort: 8080,

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { Permission } from '@muster/auth'
 import { type Environment, parseEnvironment, type Variables } from './environment.ts'
 import type { ThrottleRates } from './throttle-rates.ts'
@@ -22,6 +23,7 @@ export interface Config {
   readonly mqttsPort: number
   /** Null: a CA and a certificate of our own, in the data folder. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null
+  /** Absolute. */
   readonly dataDir: string
   readonly policies: readonly ConfiguredPolicy[]
   /** Whose bearer tokens are accepted beside SAS tokens. Null: nobody's. */
@@ -73,7 +75,8 @@ export function loadConfig(defaults: Defaults, env: Environment = process.env): 
     httpHost: variables.MUSTER_HTTP_HOST,
     mqttsPort: variables.MUSTER_MQTTS_PORT,
     tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : null,
-    dataDir: variables.MUSTER_DATA_DIR ?? defaults.dataDir,
+    // Printed for people who may be in another folder.
+    dataDir: resolve(variables.MUSTER_DATA_DIR ?? defaults.dataDir),
     policies: variables.MUSTER_POLICIES,
     oidc: issuer !== undefined && audience !== undefined ? { issuer, audience } : null,
     throttles: variables.MUSTER_THROTTLE,

@@ -1,0 +1,13 @@
+import { fileURLToPath } from 'node:url'
+
+/** How a person starts this program in a shell, in whatever folder. Not with npx: outside of the checkout it would fetch a stranger's. */
+export function musterCommand(settings: Readonly<Record<string, string>> = {}): string {
+  const program = fileURLToPath(new URL('../../bin/muster.mjs', import.meta.url))
+  const assignments = Object.entries(settings).map(([name, value]) => `${name}=${shellWord(value)}`)
+  return [...assignments, 'node', shellWord(program)].join(' ')
+}
+
+/** The text as one word of a POSIX shell. */
+export function shellWord(text: string): string {
+  return /^[\w/.:@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
+}
