@@ -1,7 +1,7 @@
 import type { JobKey } from '@muster/contract'
 import { operationOf } from '@muster/operations'
-import type { Hub } from '@muster/runtime'
-import { ConditionError, completeJob, expireOverdueJobs, failJob, type JobStart, startJob } from '@muster/store'
+import { finishJob, type Hub } from '@muster/runtime'
+import { ConditionError, expireOverdueJobs, failJob, type JobStart, startJob } from '@muster/store'
 
 export type DispatchHub = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'config' | 'throttles'>
 
@@ -42,10 +42,4 @@ async function afterStart(
 export async function closeWindow(hub: DispatchHub, key: JobKey): Promise<void> {
   await expireOverdueJobs(hub.db, { limit: 100 }, hub.clock.now())
   await finishJob(hub, key)
-}
-
-/** Completes a running job that has no open device. */
-export async function finishJob({ db, events, clock }: DispatchHub, key: JobKey): Promise<void> {
-  const job = await completeJob(db, key, clock.now())
-  if (job !== null) events.jobEnded({ jobId: job.jobId, type: job.type, status: job.status })
 }

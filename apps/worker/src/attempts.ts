@@ -1,27 +1,27 @@
 import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
-import type { Next, Pause } from '@muster/bus'
 import type { Hub } from '@muster/runtime'
 import { dropLeases, type Lease, renewLeases } from '@muster/store'
 import { type Claim, carryOut } from './carry-out.ts'
-import { createRoom } from './places.ts'
+import { createRoom, type Places } from './places.ts'
 
-/** A claim outlives its worker by at most this long. Renewed while its attempt is under way, however slow the devices are. */
+/** A claim outlives its worker by at most this long. It is renewed while its attempt is under way, however slow the devices are. */
 const leaseMs = 15_000
 /** Several renewals fit into a lease: one that fails or comes late does not lose it. */
 const renewEveryMs = leaseMs / 4
-/** How soon to look for room again: nobody knows when a device will answer. */
-const noRoom: Pause = { laterMs: 250 }
 
 /** The device calls that this worker has under way. A claim does not wait for its slowest device: it runs in the background. */
 export interface Attempts {
-  /**
-   * Claims by the given function, for as many devices as there is room for, and starts an attempt on each. `done`: there was
-   * nothing to claim. A pause: there is no room now, or the function wants one.
-   */
-  start(deviceCount: number, claim: (lease: Lease) => Promise<Claim | Pause | null>): Promise<Next>
+  /** Places for the calls of so many devices. Null: there is no room now, or the worker stops. */
+  reserve(deviceCount: number): Places | null
+  /** Carries out a claim in the background, with places of its own, and renews its lease until it ends. */
+  begin(claim: Claim, lease: Lease, places: Places): void
   /** Waits for the answers that are still to come, until the deadline, and gives up the claims of the others. */
   stop(deadline: AbortSignal): Promise<void>
+}
+
+export function newLease(): Lease {
+  return { leaseId: randomUUID(), leaseMs }
 }
 
 export function createAttempts(
@@ -44,36 +44,24 @@ export function createAttempts(
     try {
       await renewLeases(db, { leaseIds: [...underWay.keys()], leaseMs }, clock.now())
     } catch (error) {
-      events.sweepFailed({ sweep: 'renewLeases', error })
+      events.leaseRenewalFailed({ error })
     } finally {
       isRenewing = false
     }
   }
 
   return {
-    async start(deviceCount, claimBy) {
-      const places = stopping.signal.aborted ? null : room.tryReserve(deviceCount)
-      if (places === null) return noRoom
-      const lease = { leaseId: randomUUID(), leaseMs }
-      const claim = await claimBy(lease).catch((error: unknown) => {
-        places.keep(0)
-        throw error
-      })
-      if (claim === null || 'laterMs' in claim) {
-        places.keep(0)
-        return claim ?? 'done'
-      }
-      places.keep(claim.deviceIds.length)
+    reserve: (deviceCount) => (stopping.signal.aborted ? null : room.tryReserve(deviceCount)),
 
+    begin(claim, { leaseId }, places) {
       const attempt = carryOut(hub, claim, { places, signal: stopping.signal })
-        // What is not recorded is renewed no more, and found by a sweep when its lease has ended.
+        // An outcome that is not recorded is found by a sweep: its lease is not renewed any more.
         .catch((error: unknown) => events.wakeUpFailed({ kind: 'due', jobKey: claim.job.key, error }))
         .finally(() => {
-          places.keep(0)
-          underWay.delete(lease.leaseId)
+          places[Symbol.dispose]()
+          underWay.delete(leaseId)
         })
-      underWay.set(lease.leaseId, attempt)
-      return 'more'
+      underWay.set(leaseId, attempt)
     },
 
     async stop(deadline) {

@@ -1,7 +1,7 @@
 import type { CallResult } from '@muster/bus'
 import type { GatewayId } from '@muster/contract'
 import { type DeviceOperation, type Outcome, operationOf } from '@muster/operations'
-import type { Hub } from '@muster/runtime'
+import { finishJob, type Hub } from '@muster/runtime'
 import {
   type DeviceOutcome,
   findRoutes,
@@ -12,7 +12,6 @@ import {
 } from '@muster/store'
 import { backoffMs } from './backoff.ts'
 import type { Places } from './places.ts'
-import { settleJob } from './settle-job.ts'
 
 /** Devices on each of which one attempt is ours to make. */
 export interface Claim {
@@ -35,16 +34,16 @@ export async function carryOut(
   const operation = operationOf(claim.job.type)
   if (operation.kind !== 'device') throw new TypeError(`${claim.job.type} calls no devices`)
 
-  const settle = async (decided: readonly Decided[]) => {
-    await settleOutcomes(hub, claim, decided)
+  const recordAndRelease = async (decided: readonly Decided[]) => {
+    await recordOutcomes(hub, claim, decided)
     places.release(decided.length)
   }
   const { byGateway, outcomes } = await route(hub, claim)
-  await settle(outcomes)
+  await recordAndRelease(outcomes)
   const call = operation.call(claim.job.body)
   const calls = [...byGateway].map(async ([gatewayId, deviceIds]) => {
     for await (const results of hub.bus.callDevices({ ...call, gatewayId, identities: deviceIds }, signal)) {
-      await settle(decideAll(operation, results))
+      await recordAndRelease(decideAll(operation, results))
     }
   })
   // All of them, also when one fails: as long as any is under way, so is the claim.
@@ -81,7 +80,7 @@ function decideAll(operation: DeviceOperation, results: readonly CallResult[]): 
 }
 
 /** Records outcomes and sees to what follows from them. */
-async function settleOutcomes(hub: Tools, claim: Claim, decided: readonly Decided[]): Promise<void> {
+async function recordOutcomes(hub: Tools, claim: Claim, decided: readonly Decided[]): Promise<void> {
   if (decided.length === 0) return
   const { db, bus, clock, events } = hub
   const { job } = claim
@@ -90,7 +89,7 @@ async function settleOutcomes(hub: Tools, claim: Claim, decided: readonly Decide
     claim.record(decided.map((one) => toRecord(claim, one, now))),
   )
   report(hub, job, decided, count)
-  if (isChunkClosed) await settleJob(hub, job.key)
+  if (isChunkClosed) await finishJob(hub, job.key)
 
   const waiting = decided.filter(({ outcome }) => outcome.kind === 'waiting').map(({ deviceId }) => deviceId)
   if (waiting.length === 0) return

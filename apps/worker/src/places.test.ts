@@ -34,3 +34,16 @@ it('more places than there are is all of them, and keeping some gives back the o
   expect(room.tryReserve(2)).toBeNull()
   expect(room.tryReserve(1)).not.toBeNull()
 })
+
+it('places that are handed over stay taken when the first holder ends, and are given back by the second', () => {
+  const room = createRoom(5)
+  const first = room.tryReserve(5)
+
+  const second = first?.handOver(3)
+  first?.[Symbol.dispose]()
+
+  expect(room.tryReserve(3)).toBeNull()
+  expect(room.tryReserve(2)).not.toBeNull()
+  second?.[Symbol.dispose]()
+  expect(room.tryReserve(3)).not.toBeNull()
+})

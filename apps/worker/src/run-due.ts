@@ -1,27 +1,32 @@
 import type { Next } from '@muster/bus'
 import type { JobKey } from '@muster/contract'
 import { operationOf } from '@muster/operations'
-import { claimDueDeviceJobs, readRunningType, recordLaterAttempts } from '@muster/store'
-import { pace } from './pace.ts'
+import { claimDueDeviceJobs, type Lease, readRunningType, recordLaterAttempts } from '@muster/store'
+import type { Claim } from './carry-out.ts'
+import { startAttempts } from './start-attempts.ts'
 import type { WorkerHub } from './worker-hub.ts'
 
 /** Takes device jobs that are due again and starts their next attempts. `done`: there was none. A pause: no room for the calls, or no rate. */
-export async function runDue({ db, clock, attempts, throttles }: WorkerHub, key: JobKey): Promise<Next> {
-  const type = await readRunningType(db, key)
+export async function runDue(worker: WorkerHub, key: JobKey): Promise<Next> {
+  const type = await readRunningType(worker.db, key)
   if (type === null) return 'done'
 
-  const limit = Math.min(operationOf(type).chunkSize, throttles.portionOf('jobDeviceOperations'))
-  return attempts.start(limit, (lease) =>
-    pace(throttles, limit, async () => {
-      const claim = await claimDueDeviceJobs(db, key, { ...lease, limit }, clock.now())
-      if (claim === null) return null
-      const numbers = new Map<string, number>(claim.attempts.map(({ deviceId, attempt }) => [deviceId, attempt]))
-      return {
-        job: claim.job,
-        deviceIds: claim.attempts.map(({ deviceId }) => deviceId),
-        attemptOf: (deviceId) => numbers.get(deviceId) ?? 1,
-        record: (outcomes) => recordLaterAttempts(db, claim, outcomes, clock.now()),
-      }
-    }),
-  )
+  const limit = Math.min(operationOf(type).chunkSize, worker.throttles.portionOf('jobDeviceOperations'))
+  return startAttempts(worker, limit, (lease) => claimLaterAttempts(worker, key, { ...lease, limit }))
+}
+
+async function claimLaterAttempts(
+  { db, clock }: WorkerHub,
+  key: JobKey,
+  lease: Lease & { readonly limit: number },
+): Promise<Claim | null> {
+  const claimed = await claimDueDeviceJobs(db, key, lease, clock.now())
+  if (claimed === null) return null
+  const numbers = new Map<string, number>(claimed.attempts.map(({ deviceId, attempt }) => [deviceId, attempt]))
+  return {
+    job: claimed.job,
+    deviceIds: claimed.attempts.map(({ deviceId }) => deviceId),
+    attemptOf: (deviceId) => numbers.get(deviceId) ?? 1,
+    record: (outcomes) => recordLaterAttempts(db, claimed, outcomes, clock.now()),
+  }
 }

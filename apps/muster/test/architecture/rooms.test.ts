@@ -14,6 +14,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'packages/local-services': ['index', 'local-services', 'postgres', 'redis', 'containers', 'machine'],
   'apps/api': ['index', 'role', 'app', 'reference-page', 'queries', 'jobs', 'registry', 'twins', 'methods', 'http'],
   'apps/gateway': ['index', 'role', 'mqtt', 'traffic', 'sessions', 'admission', 'topics', 'gateway'],
+  'apps/dispatcher': ['index', 'role', 'reconcile', 'sweeps', 'dispatch-job'],
   'apps/muster': [
     'main',
     'program',

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { ErrorName, JobStatus, JobType } from '@muster/contract'
+import type { SweepName } from '@muster/store'
 import type { Level, Logger } from 'pino'
 import { Counter, Gauge, Histogram } from 'prom-client'
 import type { RoleName } from '../config/role-names.ts'
@@ -37,8 +38,9 @@ interface EventFields {
   claimLost: { jobKey: string; type: JobType }
   wakeUpLost: { kind: WakeUpKind }
   wakeUpFailed: { kind: WakeUpKind; jobKey: string; error: unknown }
-  sweepRepaired: { sweep: string; count: number }
-  sweepFailed: { sweep: string; error: unknown }
+  leaseRenewalFailed: { error: unknown }
+  sweepRepaired: { sweep: SweepName; count: number }
+  sweepFailed: { sweep: SweepName; error: unknown }
 
   deviceConnected: { deviceId: string }
   deviceDisconnected: { deviceId: string; reason: string }
@@ -134,6 +136,11 @@ export function openEvents({ log, metrics }: { log: Logger; metrics: Metrics }):
     claimLost: counted('claimLost', 'warn', 'Outcomes refused because the claim was no longer ours', 'type'),
     wakeUpLost: counted('wakeUpLost', 'warn', 'Wake-ups that Redis did not take', 'kind'),
     wakeUpFailed: counted('wakeUpFailed', 'error', 'Wake-ups whose work met a bug or lost infrastructure', 'kind'),
+    leaseRenewalFailed: counted(
+      'leaseRenewalFailed',
+      'error',
+      'Renewals of leases that met a bug or lost infrastructure',
+    ),
     sweepRepaired: event('sweepRepaired', 'info', ({ sweep, count }) => repaired.inc({ sweep }, count)),
     sweepFailed: counted('sweepFailed', 'error', 'Sweeps that met a bug or lost infrastructure', 'sweep'),
 

@@ -14,6 +14,7 @@ import { fillPage } from '../postgres/fill-page.ts'
 import type { Page, PageRequest, WrittenPageRequest } from '../postgres/page.ts'
 import { at, type Db, instant, instantOrNull, rows, texts } from '../postgres/sql.ts'
 import { lockOutClaims } from './chunks.ts'
+import { closeChunks } from './close-chunks.ts'
 
 /** Inserts a job as `queued`. Null when the id exists already. `queryCondition` is what reads of the job show. */
 export async function insertJob(
@@ -108,45 +109,6 @@ export async function cancelJob(db: Db, jobId: string, now: Date): Promise<Cance
     if (job.status !== 'cancelled') return { kind: 'terminal', status: job.status }
     return { kind: 'cancelled', job, isRepeated: ended === null }
   })
-}
-
-/**
- * Ends what has not started in every chunk of a job, without touching a row of a device: `rest` says it for all of them.
- * Returns how many chunks it changed. What is in flight stays `running` and is counted when it ends.
- */
-export async function closeChunks(
-  db: Db,
-  key: JobKey,
-  week: string,
-  rest: 'canceled' | 'expired',
-  now: Date,
-): Promise<number> {
-  const pending = sql`device_count - succeeded - failed - canceled - running`
-  const counter = rest === 'canceled' ? sql`canceled = canceled + ${pending}` : sql`failed = failed + ${pending}`
-  // Locked in chunk order, as recorders do: neither can wait for the other.
-  const changed = await rows(
-    db,
-    sql`
-    with open as (
-      select chunk_no
-        from chunks
-       where week = ${week}
-         and job_key = ${key}
-         and rest is null
-         and succeeded + failed + canceled < device_count
-       order by chunk_no
-         for update)
-    update chunks c
-       set ${counter},
-           rest = ${rest},
-           rest_at = ${at(now)},
-           status = case status when 'ready' then 'attempted' else status end
-      from open
-     where c.week = ${week} and c.job_key = ${key} and c.chunk_no = open.chunk_no
-       and rest is null
-    returning c.chunk_no`,
-  )
-  return changed.length
 }
 
 /** Completes a running job of which no device is open any more. Null when it is not so, or another worker was first. */

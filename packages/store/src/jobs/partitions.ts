@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { at, type Db, rows } from '../postgres/sql.ts'
+import { type Db, rows } from '../postgres/sql.ts'
 
 const dayMs = 24 * 3600 * 1000
 
@@ -32,33 +32,14 @@ export async function ensurePartitions(db: Db, time: Date): Promise<void> {
   }
 }
 
-/**
- * Purges history: deletes job rows that ended before `endedBefore`, then drops the partitions of weeks that no job needs any
- * more. Returns how many jobs were deleted; at most `limit` at a time.
- */
-export async function purgeHistory(
-  db: Db,
-  { endedBefore, limit }: { endedBefore: Date; limit: number },
-): Promise<number> {
-  const deleted = await rows(
-    db,
-    sql`
-    delete from jobs
-     where job_key in (
-       select job_key from jobs
-        where ended_at < ${at(endedBefore)}
-        order by ended_at
-        limit ${limit}
-        for update skip locked)
-    returning job_key`,
-  )
-  for (const week of await unusedWeeks(db, endedBefore)) {
+/** Drops the partitions of the weeks before a time that no job needs any more. */
+export async function dropUnusedPartitions(db: Db, before: Date): Promise<void> {
+  for (const week of await unusedWeeks(db, before)) {
     // The chunks last: they are what shows that a week is still there to be dropped.
     for (const table of partitionedTables.toReversed()) {
       await alter(db, async () => [`drop table if exists ${partitionName(table, week)}`])
     }
   }
-  return deleted.length
 }
 
 const partitionedTables = ['chunks', 'device_jobs'] as const
@@ -84,7 +65,7 @@ async function exists(db: Db, table: string): Promise<boolean> {
 }
 
 /** Weeks that lie wholly before the limit and have no job left. */
-async function unusedWeeks(db: Db, endedBefore: Date): Promise<string[]> {
+async function unusedWeeks(db: Db, before: Date): Promise<string[]> {
   const found = await rows<{ week: string }>(
     db,
     sql`
@@ -93,7 +74,7 @@ async function unusedWeeks(db: Db, endedBefore: Date): Promise<string[]> {
               from pg_inherits
               join pg_class child on child.oid = inhrelid
              where inhparent = 'chunks'::regclass) as partition
-     where partition.week < ${weekOf(endedBefore)}
+     where partition.week < ${weekOf(before)}
        and not exists (select from jobs where jobs.week = partition.week::date)`,
   )
   return found.map(({ week }) => week)

@@ -1,4 +1,4 @@
-import { type JobKey, type JobType, jobKey } from '@muster/contract'
+import type { JobKey, JobType } from '@muster/contract'
 import { type Expression, parseCondition, QueryError } from '@muster/query'
 import { sql } from 'drizzle-orm'
 import { databaseError, isStatementTimeout } from '../postgres/database-error.ts'
@@ -98,21 +98,6 @@ async function isFull(tx: Db, key: JobKey, maxRunningJobs: number, now: Date): P
      where job_key = ${key}`,
   )
   return counted === undefined || counted.ahead >= maxRunningJobs
-}
-
-/** Queued and scheduled jobs that are due, in the order in which `startJob` lets them start: a bare name would sort by text. */
-export async function findDueJobs(db: Db, limit: number, now: Date): Promise<JobKey[]> {
-  const found = await rows<{ job_key: string }>(
-    db,
-    sql`
-    select job_key::text
-      from jobs
-     where status in ('queued', 'scheduled')
-       and start_at <= ${at(now)}
-     order by jobs.start_at, jobs.job_key
-     limit ${limit}`,
-  )
-  return found.map((row) => jobKey(row.job_key))
 }
 
 interface DueRow extends Record<string, unknown> {

@@ -10,16 +10,13 @@ import {
   recordLaterAttempts,
 } from '../../src/jobs/device-jobs.ts'
 import { cancelJob, completeJob } from '../../src/jobs/jobs.ts'
-import {
-  dropLeases,
-  expireOverdueJobs,
-  findDrainedJobs,
-  findForgottenWork,
-  markForgottenReachable,
-  releaseExpiredChunks,
-  releaseExpiredDeviceJobs,
-  renewLeases,
-} from '../../src/jobs/sweeps.ts'
+import { dropLeases, renewLeases } from '../../src/jobs/leases.ts'
+import { expireOverdueJobs } from '../../src/jobs/sweeps/expire-overdue-jobs.ts'
+import { findDrainedJobs } from '../../src/jobs/sweeps/find-drained-jobs.ts'
+import { findForgottenWork } from '../../src/jobs/sweeps/find-forgotten-work.ts'
+import { markForgottenReachable } from '../../src/jobs/sweeps/mark-forgotten-reachable.ts'
+import { releaseExpiredChunks } from '../../src/jobs/sweeps/release-expired-chunks.ts'
+import { releaseExpiredDeviceJobs } from '../../src/jobs/sweeps/release-expired-device-jobs.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
 import { claim, claimed, counts, givenDevices, givenRunningJob, noon, on, openStore, worker } from './engine.ts'
 

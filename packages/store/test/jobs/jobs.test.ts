@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { lockRunningJob } from '../../src/jobs/chunks.ts'
 import { recordFirstAttempts } from '../../src/jobs/device-jobs.ts'
 import { cancelJob, completeJob, failJob, insertJob, listJobs, markScheduled } from '../../src/jobs/jobs.ts'
-import { purgeHistory } from '../../src/jobs/partitions.ts'
-import { findDueJobs } from '../../src/jobs/start-job.ts'
+import { findDueJobs } from '../../src/jobs/sweeps/find-due-jobs.ts'
+import { purgeHistory } from '../../src/jobs/sweeps/purge-history.ts'
 import type { Page } from '../../src/postgres/page.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
 import {
@@ -120,8 +120,8 @@ describe('a job', () => {
     const ninth = await givenJob(own.db, { startTime: on('11:00:00') })
     const tenth = await givenJob(own.db, { startTime: on('11:00:00') })
 
-    expect(await findDueJobs(own.db, 10, noon)).toEqual([ninth.key, tenth.key])
-    expect(await findDueJobs(own.db, 1, noon)).toEqual([ninth.key])
+    expect(await findDueJobs(own.db, { limit: 10 }, noon)).toEqual([ninth.key, tenth.key])
+    expect(await findDueJobs(own.db, { limit: 1 }, noon)).toEqual([ninth.key])
   })
 
   it('J13 is completed by one of many last workers', async () => {

@@ -3,7 +3,8 @@ import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Db, rows } from '../../src/postgres/sql.ts'
 import { deleteIdentities, deleteIdentity, readIdentity, updateIdentity } from '../../src/registry/identities.ts'
-import { closeSessionsOfDeadGateways, heartbeat, removeGateway } from '../../src/sessions/gateways.ts'
+import { closeSessionsOfDeadGateways } from '../../src/sessions/dead-gateways.ts'
+import { heartbeat, removeGateway } from '../../src/sessions/gateways.ts'
 import {
   closeSession,
   findRoutes,

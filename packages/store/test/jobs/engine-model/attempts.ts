@@ -8,7 +8,7 @@ import {
   recordFirstAttempts,
   recordLaterAttempts,
 } from '../../../src/jobs/device-jobs.ts'
-import { dropLeases, renewLeases } from '../../../src/jobs/sweeps.ts'
+import { dropLeases, renewLeases } from '../../../src/jobs/leases.ts'
 import type { Db } from '../../../src/postgres/sql.ts'
 import { claim } from '../engine.ts'
 import {

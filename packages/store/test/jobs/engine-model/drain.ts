@@ -1,7 +1,8 @@
 import type { JobKey } from '@muster/contract'
 import { expect } from 'vitest'
-import { findDueJobs } from '../../../src/jobs/start-job.ts'
-import { findDrainedJobs, findForgottenWork } from '../../../src/jobs/sweeps.ts'
+import { findDrainedJobs } from '../../../src/jobs/sweeps/find-drained-jobs.ts'
+import { findDueJobs } from '../../../src/jobs/sweeps/find-due-jobs.ts'
+import { findForgottenWork } from '../../../src/jobs/sweeps/find-forgotten-work.ts'
 import type { Db } from '../../../src/postgres/sql.ts'
 import { claimDue, type OutcomeKind, record, takeChunk } from './attempts.ts'
 import { cancel, complete, startDue } from './jobs.ts'
@@ -44,7 +45,7 @@ export async function drain(
 async function settle(db: Db, model: Model, take: (step: Step) => Promise<void>): Promise<void> {
   for (const sweep of [releaseChunks, releaseDeviceJobs, findReachable, expire]) await take(sweep)
   for (let round = 0; round < 50; round += 1) {
-    const due = await findDueJobs(db, all, new Date(model.now))
+    const due = await findDueJobs(db, { limit: all }, new Date(model.now))
     for (const key of due) {
       await take(startDue(any(numberOf(model, key))))
       // The next one waits behind it.

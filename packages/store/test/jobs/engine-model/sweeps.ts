@@ -1,12 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { expect } from 'vitest'
 import { markReachable } from '../../../src/jobs/device-jobs.ts'
-import {
-  expireOverdueJobs,
-  markForgottenReachable,
-  releaseExpiredChunks,
-  releaseExpiredDeviceJobs,
-} from '../../../src/jobs/sweeps.ts'
+import { expireOverdueJobs } from '../../../src/jobs/sweeps/expire-overdue-jobs.ts'
+import { markForgottenReachable } from '../../../src/jobs/sweeps/mark-forgotten-reachable.ts'
+import { releaseExpiredChunks } from '../../../src/jobs/sweeps/release-expired-chunks.ts'
+import { releaseExpiredDeviceJobs } from '../../../src/jobs/sweeps/release-expired-device-jobs.ts'
 import { type Db, rows, texts } from '../../../src/postgres/sql.ts'
 import { closeRest, deviceJobs, idsIn, isOpen, mayAttempt, move } from './model.ts'
 import { reach, type Step, step, timeOf } from './step.ts'

@@ -1,0 +1,16 @@
+import type { JobKey } from '@muster/contract'
+import type { DispatchHub } from '../dispatch-job.ts'
+
+/** Works on one job of a sweep. A failure is reported and gives null: it must not keep the sweep from the jobs behind it. */
+export async function reported<Value>(
+  { events }: DispatchHub,
+  key: JobKey,
+  work: () => Promise<Value>,
+): Promise<Value | null> {
+  try {
+    return await work()
+  } catch (error) {
+    events.wakeUpFailed({ kind: 'job', jobKey: key, error })
+    return null
+  }
+}

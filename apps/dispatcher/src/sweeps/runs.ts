@@ -1,0 +1,29 @@
+import {
+  expireOverdueJobs,
+  markForgottenReachable,
+  releaseExpiredChunks,
+  releaseExpiredDeviceJobs,
+  type SweepName,
+} from '@muster/store'
+import type { DispatchHub } from '../dispatch-job.ts'
+import type { Bound } from './bound.ts'
+import { closeDeadSessions } from './close-dead-sessions.ts'
+import { finishDrainedJobs } from './finish-drained-jobs.ts'
+import { purge } from './purge.ts'
+import { scheduleQueuedJobs } from './schedule-queued-jobs.ts'
+import { startDueJobs } from './start-due-jobs.ts'
+import { wakeForgottenWork } from './wake-forgotten-work.ts'
+
+/** How each sweep runs: one pass, which returns its count. Most are one statement; the others have a file each. */
+export const sweepRuns: Readonly<Record<SweepName, (hub: DispatchHub, bound: Bound) => Promise<number>>> = {
+  startDueJobs,
+  releaseExpiredChunks: ({ db, clock }, bound) => releaseExpiredChunks(db, bound, clock.now()),
+  releaseExpiredDeviceJobs: ({ db, clock }, bound) => releaseExpiredDeviceJobs(db, bound, clock.now()),
+  wakeForgottenWork,
+  expireOverdueJobs: ({ db, clock }, bound) => expireOverdueJobs(db, bound, clock.now()),
+  finishDrainedJobs,
+  scheduleQueuedJobs,
+  markForgottenReachable: ({ db, clock }, bound) => markForgottenReachable(db, bound, clock.now()),
+  closeSessionsOfDeadGateways: closeDeadSessions,
+  purgeHistory: purge,
+}

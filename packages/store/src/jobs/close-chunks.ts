@@ -1,0 +1,42 @@
+import type { JobKey } from '@muster/contract'
+import { sql } from 'drizzle-orm'
+import { at, type Db, rows } from '../postgres/sql.ts'
+
+/**
+ * Ends what has not started in every chunk of a job, without touching a row of a device: `rest` says it for all of them.
+ * Returns how many chunks it changed. What is in flight stays `running` and is counted when it ends.
+ */
+export async function closeChunks(
+  db: Db,
+  key: JobKey,
+  week: string,
+  rest: 'canceled' | 'expired',
+  now: Date,
+): Promise<number> {
+  const pending = sql`device_count - succeeded - failed - canceled - running`
+  const counter = rest === 'canceled' ? sql`canceled = canceled + ${pending}` : sql`failed = failed + ${pending}`
+  // Locked in chunk order, as recorders do: neither can wait for the other.
+  const changed = await rows(
+    db,
+    sql`
+    with open as (
+      select chunk_no
+        from chunks
+       where week = ${week}
+         and job_key = ${key}
+         and rest is null
+         and succeeded + failed + canceled < device_count
+       order by chunk_no
+         for update)
+    update chunks c
+       set ${counter},
+           rest = ${rest},
+           rest_at = ${at(now)},
+           status = case status when 'ready' then 'attempted' else status end
+      from open
+     where c.week = ${week} and c.job_key = ${key} and c.chunk_no = open.chunk_no
+       and rest is null
+    returning c.chunk_no`,
+  )
+  return changed.length
+}

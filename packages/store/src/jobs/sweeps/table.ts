@@ -1,0 +1,68 @@
+/** One sweep: an idempotent repair, bounded by a limit for each pass, that is safe beside any number of others. */
+export interface Sweep {
+  /** The mean pause between two passes. A pass that reached its limit is followed by the next one at once. */
+  readonly everySeconds: number
+  /** The fault that it repairs. */
+  readonly repairs: string
+  /** What the number that a pass returns counts. */
+  readonly counts: string
+}
+
+/** Every sweep. The reconciler runs them, the metrics have their names, and docs/architecture.md shows this table. */
+export const sweeps = {
+  startDueJobs: {
+    everySeconds: 1,
+    repairs: 'the wake-up at the start time of a job was lost',
+    counts: 'jobs that started',
+  },
+  releaseExpiredChunks: {
+    everySeconds: 1,
+    repairs: 'a worker died or froze with a chunk',
+    counts: 'chunks that others may claim',
+  },
+  releaseExpiredDeviceJobs: {
+    everySeconds: 1,
+    repairs: 'a worker died or froze with device jobs',
+    counts: 'device jobs that are due again',
+  },
+  wakeForgottenWork: {
+    everySeconds: 1,
+    repairs: 'the wake-up for chunks or due device jobs was lost',
+    counts: 'nothing: a wake-up that is there already changes nothing',
+  },
+  expireOverdueJobs: {
+    everySeconds: 1,
+    repairs: 'the window of a job ended while nobody looked',
+    counts: 'jobs whose window was closed',
+  },
+  finishDrainedJobs: {
+    everySeconds: 1,
+    repairs: 'the last worker died before it completed the job',
+    counts: 'jobs without an open device',
+  },
+  scheduleQueuedJobs: {
+    everySeconds: 2,
+    repairs: 'Redis did not take the wake-up of a job that starts later',
+    counts: 'jobs whose wake-up is on the bus',
+  },
+  markForgottenReachable: {
+    // It reads every device job that waits. It repairs what a gateway left undone that died between two statements.
+    everySeconds: 60,
+    repairs: 'the word of a gateway that a device is reachable was lost',
+    counts: 'device jobs that are due',
+  },
+  closeSessionsOfDeadGateways: {
+    everySeconds: 5,
+    repairs: 'a gateway died or froze with its connections',
+    counts: 'sessions that were closed',
+  },
+  purgeHistory: {
+    everySeconds: 3600,
+    repairs: 'jobs ended longer ago than the hub keeps them, or a partition is missing',
+    counts: 'jobs that were deleted',
+  },
+} as const satisfies Record<string, Sweep>
+
+export type SweepName = keyof typeof sweeps
+
+export const sweepNames = Object.keys(sweeps).filter((name): name is SweepName => name in sweeps)
