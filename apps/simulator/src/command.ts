@@ -34,7 +34,7 @@ export function simulateCommand({ hubFile }: { readonly hubFile: string }): Comm
     // Once: a second Ctrl-C ends the process at once.
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
     try {
-      await simulate(await settle(options, hubFile), process.stdout, stop.signal)
+      await simulate(await simulationOf(options, hubFile), process.stdout, stop.signal)
     } catch (error) {
       if (!stop.signal.aborted) command.error(`error: ${messageOf(error)}`)
     }
@@ -56,7 +56,7 @@ interface Options {
   readonly offline: number
 }
 
-async function settle(options: Options, hubFile: string): Promise<Simulation> {
+async function simulationOf(options: Options, hubFile: string): Promise<Simulation> {
   return {
     shares: sharesOf(options),
     hub: await findHub(options, hubFile),

@@ -1,4 +1,4 @@
-import type { GatewayId } from '@muster/contract'
+import { type GatewayId, toError } from '@muster/contract'
 import { type Caller, createCaller } from './caller.ts'
 import type { ConnectionClose, DesiredPush, GatewayDoor, GatewayMessage } from './calls.ts'
 import { createChannels } from './channels.ts'
@@ -38,7 +38,7 @@ export async function connectBus(options: {
     try {
       return (await channels.publish(`gateway:${gatewayId}`, JSON.stringify(message))) > 0
     } catch (error) {
-      onError(error instanceof Error ? error : new Error(String(error)))
+      onError(toError(error))
       return false
     }
   }

@@ -1,3 +1,4 @@
+import { toError } from '@muster/contract'
 import type { Connections } from './connection.ts'
 
 /** Redis publish and subscribe: at most once, to whoever listens now. */
@@ -20,7 +21,7 @@ export function createChannels(
       receivers.get(channel)?.(message)
     } catch (error) {
       // One message that cannot be taken must not end the process that every other one goes to.
-      onError(error instanceof Error ? error : new Error(String(error)))
+      onError(toError(error))
     }
   })
   const named = (channel: string) => `${prefix}:${channel}`

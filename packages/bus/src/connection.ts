@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { within } from './within.ts'
+import pTimeout from 'p-timeout'
 
 /** How long a start waits for Redis before it gives up. */
 const connectTimeoutMs = 10_000
@@ -30,7 +30,10 @@ export async function openConnections(url: string, onError: (error: Error) => vo
   }
   try {
     const connected = Promise.all([commands.connect(), patient.connect()])
-    await within(connectTimeoutMs, connected, `Redis did not answer within ${connectTimeoutMs} ms`)
+    await pTimeout(connected, {
+      milliseconds: connectTimeoutMs,
+      message: `Redis did not answer within ${connectTimeoutMs} ms`,
+    })
   } catch (error) {
     close()
     throw error

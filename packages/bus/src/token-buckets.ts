@@ -1,5 +1,6 @@
+import { toError } from '@muster/contract'
+import pTimeout from 'p-timeout'
 import type { Connections } from './connection.ts'
-import { within } from './within.ts'
 
 /** So many tokens fill an empty bucket in so many ms; no more than that are ever in it. */
 export interface BucketRate {
@@ -61,14 +62,16 @@ export function createTokenBuckets(
     try {
       const key = `${prefix}:tokens:${bucket}`
       const moved = commands.eval(script, 1, key, tokens, perMs, count, always)
-      const waitMs = Number(await within(answerMsMax, moved, `Redis gave no tokens within ${answerMsMax} ms`))
+      const waitMs = Number(
+        await pTimeout(moved, { milliseconds: answerMsMax, message: `Redis gave no tokens within ${answerMsMax} ms` }),
+      )
       if (pausedAtMs === askedAtMs) pausedAtMs = null
       return waitMs
     } catch (error) {
       // What was under way when the first one failed is not another failure.
       if (pausedAtMs === null || pausedAtMs === askedAtMs) {
         pausedAtMs = performance.now()
-        onError(error instanceof Error ? error : new Error(String(error)))
+        onError(toError(error))
       }
       return 0
     }

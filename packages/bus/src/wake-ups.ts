@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { type JobKey, jobKey } from '@muster/contract'
+import { type JobKey, jobKey, toError } from '@muster/contract'
 import { DelayedError, type Job, Queue, Worker } from 'bullmq'
 import type { Connections } from './connection.ts'
 
@@ -55,7 +55,7 @@ export function createWakeUps(
       await add()
       return true
     } catch (error) {
-      onError(error instanceof Error ? error : new Error(String(error)))
+      onError(toError(error))
       return false
     }
   }

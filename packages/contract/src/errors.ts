@@ -78,3 +78,8 @@ export interface DeviceError {
 export function unreachable(value: never): never {
   throw new TypeError(`unexpected value ${JSON.stringify(value)}`)
 }
+
+/** A caught value as an Error, for callbacks that take no other. */
+export function toError(caught: unknown): Error {
+  return caught instanceof Error ? caught : new Error(String(caught))
+}

@@ -1,11 +1,11 @@
 import { LocalServicesError, reasonOf } from './machine/error.ts'
 import type { Store } from './machine/store.ts'
 
-// testcontainers is loaded only where a container is really wanted: it is large, and the quickstart seldom needs it.
+// testcontainers is loaded only where a container is wanted. It is large, and comes with a development install alone.
 
 /** A Postgres in Docker. Its data ends with it. */
 export async function startPostgresContainer(): Promise<Store> {
-  const { PostgreSqlContainer } = await import('@testcontainers/postgresql')
+  const { PostgreSqlContainer } = await installed(import('@testcontainers/postgresql'))
   const container = await started(
     'Postgres',
     new PostgreSqlContainer('postgres:16')
@@ -18,7 +18,7 @@ export async function startPostgresContainer(): Promise<Store> {
 
 /** A Redis in Docker. Its data ends with it. */
 export async function startRedisContainer(): Promise<Store> {
-  const { RedisContainer } = await import('@testcontainers/redis')
+  const { RedisContainer } = await installed(import('@testcontainers/redis'))
   const container = await started(
     'Redis',
     new RedisContainer('redis:7')
@@ -29,11 +29,20 @@ export async function startRedisContainer(): Promise<Store> {
 }
 
 export async function isDockerRunning(): Promise<boolean> {
-  const { getContainerRuntimeClient } = await import('testcontainers')
-  return getContainerRuntimeClient().then(
-    () => true,
-    () => false,
-  )
+  return installed(import('testcontainers'))
+    .then(({ getContainerRuntimeClient }) => getContainerRuntimeClient())
+    .then(
+      () => true,
+      () => false,
+    )
+}
+
+async function installed<Module>(loading: Promise<Module>): Promise<Module> {
+  return loading.catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'ERR_MODULE_NOT_FOUND') throw cause
+    const message = 'testcontainers is not installed: "npm ci" without --omit=dev installs it'
+    throw new LocalServicesError(message, { cause })
+  })
 }
 
 async function started<T>(name: string, starting: Promise<T>): Promise<T> {

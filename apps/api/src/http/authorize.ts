@@ -9,10 +9,7 @@ import {
 } from '@muster/auth'
 import { clip, HubError } from '@muster/contract'
 import type { Account, Clock } from '@muster/runtime'
-import { type Db, readPolicies, type StoredPolicy } from '@muster/store'
-
-/** Policies change rarely; a changed one counts in every process after this time. */
-const policiesMaxAgeMs = 5_000
+import { cachePolicies, type Db } from '@muster/store'
 
 /** How long a token counts after its expiry: clients' clocks run behind. */
 export const skewMs = 5 * 60_000
@@ -129,23 +126,4 @@ function refusal(token: SasToken, reason: Reason, hostNames: readonly string[]):
     malformed: 'the token is malformed; expected se in decimal seconds since 1970 and sr percent-encoded',
   }
   return new HubError('IotHubUnauthorizedAccess', { message: `Unauthorized: ${text[reason]}` })
-}
-
-/** Reads the policies at most once in a while, and once only for requests that wait for them together. */
-function cachePolicies({ db, clock }: Pick<Deps, 'db' | 'clock'>): () => Promise<readonly StoredPolicy[]> {
-  let cached: { readonly policies: Promise<readonly StoredPolicy[]>; readonly staleAtMs: number } | null = null
-
-  return async function policies() {
-    const nowMs = clock.now().getTime()
-    if (cached === null || nowMs >= cached.staleAtMs) {
-      cached = { policies: readPolicies(db), staleAtMs: nowMs + policiesMaxAgeMs }
-    }
-    const reading = cached
-    try {
-      return await reading.policies
-    } catch (error) {
-      if (cached === reading) cached = null
-      throw error
-    }
-  }
 }

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { toError } from '@muster/contract'
+import { cachePolicies } from '@muster/store'
 import type { AedesOptions, Client, PublishPacket } from 'aedes'
 import { authenticate, type ConnectRequest } from '../admission/authenticate.ts'
 import { shownCertificate } from '../admission/certificate.ts'
-import { cachePolicies } from '../admission/policy-cache.ts'
 import { type RefusalReason, returnCodeOf } from '../admission/refusal.ts'
 import { type Gateway, isOverloaded } from '../gateway.ts'
 import type { Session } from '../sessions/session.ts'
@@ -105,7 +106,3 @@ export function createRules(
 const granted = 'granted'
 
 const noSession = new Error('the client has not connected')
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
-}

@@ -111,7 +111,7 @@ async function open(gateway: Gateway, held: Held, client: Client, admitted: Admi
   // From here on, what its former connection has left behind is outdated.
   if (former !== undefined) await orAborted(former, AbortSignal.timeout(finishMsMax))
   const connection = { identity, gatewayId, clean: client.clean, modelId }
-  const opened = await inTurn(held, identity, async () =>
+  const opened = await openInTurn(held, identity, async () =>
     client.closed ? 'gone' : statements(() => openSession(db, connection, clock.now())).catch(ifDeleted),
   )
   if (typeof opened === 'string') return opened
@@ -144,7 +144,7 @@ async function open(gateway: Gateway, held: Held, client: Client, admitted: Admi
  * Connections of one identity are opened one after the other: one that took so long that its device was refused must not take
  * the session from the next one.
  */
-function inTurn<Value>({ opening }: Held, identity: string, open: () => Promise<Value>): Promise<Value> {
+function openInTurn<Value>({ opening }: Held, identity: string, open: () => Promise<Value>): Promise<Value> {
   const opened = (opening.get(identity) ?? Promise.resolve()).then(open)
   const settled = opened.then(
     () => {},

@@ -29,7 +29,7 @@ export function createNotifications(gateway: Tools, find: (identity: string) => 
     push({ patch, devices }) {
       const sent = devices.map(({ identity, version }) => {
         const session = find(identity)
-        return session === undefined ? 0 : inTurn(gateway, session, () => take(gateway, session, version, patch))
+        return session === undefined ? 0 : pushInOrder(gateway, session, () => take(gateway, session, version, patch))
       })
       void Promise.all(sent).then((counts) => {
         events.desiredPushed({ devices: counts.filter((count) => count > 0).length })
@@ -50,7 +50,7 @@ export function noteTold(session: Session, version: number): void {
 }
 
 /** Runs after whatever else the session has to do in order. Returns how many notifications were sent; never rejects. */
-async function inTurn({ events }: Tools, session: Session, work: () => Promise<number>): Promise<number> {
+async function pushInOrder({ events }: Tools, session: Session, work: () => Promise<number>): Promise<number> {
   if (session.inOrder.pendingCount >= waitingMax) {
     // It reads its twin when it is back; a notification that is left out without a word would be missed for good.
     endSession(session, 'slow')
@@ -79,7 +79,7 @@ function awaitOvertaken(gateway: Tools, session: Session, version: number): void
   session.heardVersion = Math.max(session.heardVersion, version)
   session.catchUp ??= setTimeout(() => {
     session.catchUp = null
-    void inTurn(gateway, session, () => catchUp(gateway, session))
+    void pushInOrder(gateway, session, () => catchUp(gateway, session))
   }, overtakenMsMax).unref()
 }
 

@@ -15,7 +15,7 @@ const requestsWaitingMax = 32
 
 /** Answers with the desired and the reported properties. Notifications that come meanwhile wait behind it. */
 export function readTwin(gateway: Gateway, session: Session, { rid }: TwinGet): void {
-  inTurn(gateway, session, { rid, throttle: 'twinReads' }, async () => {
+  answerInOrder(gateway, session, { rid, throttle: 'twinReads' }, async () => {
     if (session.endReason !== null) return
     const properties = await gateway.statements(() => readProperties(gateway.db, session.identity))
     if (properties === null) throw twinMissing(session)
@@ -30,7 +30,7 @@ export function readTwin(gateway: Gateway, session: Session, { rid }: TwinGet): 
  */
 export function reportProperties(gateway: Gateway, session: Session, topic: ReportedPatch, payload: Buffer): void {
   const { rid, baseVersion } = topic
-  inTurn(gateway, session, { rid, throttle: 'twinUpdates' }, async () => {
+  answerInOrder(gateway, session, { rid, throttle: 'twinUpdates' }, async () => {
     const { db, clock, statements, events } = gateway
     const { identity, connectionNo } = session
     const patch = parsePatch(payload)
@@ -65,7 +65,7 @@ function isTakenAway({ endReason }: Session): boolean {
 }
 
 /** Runs a twin request after those before it, and turns what it throws into an answer. */
-function inTurn(
+function answerInOrder(
   gateway: Gateway,
   session: Session,
   { rid, throttle }: { rid: string; throttle: 'twinReads' | 'twinUpdates' },

@@ -1,7 +1,6 @@
 import { generateKey, signSasToken } from '@muster/auth'
-import { putPolicy } from '@muster/store'
+import { cachePolicies, putPolicy } from '@muster/store'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { cachePolicies } from '../../src/admission/policy-cache.ts'
 import { connectDevice, refusalOf, type TestIdentity } from '../device.ts'
 import { devicePolicyKey, openHub, type TestGateway, type TestHub } from '../hub.ts'
 

@@ -1,3 +1,4 @@
+import pTimeout from 'p-timeout'
 import type { Metrics } from './metrics.ts'
 
 /** Something that this process works with. */
@@ -40,7 +41,7 @@ async function readiness(
   const results = await Promise.all(
     checks.map(async ({ name, check, isNeeded }) => {
       try {
-        await within(checkMs, check())
+        await pTimeout(check(), { milliseconds: checkMs, message: `no answer within ${checkMs} ms` })
         return { name, isNeeded, isPassed: true }
       } catch (error) {
         onFailure(name, error)
@@ -56,12 +57,4 @@ async function readiness(
     },
     { status: isReady ? 200 : 503 },
   )
-}
-
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
-  })
-  await Promise.race([work, expired]).finally(() => clearTimeout(timer))
 }
