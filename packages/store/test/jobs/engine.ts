@@ -5,7 +5,8 @@ import { inject } from 'vitest'
 import { type ClaimedChunk, claimChunk, lockRunningJob } from '../../src/jobs/chunks.ts'
 import { insertJob, readJob } from '../../src/jobs/jobs.ts'
 import { startJob } from '../../src/jobs/start-job.ts'
-import { connect, migrate } from '../../src/postgres/connect.ts'
+import { connect } from '../../src/postgres/connect.ts'
+import { migrate } from '../../src/postgres/migrate.ts'
 import { type Db, rows, texts } from '../../src/postgres/sql.ts'
 
 /** A database of its own, with the schema and nothing in it. */

@@ -1,0 +1,80 @@
+import { readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { sql } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { migrate as applyMigrations } from 'drizzle-orm/node-postgres/migrator'
+import { Client } from 'pg'
+import { leaveToNextStatement, settings } from './connect.ts'
+import { type Db, rows } from './sql.ts'
+
+/** The database was migrated by a newer version than this one. */
+export class SchemaTooNewError extends Error {
+  override readonly name = 'SchemaTooNewError'
+}
+
+/** The database has not been migrated to this version. */
+export class SchemaTooOldError extends Error {
+  override readonly name = 'SchemaTooOldError'
+}
+
+const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url))
+
+// Any number will do, as long as nothing else in the database uses it.
+const migrationLock = 7_301_964
+
+/**
+ * Brings the schema up to date. Safe to call from many processes at once: the migrator itself takes no lock, so an advisory
+ * lock is held on its one connection.
+ * @throws SchemaTooNewError when the database knows migrations that this version does not.
+ */
+export async function migrate(url: string): Promise<void> {
+  const client = new Client(settings(url))
+  client.on('error', leaveToNextStatement)
+  await client.connect()
+  const db = drizzle(client)
+  try {
+    await rows(db, sql`select pg_advisory_lock(${migrationLock})`)
+    await refuseNewerSchema(db)
+    await applyMigrations(db, { migrationsFolder })
+  } finally {
+    await client.end()
+  }
+}
+
+/**
+ * The schema is the one that this version was written for.
+ * @throws SchemaTooNewError, or SchemaTooOldError when `migrate` has not run.
+ */
+export async function checkSchema(db: Db): Promise<void> {
+  await refuseNewerSchema(db)
+  if ((await countAppliedMigrations(db)) < countKnownMigrations()) {
+    throw new SchemaTooOldError('the schema is missing or of an older version: run "muster migrate"')
+  }
+}
+
+async function refuseNewerSchema(db: Db): Promise<void> {
+  const applied = await countAppliedMigrations(db)
+  const known = countKnownMigrations()
+  if (applied > known) {
+    throw new SchemaTooNewError(
+      `the database holds ${applied} migrations and this version of Muster knows ${known}: start the version that migrated it, or a newer one`,
+    )
+  }
+}
+
+async function countAppliedMigrations(db: Db): Promise<number> {
+  const [table] = await rows<{ name: string | null }>(
+    db,
+    sql`select to_regclass('drizzle.__drizzle_migrations')::text as name`,
+  )
+  if (table?.name == null) return 0
+  const [applied] = await rows<{ count: number }>(
+    db,
+    sql`select count(*)::int as count from drizzle.__drizzle_migrations`,
+  )
+  return applied?.count ?? 0
+}
+
+function countKnownMigrations(): number {
+  return readdirSync(migrationsFolder).filter((file) => file.endsWith('.sql')).length
+}
