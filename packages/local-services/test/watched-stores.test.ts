@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { expect, it } from 'vitest'
@@ -62,6 +62,19 @@ it('a store that cannot run is tried again until it can, and each failure says w
 
   expect(message).toMatch(/^Postgres could not be started again, the next attempt is within \d+ s: .*incompatible/)
   expect(await query(watched.services.databaseUrl, 'select 1 as one')).toEqual([{ one: 1 }])
+})
+
+it('a Redis whose folder was deleted runs again, empty', async () => {
+  await using dataDir = givenDataDir()
+  await using watched = await givenWatched(dataDir.path, { durable: true })
+  const { redisUrl } = watched.services
+  await askRedis(redisUrl, authOf(redisUrl), 'set lost blue')
+
+  await rm(join(dataDir.path, 'redis'), { recursive: true })
+  process.kill(watched.store('Redis').pid, 'SIGKILL')
+  await watched.heard('restarted')
+
+  expect(await askRedis(redisUrl, authOf(redisUrl), 'get lost')).toEqual(['+OK', '$-1'])
 })
 
 it('a store that ended shortly before dispose is not left behind', async () => {

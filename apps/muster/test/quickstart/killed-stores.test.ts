@@ -30,6 +30,8 @@ it.each(['Redis', 'Postgres'])(
     await hub.prints(new RegExp(`${store} runs again after \\d+\\.\\d s`))
     const ended = await ending(hub, `after-${store}`)
 
+    const log = readFileSync(join(hub.dataDir, 'hub.log'), 'utf8')
+    expect(log).toMatch(new RegExp(`"store":"${store}","kind":"restarted".*"event":"storeIncident"`))
     expect(ended).toMatchObject({
       status: 'completed',
       deviceJobStatistics: { deviceCount: 20, succeededCount: 20, failedCount: 0, runningCount: 0, pendingCount: 0 },

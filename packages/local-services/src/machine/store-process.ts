@@ -19,8 +19,8 @@ export interface StoreCommand {
   readonly cwd: string
   /** Standard input: every user of the machine can read a command line. */
   readonly input?: string
-  /** Takes out of the way what a crash has left; called before each start. */
-  clearWreck?(): Promise<void>
+  /** Before each start: sees to what the store needs, and takes out of the way what a crash has left. */
+  prepare(): Promise<void>
   isReady(store: OsProcess, log: string): Promise<boolean> | boolean
 }
 
@@ -38,22 +38,24 @@ export async function startStoreProcess(
   command: StoreCommand,
   signal: AbortSignal,
 ): Promise<StoreProcess> {
-  await command.clearWreck?.()
+  await command.prepare()
   const logFile = join(place.claim.dataDir, `${command.name.toLowerCase()}.log`)
   const { child, ended } = await spawnStore(place, command, logFile)
   const store = child.pid === undefined ? undefined : findProcess(child.pid)
   if (!store) throw await didNotStart(command, logFile)
 
-  place.claim.record(store)
   // SIGINT is the fast shutdown of Postgres, and for Redis the same as SIGTERM.
   const endAtExit = () => child.kill('SIGINT')
   process.once('exit', endAtExit)
   child.once('exit', () => process.off('exit', endAtExit))
   const end = () => endProcess(store, 'SIGINT', STOP_GRACE_MS)
 
-  if (!(await becomesReady(command, { store, logFile, signal }))) {
+  try {
+    place.claim.record(store)
+    if (!(await becomesReady(command, { store, logFile, signal }))) throw await didNotStart(command, logFile)
+  } catch (error) {
     await end()
-    throw await didNotStart(command, logFile)
+    throw error
   }
   return { ended, [Symbol.asyncDispose]: end }
 }

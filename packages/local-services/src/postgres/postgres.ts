@@ -29,7 +29,7 @@ export async function startPostgres(place: StorePlace): Promise<Store> {
     file: programs.postgres,
     args: ['-D', cluster, ...settingsFor(place, port).flatMap((setting) => ['-c', setting])],
     cwd: cluster,
-    clearWreck: () => clearWreck(cluster),
+    prepare: () => clearWreck(cluster),
     isReady: (store) => isReady(cluster, store.pid),
   })
   return {

@@ -43,7 +43,6 @@ async function redisAt(file: string, env?: NodeJS.ProcessEnv): Promise<RedisProg
 
 async function startProgram(place: StorePlace, { file, env, product }: RedisProgram): Promise<Store> {
   const folder = join(place.claim.dataDir, 'redis')
-  await makeStoreFolder(folder, place.user)
   const port = await findFreePort()
   const password = randomBytes(24).toString('base64url')
   const running = await startWatchedStore(place, {
@@ -52,6 +51,7 @@ async function startProgram(place: StorePlace, { file, env, product }: RedisProg
     args: ['-'],
     env,
     cwd: folder,
+    prepare: () => makeStoreFolder(folder, place.user),
     input: configuration(place, port, password),
     isReady: (_store, log) => log.includes('Ready to accept connections'),
   })
