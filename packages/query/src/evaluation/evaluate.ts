@@ -16,14 +16,14 @@ import {
 } from '../language/values.ts'
 
 /**
- * Whether a condition selects a row, given as the wire shows it: a twin, or a device job. The meaning of the language,
- * written to be read: what `compileCondition` makes must select the same rows.
+ * Whether a condition selects a row: a twin or a device job, as the wire shows it. This is the meaning of the language in readable
+ * code. The SQL of `compileCondition` must select the same rows.
  */
 export function evaluate(where: Expression | null, document: Json): boolean {
   return where === null || truthOf(valueIn(where, document)) === true
 }
 
-/** What an expression is worth in a row. */
+/** The value of an expression in a row. */
 export function valueIn(node: Expression, document: Json): Value {
   switch (node.kind) {
     case 'constant':
@@ -73,7 +73,7 @@ function isInstantMember(node: Expression): boolean {
   return node.kind === 'path' && isInstant(node)
 }
 
-/** Undefined when not both sides are instants: then they compare as the texts they are. */
+/** Undefined unless both sides are instants. Then they compare as texts. */
 function compareInstants(operator: ComparisonOperator, left: Value, right: Value): Truth {
   if (typeof left !== 'string' || typeof right !== 'string') return undefined
   const [leftInstant, rightInstant] = [instantOf(left), instantOf(right)]

@@ -4,7 +4,7 @@ import type { GroupAggregate, Grouping, Projection } from '../language/ast.ts'
 import type { Value } from '../language/values.ts'
 import { valueIn } from './evaluate.ts'
 
-/** The row of a document, given as the wire shows it. An item that is undefined is left out. */
+/** The row of a document, which is as the wire shows it. An undefined item is left out. */
 export function project({ items }: Projection, document: Json): JsonObject {
   return rowOf(items.map(({ name, expression }) => [name, valueIn(expression, document)]))
 }
@@ -18,8 +18,8 @@ export function groupRow(grouping: Grouping, key: readonly (readonly Json[])[], 
 }
 
 /**
- * The rows of all groups of the documents, in no order. The meaning of GROUP BY and the aggregates, written to be read: the
- * SQL of `compileGrouping` and `groupRow` must make the same rows.
+ * The rows of all groups of the documents, in no order. This is the meaning of GROUP BY and the aggregates in readable code. The SQL
+ * of `compileGrouping`, with `groupRow`, must make the same rows.
  */
 export function aggregate(grouping: Grouping, documents: readonly Json[]): readonly JsonObject[] {
   return groupsOf(grouping, documents).map(({ key, members }) => {
@@ -37,7 +37,7 @@ interface Group {
   readonly members: Json[]
 }
 
-/** Without keys there is one group, even of nothing. */
+/** Without keys there is one group, also when there are no documents. */
 function groupsOf({ keys }: Grouping, documents: readonly Json[]): readonly Group[] {
   if (keys.length === 0) return [{ key: [], members: [...documents] }]
   const groups = new Map<string, Group>()
@@ -72,7 +72,7 @@ function rowOfGroup(grouping: Grouping, { key, results }: GroupValues): JsonObje
   )
 }
 
-/** Its own members whatever they are called, `__proto__` too. */
+/** Own members under any name, also `__proto__`. */
 function rowOf(members: readonly (readonly [string, Value])[]): JsonObject {
   return Object.fromEntries(members.filter((member): member is readonly [string, Json] => isDefined(member[1])))
 }

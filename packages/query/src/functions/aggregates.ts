@@ -6,14 +6,14 @@ import { type SqlFragment, sql, trusted } from '../operands/fragment.ts'
 /** One aggregate of a select list. An undefined result is left out of the row. */
 export interface Aggregate {
   readonly doc: string
-  /** Of the values of a group's rows that are defined; for COUNT(), of anything, once for each row. */
+  /** Takes the defined values of the rows of a group; for COUNT(), any value, once for each row. */
   readonly evaluate: (values: readonly Json[]) => Value
   /**
-   * A jsonb that tells what there is to know about a column of jsonb in which NULL is undefined; COUNT() gives `*`. It raises
-   * no error, whatever the rows hold.
+   * A jsonb that sums up a jsonb column, in which NULL is undefined. COUNT() gives `*`. It raises no error, whatever the rows
+   * hold.
    */
   readonly sql: (column: SqlFragment) => SqlFragment
-  /** The result, from what `sql` told. Only here, and so as in `evaluate`, exact numbers become doubles. */
+  /** The result, from the value of `sql`. Exact numbers become doubles only here, as in `evaluate`. */
   readonly read: (told: Json) => Value
 }
 
@@ -68,20 +68,20 @@ function numbersAmong(values: readonly Json[]): readonly number[] {
   return values.filter((value): value is number => typeof value === 'number' && Number.isFinite(value))
 }
 
-// jsonb holds numbers that no double can, and sums of those could be too long even for numeric. They count as none here.
+// jsonb holds numbers that are out of the range of a double. Their sums could be too long even for numeric. Here they do not count.
 function numberIn(column: SqlFragment): SqlFragment {
   const number = sql`${column}::numeric`
   return sql`case when jsonb_typeof(${column}) = 'number' then case when abs(${number}) < ${beyondDoubles} then ${number} end end`
 }
 
-/** The least decimal of so many digits that is rounded to infinity. */
+/** The smallest decimal with this number of digits that is rounded to infinity. */
 const beyondDoubles = trusted('1.797693134862315808e308')
 
 function quotient(dividend: Value, divisor: Value): Value {
   return typeof dividend === 'number' && typeof divisor === 'number' ? double(dividend / divisor) : undefined
 }
 
-/** Undefined where there is no double: out of range, or divided by 0. There is one zero in JSON. */
+/** Undefined where there is no double: out of range, or divided by 0. JSON has only one zero. */
 function double(value: Value): Value {
   return typeof value === 'number' && Number.isFinite(value) ? value + 0 : undefined
 }

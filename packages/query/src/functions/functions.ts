@@ -17,7 +17,7 @@ export interface QueryFunction {
 /** Read by the parser, the compiler, the evaluator and the tests' generator of conditions. */
 export const functions: Readonly<Record<FunctionName, QueryFunction>> = {
   IS_DEFINED: {
-    // A text in quotes would always be defined, and the job would reach every device: only a path is taken.
+    // Only a path is accepted. A text in quotes would always be defined, and the job would reach every device.
     parameters: ['member'],
     doc: 'the member is there, be it null',
     evaluate: (member) => member !== undefined,
@@ -44,7 +44,7 @@ export const functions: Readonly<Record<FunctionName, QueryFunction>> = {
   IS_PRIMITIVE: typeTest('null, a number, a string, true or false', ['null', 'number', 'string', 'boolean']),
 }
 
-/** What to use in the place of a function that the language lacks. */
+/** The function to use instead of one that the language lacks. */
 export function hintForFunction(text: string): string {
   const name = text.toUpperCase()
   if (aggregateNamed(name) !== undefined) return `${name} is an aggregate: it is an item of a select list, by itself.`
@@ -59,7 +59,7 @@ const standIns: ReadonlyMap<string, FunctionName> = new Map([
   ['EXISTS', 'IS_DEFINED'],
 ])
 
-// Up to three letters apart, underscores aside: STARTS_WITH, IS_BOOLEAN, ISNUMERIC.
+// Up to three letters differ, without underscores: STARTS_WITH, IS_BOOLEAN, ISNUMERIC.
 function nearest(name: string): string | undefined {
   const bare = (of: string) => of.replaceAll('_', '')
   const near = closest(bare(name), functionNames.map(bare))
@@ -83,7 +83,7 @@ interface TextTest {
   readonly doc: string
   readonly evaluate: (text: string, part: string) => boolean
   readonly sql: (text: SqlFragment, part: SqlFragment) => SqlFragment
-  /** What of a text with NUL, which no row holds, a part from a row can match. */
+  /** The part of a text with NUL that a text of a row can match. No row holds NUL. */
   readonly withoutNul: (text: string) => string
 }
 

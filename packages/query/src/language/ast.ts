@@ -18,7 +18,7 @@ interface Constant {
   readonly at: number
 }
 
-/** A member of the row and the way down from it: a string steps into an object, a number into an array. */
+/** A member of the row and the steps below it: a string steps into an object, a number into an array. */
 export interface Path {
   readonly kind: 'path'
   readonly root: string
@@ -41,7 +41,7 @@ export interface Membership {
   readonly kind: 'membership'
   readonly isNegated: boolean
   readonly operand: Expression
-  /** A set: its equality is the language's typed equality, since no constant is NaN. */
+  /** A Set compares as the language does, by type and value, because no constant is NaN. */
   readonly values: ReadonlySet<Scalar>
   readonly at: number
 }
@@ -66,7 +66,7 @@ export type Source = 'devices' | 'devices.modules' | 'devices.jobs'
 export interface Query {
   readonly source: Source
   readonly select: Selection
-  /** At most so many rows in all, however they are paged; 1 or more. Null: every one. */
+  /** The most rows over all pages together; 1 or more. Null: every row. */
   readonly top: number | null
   /** Null: every row. */
   readonly where: Expression | null

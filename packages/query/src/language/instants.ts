@@ -7,9 +7,9 @@ const zone = '(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])'
 const time = `T(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]+)?)?${zone}?`
 
 /**
- * ISO 8601 as the language reads it: a date from year 1 on that the calendar has, an optional time, an optional fraction,
- * `Z` or an offset. One pattern for JavaScript and for Postgres, which both read it alike, so that both sides agree on
- * what is an instant and Postgres is never asked to cast anything else.
+ * ISO 8601 as the language reads it: a date of the calendar from year 1 on, an optional time, an optional fraction, `Z` or an
+ * offset. JavaScript and Postgres use the same pattern and read it alike. So both agree on which texts are instants, and Postgres
+ * casts no other text.
  */
 export const instantPattern = `^(?!0000)${date}(?:${time})?$`
 

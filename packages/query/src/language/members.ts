@@ -57,10 +57,10 @@ function byLowerCase(names: readonly string[]): Map<string, string> {
   return new Map(names.map((name) => [name.toLowerCase(), name]))
 }
 
-/** What the names of a query are about. */
+/** The source of a query, which gives its names their meaning. */
 export interface Scope {
   readonly source: Source
-  /** Another name of the source, which may stand in front of a path as its own may. */
+  /** Another name of the source. Like the first one, it may begin a path. */
   readonly alias: string | null
 }
 
@@ -69,7 +69,7 @@ export function isMember(name: string, source: Source): boolean {
   return canonical[source].has(name.toLowerCase())
 }
 
-/** A path with the name of its source taken off the front, and the names that the hub knows in their own spelling. */
+/** A path without the name of its source, and with the names of the hub in canonical spelling. */
 export function canonicalPath(path: Path, { source, alias }: Scope): Path {
   const { root, steps } = without(prefixes[source], path) ?? without([alias?.toLowerCase()], path) ?? path
   const name = canonical[source].get(root.toLowerCase())
@@ -83,7 +83,7 @@ const prefixes: Record<Source, readonly string[]> = {
   'devices.jobs': ['devices', 'jobs'],
 }
 
-/** What is left of a path that begins with these names, given in small letters; undefined if it does not, or nothing is. */
+/** The rest of a path after these names, which are in small letters. Undefined if it does not begin with them, or has no rest. */
 function without(
   [first, ...others]: readonly (string | undefined)[],
   { root, steps }: Path,
@@ -100,12 +100,12 @@ function canonicalSection([section, ...steps]: readonly Step[]): readonly Step[]
   return [name === 'desired' || name === 'reported' ? name : section, ...steps]
 }
 
-/** Equal for equal canonical paths and no others: an index is told apart from a name of digits. */
+/** Equal only for equal canonical paths: an index differs from a name of digits. */
 export function pathText({ root, steps }: Path): string {
   return JSON.stringify([root, ...steps])
 }
 
-/** Whether a canonical path names a twin where the rows are device jobs, which have no twin beside them. */
+/** Whether a canonical path names a member of twins. Rows of device jobs have none. */
 export function isForeign({ root }: Path, source: Source): boolean {
   const name = root.toLowerCase()
   return (
@@ -118,7 +118,7 @@ export function isInstant({ root, steps }: Path): boolean {
   return steps.length === 0 && instants.has(root)
 }
 
-/** A constant that is compared with a canonical path, in the spelling that rows have: all spellings of the wire are taken. */
+/** A constant that is compared with a canonical path, in the spelling of the rows. All spellings of the wire are accepted. */
 export function canonicalSpelling({ root, steps }: Path, source: Source, value: Scalar): Scalar {
   if (source !== 'devices.jobs' || steps.length > 0 || typeof value !== 'string') return value
   if (root === 'jobType') return parseJobType(value) ?? value

@@ -4,8 +4,8 @@ type Unary = { readonly true: Truth; readonly false: Truth; readonly undefined: 
 type Binary = { readonly true: Unary; readonly false: Unary; readonly undefined: Unary }
 
 /**
- * The truth tables of the language, read as table[left][right]. SQL's own AND, OR and NOT are the same tables with NULL in
- * the place of undefined: the compiler uses them, and the differential test compares them with these cell by cell.
+ * The truth tables of the language, read as table[left][right]. AND, OR and NOT of SQL are the same, with NULL for
+ * undefined. The compiler uses those of SQL, and the differential test compares both cell by cell.
  */
 export const truthTable: { readonly and: Binary; readonly or: Binary; readonly not: Unary } = {
   and: {
@@ -21,7 +21,7 @@ export const truthTable: { readonly and: Binary; readonly or: Binary; readonly n
   not: { true: false, false: true, undefined: undefined },
 }
 
-/** How a value counts where a truth is wanted: whatever is no boolean counts as false. */
+/** The truth value of a value. A value that is no boolean counts as false. */
 export function truthOf(value: Value): Truth {
   return value === undefined ? undefined : value === true
 }
@@ -30,7 +30,7 @@ export function not(truth: Truth): Truth {
   return truthTable.not[`${truth}`]
 }
 
-/** Joins the truths of all operands with AND or OR. */
+/** Joins the truth values of all operands with AND or OR. */
 export function connect(connective: 'and' | 'or', truths: readonly Truth[]): Truth {
   return truths.reduce((left, right) => truthTable[connective][`${left}`][`${right}`])
 }

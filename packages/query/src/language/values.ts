@@ -1,10 +1,10 @@
 import type { Json } from '@muster/contract'
 
 export type Scalar = string | number | boolean | null
-/** What an expression can be worth: any JSON, or undefined where there is nothing. */
+/** The value of an expression: any JSON, or undefined where there is nothing. */
 export type Value = Json | undefined
 
-/** The third value, `undefined`, is what is asked about a member that is not there. Only `true` selects a row. */
+/** A question about a missing member gives the third value, `undefined`. Only `true` selects a row. */
 export type Truth = boolean | undefined
 
 /** Named as Postgres' jsonb_typeof names them. */
@@ -26,7 +26,7 @@ export function isScalar(value: Value): value is Scalar {
   return value !== undefined && (value === null || typeof value !== 'object')
 }
 
-/** Equality is typed, order is only between two numbers or two strings; all else is undefined. */
+/** Equality compares types too. Only two numbers or two strings have an order. Anything else is undefined. */
 export function compare(operator: ComparisonOperator, left: Value, right: Value): Truth {
   if (!isScalar(left) || !isScalar(right)) return undefined
   if (operator === '=') return left === right
@@ -58,15 +58,15 @@ export function holds<Ordered extends number | bigint>(
   }
 }
 
-// By code point, which is the order of UTF-8 bytes and of Postgres' collation "C". JavaScript's own order, by UTF-16 unit,
-// differs where a character above U+FFFF meets one from U+E000 to U+FFFF.
+// By code point. That is the order of UTF-8 bytes and of the collation "C" of Postgres. JavaScript compares by UTF-16 unit, which
+// differs between a character above U+FFFF and one from U+E000 to U+FFFF.
 export function compareText(left: string, right: string): number {
   return Buffer.compare(Buffer.from(left), Buffer.from(right))
 }
 
 /** Magnitudes that arithmetic takes, besides zero: within them no operation on doubles overflows or underflows. */
 export const arithmeticRange = { smallest: 1e-150, largest: 1e150 } as const
-/** Above it doubles are more than 1 apart and a remainder means nothing. */
+/** Above it, neighbouring doubles differ by more than 1, and a remainder means nothing. */
 export const largestRemainderOperand = 2 ** 53
 
 /** Undefined for anything but two numbers in range, and for division by zero. */
@@ -91,7 +91,7 @@ function isInRange(number: number): boolean {
   return magnitude === 0 || (magnitude >= arithmeticRange.smallest && magnitude <= arithmeticRange.largest)
 }
 
-// Of the decimals as they are written, so that 0.3 % 0.1 is 0. Postgres has no remainder of doubles, only of decimals.
+// The remainder of the decimals as they are written: 0.3 % 0.1 is 0. Postgres has a remainder of decimals, but not of doubles.
 function remainder(left: number, right: number): number | undefined {
   if (right === 0 || Math.max(Math.abs(left), Math.abs(right)) > largestRemainderOperand) return undefined
   const [a, b] = [decimalOf(left), decimalOf(right)]
@@ -99,7 +99,7 @@ function remainder(left: number, right: number): number | undefined {
   return Number(`${scaledTo(exponent, a) % scaledTo(exponent, b)}e${exponent}`)
 }
 
-/** The exact sum of the decimals as they are written, rounded once; infinite beyond the range of a double. */
+/** The exact sum of the decimals as they are written, rounded once. Infinite when it is out of the range of a double. */
 export function sumOf(numbers: readonly number[]): number {
   const decimals = numbers.map(decimalOf)
   const exponent = decimals.reduce((least, decimal) => Math.min(least, decimal.exponent), 0)

@@ -1,7 +1,7 @@
 import type { Path, Step } from '../language/ast.ts'
 import { bind, type SqlFragment, sql, trusted } from './fragment.ts'
 
-/** NULL in a text, number or instant column is the wire's null, or nothing at all when `undefinedWhenNull`. */
+/** NULL in a text, number or instant column is null on the wire, or undefined when `undefinedWhenNull`. */
 interface PlainColumn {
   /** A column, or an expression over columns. */
   readonly sql: string
@@ -10,11 +10,11 @@ interface PlainColumn {
 
 export type TextColumn = PlainColumn & {
   readonly kind: 'text'
-  /** All texts that it can be, each with SQL that is true where it is that one: for an index that `sql` hides. */
+  /** All texts of the column, each with SQL that is true for that text. An index can answer this SQL, but not `sql`. */
   readonly equals?: ReadonlyMap<string, string>
 }
 
-/** What the SQL side offers for a member of a row. */
+/** The SQL of a member of a row. */
 export type Column =
   | TextColumn
   /** An integer. */
@@ -24,8 +24,8 @@ export type Column =
   | JsonColumn
 
 /**
- * A jsonb column; paths step into it. Its numbers are written as `JSON.stringify` writes doubles. NULL is undefined, and so
- * is `{}` itself when the wire leaves an empty one out. It holds an object if keys of other columns go on from its own.
+ * A jsonb column; paths step into it. Its numbers are written as `JSON.stringify` writes doubles. NULL is undefined. `{}` is
+ * undefined too, if the wire leaves out an empty object. If the keys of other columns continue its key, it holds an object.
  */
 export interface JsonColumn {
   readonly kind: 'json'
@@ -35,7 +35,7 @@ export interface JsonColumn {
 
 /**
  * Members of a source and their columns: `deviceId`, `tags`, `properties.desired`, `properties.desired.$version`. The
- * longest key that begins a path wins. A member that only begins keys, as `properties` does, is an object.
+ * longest key that begins a path wins. A member that only begins other keys, such as `properties`, is an object.
  */
 export type Columns = ReadonlyMap<string, Column>
 
@@ -44,7 +44,7 @@ export type Resolved =
   | { readonly kind: 'object' }
   | { readonly kind: 'nothing' }
 
-/** The column that a path of canonical names reads, and the steps that are left to take in it. */
+/** The column that a canonical path reads, and the steps that are left below it. */
 export function resolve({ root, steps }: Path, columns: Columns): Resolved {
   const path = [root, ...steps]
   const odd = path.findIndex((step) => !isPlainName(step))
@@ -57,7 +57,7 @@ export function resolve({ root, steps }: Path, columns: Columns): Resolved {
   return { kind: namesBelow({ root, steps }, columns).length > 0 ? 'object' : 'nothing' }
 }
 
-/** The names with which the keys go on that a path of canonical names begins. */
+/** The names that come next in the keys that begin with a canonical path. */
 export function namesBelow({ root, steps }: Pick<Path, 'root' | 'steps'>, columns: Columns): readonly string[] {
   const names = [root, ...steps]
   if (!names.every(isPlainName)) return []
@@ -66,12 +66,12 @@ export function namesBelow({ root, steps }: Pick<Path, 'root' | 'steps'>, column
   return [...new Set(below.map((key) => key.slice(prefix.length).split('.')[0] ?? ''))]
 }
 
-// A name with a dot of its own must not be taken for two.
+// A name that contains a dot must not count as two names.
 function isPlainName(step: Step): boolean {
   return typeof step === 'string' && !step.includes('.')
 }
 
-/** A column's SQL, ready to stand as an operand. */
+/** The SQL of a column, as an operand. */
 export function columnSql({ sql: text }: Column): SqlFragment {
   return trusted(/^[\w.]+$/.test(text) ? text : `(${text})`)
 }

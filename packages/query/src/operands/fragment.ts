@@ -10,7 +10,7 @@ export interface SqlFragment {
   readonly values: readonly SqlValue[]
 }
 
-/** Template tag: joins fragments to one. Nothing but fragments can stand in the holes. */
+/** Template tag: joins fragments to one. Its holes take only fragments. */
 export function sql(strings: TemplateStringsArray, ...parts: readonly SqlFragment[]): SqlFragment {
   const [first = '', ...others] = strings
   return concat(first, parts, (index) => others[index] ?? '')
@@ -21,7 +21,7 @@ export function trusted(text: string): SqlFragment {
   return { strings: [text], values: [] }
 }
 
-/** A bind parameter. Bound as text and cast by the server, since drivers convert values of other types in ways of their own. */
+/** A bind parameter. It is bound as text and cast by the server, because drivers convert other types in different ways. */
 export function bind(
   text: string,
   type: 'text' | 'jsonb' | 'jsonpath' | 'numeric' | 'float8' | 'timestamptz',
@@ -38,7 +38,7 @@ export function join(parts: readonly SqlFragment[], separator: string): SqlFragm
   return concat('', parts, (index) => (index < parts.length - 1 ? separator : ''))
 }
 
-/** `first`, then each part with the text that stands behind it. */
+/** `first`, then each part with the text that follows it. */
 function concat(first: string, parts: readonly SqlFragment[], behind: (index: number) => string): SqlFragment {
   const strings = [first]
   const values: SqlValue[] = []

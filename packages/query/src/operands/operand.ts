@@ -4,7 +4,7 @@ import type { Scalar } from '../language/values.ts'
 import { type Column, columnSql, type JsonColumn } from './columns.ts'
 import { bind, type SqlFragment, sql, trusted } from './fragment.ts'
 
-/** SQL for the worth of an expression. In all of it NULL stands for undefined, except in plain columns. */
+/** SQL for the value of an expression. NULL means undefined, except in plain columns. */
 export type Operand =
   | { readonly kind: 'constant'; readonly value: Scalar | undefined }
   /** A boolean. */
@@ -22,7 +22,7 @@ export function truth(fragment: SqlFragment): Operand {
   return { kind: 'truth', sql: fragment }
 }
 
-/** As a boolean: what is no boolean counts as false. */
+/** As a boolean. A value that is no boolean counts as false. */
 export function truthSql(operand: Operand): SqlFragment {
   switch (operand.kind) {
     case 'constant':
@@ -55,7 +55,7 @@ export function jsonOf(operand: Operand): SqlFragment {
   }
 }
 
-/** JSON text of a constant. A text with NUL becomes `[]`, which like it is equal to no scalar. */
+/** JSON text of a constant. A text with NUL becomes `[]`: both are equal to no scalar. */
 export function jsonText(value: Scalar): string {
   return holdsNul(value) ? '[]' : JSON.stringify(value)
 }
@@ -96,8 +96,8 @@ export function numericOf(operand: Operand): SqlFragment | undefined {
 }
 
 /**
- * As float8, NULL where it is no number; undefined when it never is one. jsonb holds numbers that no double can: those
- * are brought within range, but beyond the reach of any result of arithmetic, so that a comparison comes out the same.
+ * As float8, NULL where it is no number; undefined when it never is one. jsonb holds numbers that are out of the range of a double.
+ * They are moved to a value within that range, but beyond every result of arithmetic. So a comparison has the same result.
  */
 export function doubleOf(operand: Operand): SqlFragment | undefined {
   switch (operand.kind) {
@@ -131,7 +131,7 @@ export function instantOf(operand: Operand): SqlFragment | undefined {
   return sql`case when ${text} ~ ${bind(instantPattern, 'text')} then (${cut} || ${zone})::timestamptz end`
 }
 
-// A column as the wire shows it: `formatInstant` of the contract, spelt in SQL.
+// A column as the wire shows it: `formatInstant` of the contract, in SQL.
 function shown(column: Exclude<Column, JsonColumn>): SqlFragment {
   if (column.kind !== 'instant') return columnSql(column)
   const text = sql`to_char(${columnSql(column)} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`

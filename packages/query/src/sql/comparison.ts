@@ -53,7 +53,7 @@ function isInstant(operand: Operand): boolean {
   return operand.kind === 'plain' && operand.column.kind === 'instant'
 }
 
-// jsonb's own equality of scalars is the typed one of the language, once objects and arrays are taken out.
+// Without objects and arrays, equality of jsonb is the typed equality of the language.
 function equality(operator: '=' | '!=', left: Operand, right: Operand): Operand {
   if (left.kind === 'plain' && left.column.kind === 'text' && isText(right)) {
     const [column, text] = [columnSql(left.column), bind(right.value, 'text')]
@@ -71,7 +71,7 @@ function isText(operand: Operand): operand is { readonly kind: 'constant'; reado
   return operand.kind === 'constant' && typeof operand.value === 'string' && !holdsNul(operand.value)
 }
 
-// Beside a result of arithmetic every number goes through float8, so that both sides are rounded and printed alike.
+// Compared with a result of arithmetic, every number goes through float8, so that both sides are rounded and printed alike.
 function rounded(operand: Operand): SqlFragment {
   const number = doubleOf(operand)
   if (number === undefined) return scalarOf(operand)

@@ -11,22 +11,22 @@ import { operandOfPath, wholeOf } from './reading.ts'
  *
  *     select <group> from (select <row> from ... where <condition> offset 0) as member [group by <groupBy>]
  *
- * OFFSET 0 keeps the planner from writing the expressions of a row into every aggregate over it: a twin would be taken apart
- * many times. `groupRow` makes the row of the answer from a group's `key` and `values`.
+ * OFFSET 0 stops the planner from copying the expressions of a row into every aggregate, which would parse a twin many times.
+ * `groupRow` makes the row of the answer from the `key` and `values` of a group.
  */
 export interface CompiledGrouping {
-  /** The columns of a member; maybe none, which Postgres allows. */
+  /** The columns of a member. There may be none; Postgres allows that. */
   readonly row: SqlFragment
-  /** Null: no GROUP BY, hence one group, even of no members. */
+  /** Null: no GROUP BY, so there is one group, also when there are no members. */
   readonly groupBy: SqlFragment | null
   /**
-   * `... as key, ... as values`, jsonb arrays both. `key` has for each key `[]` when it is undefined, else `[value]`: null is
-   * another group. `values` has what each aggregate told, in the order of the items.
+   * `... as key, ... as values`, both jsonb arrays. `key` has `[]` for each undefined key, else `[value]`, so that null is another
+   * group. `values` has the value of each aggregate, in the order of the items.
    */
   readonly group: SqlFragment
   /**
-   * Of a group's `key`: its place in the order of the groups, a jsonb whose text has at most 512 bytes, the same for every
-   * statement and different for every group. A page is `where <place> > $after order by <place> limit n`.
+   * The place of a `key` in the order of the groups: a jsonb whose text has at most 512 bytes. It is the same in every statement and
+   * different for every group. A page is `where <place> > $after order by <place> limit n`.
    */
   readonly place: SqlFragment
   /** The keys of `columns` that it reads. */
@@ -34,8 +34,8 @@ export interface CompiledGrouping {
 }
 
 /**
- * The SQL of the groups that `aggregate` makes. Rows are grouped by jsonb values as they are; what costs more is done once
- * for a group. It raises no error, whatever the rows hold.
+ * The SQL of the groups that `aggregate` makes. Rows are grouped by jsonb values as they are; more expensive work is done once for
+ * each group. It raises no error, whatever the rows hold.
  */
 export function compileGrouping({ keys, items }: Grouping, columns: Columns): CompiledGrouping {
   const reading = { columns, roots: new Set<string>() }
@@ -69,8 +69,8 @@ function distinctOperands(items: readonly GroupAggregate[]): readonly Path[] {
 }
 
 /**
- * A key itself as long as its text is short: in the order of jsonb, in which null comes before texts, then numbers, false,
- * true, arrays, objects, and undefined before all. A longer key, which may be an object of 32 KB, would make the position of
- * a page as long. Its digest stands for it, as a jsonb text, which jsonb orders before every array that a key is.
+ * The key itself, if its text is short, in the order of jsonb: undefined, null, texts, numbers, false, true, arrays, objects. A longer
+ * key may be an object of 32 KB, and would make the position of a page as long. Its digest takes its place, as a jsonb text. jsonb
+ * orders texts before arrays, and every other key is an array.
  */
 const place = sql`case when octet_length(key::text) <= 512 then key else to_jsonb(encode(sha256(convert_to(key::text, 'UTF8')), 'hex')) end`

@@ -3,13 +3,13 @@ import { type Columns, columnSql, namesBelow, resolve, stepInto } from '../opera
 import { bind, join, type SqlFragment, sql } from '../operands/fragment.ts'
 import { jsonOf, type Operand, unknown } from '../operands/operand.ts'
 
-/** The columns that a statement may read, and the keys of those that it does. */
+/** The columns that a statement may read, and the keys of the columns that it reads. */
 export interface Reading {
   readonly columns: Columns
   readonly roots: Set<string>
 }
 
-/** The value of a path, for all that asks no more of an object than that it is one. */
+/** The value of a path, where of an object only its type matters. */
 export function operandOfPath(path: Path, { columns, roots }: Reading): Operand {
   const resolved = resolve(path, columns)
   if (resolved.kind === 'nothing') return unknown
@@ -26,8 +26,8 @@ export function operandOfPath(path: Path, { columns, roots }: Reading): Operand 
 }
 
 /**
- * The value of a path as a jsonb, NULL where it is undefined, objects whole: members that have columns of their own are
- * put together, as `properties` is from `properties.desired` and `properties.desired.$version`.
+ * The value of a path as a jsonb, NULL where it is undefined. An object is whole: members with their own columns are put together,
+ * such as `properties` from `properties.desired` and `properties.desired.$version`.
  */
 export function wholeOf(path: Path, reading: Reading): SqlFragment {
   const own = jsonOf(operandOfPath(path, reading))

@@ -23,17 +23,17 @@ export interface CompiledCondition {
 
 /**
  * SQL that selects the rows that `evaluate` accepts. It raises no error, whatever the rows hold: casts and divisions are
- * guarded. Where only true matters, which is everywhere but below a NOT or inside an operand, equality with constants
- * takes a form that a primary key, or a GIN index (`jsonb_path_ops`) on a json column, answers.
+ * guarded. Outside of NOT and of operands only true matters. There, equality with constants has a form that a primary key can
+ * answer, or a GIN index (`jsonb_path_ops`) on a json column.
  *
- * To be run as an unnamed statement, which is planned for its values: a generic plan casts each list again for every row.
+ * Run it as an unnamed statement, which is planned for its values. A generic plan casts each list again for every row.
  */
 export function compileCondition(where: Expression | null, columns: Columns): CompiledCondition {
   const scope = { columns, roots: new Set<string>() }
   return { sql: where === null ? sql`true` : isTrue(where, scope), roots: scope.roots }
 }
 
-/** True when the expression is; when it is not, false or NULL. */
+/** True when the expression is true; else false or NULL. */
 function isTrue(node: Expression, scope: Reading): SqlFragment {
   if (node.kind === 'and' || node.kind === 'or') {
     return connected(
@@ -77,7 +77,7 @@ function operandOf(node: Expression, scope: Reading): Operand {
   }
 }
 
-// SQL's AND, OR and NOT are those of truth.ts, NULL being undefined.
+// AND, OR and NOT of SQL are those of truth.ts, with NULL for undefined.
 function connected(connective: 'and' | 'or', truths: readonly SqlFragment[]): SqlFragment {
   return sql`(${join(truths, ` ${connective} `)})`
 }
@@ -87,10 +87,10 @@ function operandOfMembership({ values, isNegated }: Membership, operand: Operand
   return truth(isNegated ? sql`(not ${isFound})` : isFound)
 }
 
-/** Names the operand once: an expression, repeated for each item of a list, would bind more than a statement can. */
+/** Uses the operand once. Repeated for each item of a list, it would bind more parameters than a statement can have. */
 function isAmong(constants: readonly Scalar[], operand: Operand): SqlFragment {
   if (operand.kind === 'double') {
-    // NaN, which no arithmetic yields, stands for what is no number: an empty list would make undefined false.
+    // NaN stands for a constant that is no number, because no arithmetic yields it. With an empty list undefined would become false.
     const numbers = constants.map((constant) => (typeof constant === 'number' ? String(constant) : 'NaN'))
     return sql`(${operand.sql} = any(${bindList(numbers, 'float8')}))`
   }
@@ -110,8 +110,8 @@ function operandOfCall({ name }: Call, operands: readonly Operand[]): Operand {
 }
 
 /**
- * A scalar subquery, which names the operands once: repeated, nested ones would double the text at every level. No row is
- * no number. OFFSET 0 keeps the planner from writing the operands into it after all.
+ * A scalar subquery that uses the operands once. Repeated, nested operands would double the text at every level. No row means no
+ * number. OFFSET 0 stops the planner from copying the operands after all.
  */
 function operandOfArithmetic({ operator }: Arithmetic, left: Operand, right: Operand): Operand {
   if (left.kind === 'constant' && right.kind === 'constant') {

@@ -5,8 +5,8 @@ import { maxNesting } from './cursor.ts'
 import { faultAt, type QueryText, quote } from './errors.ts'
 
 /**
- * What the grammar alone cannot see: members that the source lacks, operands that a function does not take, operators
- * nested too deep. Returns the expression with every name in canonical spelling.
+ * Checks what the grammar alone cannot check: members that the source lacks, operands that a function does not take, operators that
+ * are nested too deep. Returns the expression with every name in canonical spelling.
  * @throws QueryError
  */
 export function check(expression: Expression, context: Context): Expression {
@@ -18,7 +18,7 @@ export interface Context extends Scope {
   readonly input: QueryText
 }
 
-// A chain of operators such as a + a + a nests to its left without recursion in the parser. So here is none either.
+// A chain of operators such as a + a + a nests to the left. The parser uses no recursion for it, so this uses none either.
 function refuseDeepNesting(expression: Expression, input: QueryText): void {
   let level: readonly Expression[] = [expression]
   for (let depth = 0; level.length > 0; depth += 1) {

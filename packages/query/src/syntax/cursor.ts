@@ -2,7 +2,7 @@ import { type Fault, faultAt, type QueryText, quote } from './errors.ts'
 import { hintFor } from './hints.ts'
 import { type Token, tokenize } from './lexer.ts'
 
-/** Parentheses, NOTs, calls, operators and steps of a path within one another. Real conditions have a handful. */
+/** How deep parentheses, NOTs, calls, operators and steps of a path may nest. Real conditions have a few levels. */
 export const maxNesting = 64
 
 type Expected = Omit<Fault, 'found'>
@@ -11,12 +11,12 @@ type Expected = Omit<Fault, 'found'>
 export interface Cursor {
   readonly peek: () => Token
   readonly next: () => Token
-  /** The next token, when it is one of these; words match in any letter case. */
+  /** The next token, if it is one of these. Words match in any letter case. */
   readonly acceptWord: (...words: readonly string[]) => Token | undefined
   readonly acceptSymbol: (...symbols: readonly string[]) => Token | undefined
   readonly expectWord: (word: string) => Token
   readonly expectSymbol: (symbol: string, hint?: string) => Token
-  /** The error for the next token, or for the one that is given. A hint about the token itself goes before the one here. */
+  /** The error for the next token, or for the given one. A hint about the token itself wins over the given hint. */
   readonly fault: (expected: Expected, token?: Token) => Error
   /** Runs a parse one level deeper. All recursion of the grammar comes through here, so the stack is bounded. */
   readonly nested: <Node>(parse: () => Node) => Node

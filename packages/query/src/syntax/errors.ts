@@ -1,7 +1,7 @@
-/** A query text, and what stood in front of it when positions are counted. */
+/** A query text, and the length of the text that positions count before it. */
 export interface QueryText {
   readonly text: string
-  /** Columns that precede the text on its first line: a job's condition is read as the rest of a longer query. */
+  /** Columns before the text on its first line: the condition of a job counts as the rest of a longer query. */
   readonly leadColumns: number
 }
 
@@ -9,7 +9,7 @@ export interface QueryText {
 export interface Fault {
   readonly found: string
   readonly expected: string
-  /** What to write instead, where another SQL has something that this language lacks. */
+  /** What to write instead of a construct of other SQL dialects. */
   readonly hint?: string | undefined
 }
 

@@ -10,7 +10,7 @@ export function parseExpression(cursor: Cursor): Expression {
   return parseConnected(cursor, 'or', () => parseConnected(cursor, 'and', () => parseNot(cursor)))
 }
 
-// One flat node however long the chain is: hundreds of alternatives are no nesting.
+// A chain of any length is one flat node: hundreds of alternatives do not nest.
 function parseConnected(cursor: Cursor, kind: 'and' | 'or', parseOperand: () => Expression): Expression {
   const first = parseOperand()
   const operands = [first]
@@ -178,7 +178,7 @@ function parseCall(cursor: Cursor, token: Token): Expression {
   return { kind: 'call', name, operands, at }
 }
 
-/** A path, where no other expression may stand. */
+/** A path, where no other expression is allowed. */
 export function parseMember(cursor: Cursor, hint: string): Path {
   const token = cursor.next()
   if (token.kind !== 'word' || isReserved(token.text)) throw cursor.fault({ expected: 'a member', hint }, token)

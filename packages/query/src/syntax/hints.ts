@@ -1,7 +1,7 @@
 import type { QueryText } from './errors.ts'
 import type { Token } from './lexer.ts'
 
-/** What to write instead of something that other dialects of SQL have, or that has its place elsewhere. */
+/** What to write instead of a construct of other SQL dialects, or of a word in the wrong place. */
 export function hintFor(token: Token, before?: Token, input?: QueryText): string | undefined {
   if (token.kind === 'word' || token.kind === 'symbol') {
     const word = token.text.toUpperCase()

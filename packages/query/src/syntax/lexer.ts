@@ -1,6 +1,6 @@
 import { faultAt, type QueryText, quote } from './errors.ts'
 
-/** `value` is what the token stands for, `text` how it was written, `at` its offset in the query text. */
+/** `value` is the meaning of the token, `text` is how it was written, `at` is its offset in the query text. */
 export type Token =
   | { readonly kind: 'word'; readonly text: string; readonly at: number }
   | { readonly kind: 'symbol'; readonly text: string; readonly at: number }
@@ -10,7 +10,7 @@ export type Token =
   | { readonly kind: 'end'; readonly text: ''; readonly at: number }
 
 /**
- * Splits a query text into tokens; the last one is always `end`. Comments and white space fall away. Symbols that the
+ * Splits a query text into tokens; the last one is always `end`. Comments and white space are dropped. Symbols that the
  * language does not have (`;`, `==`, ...) become tokens too, so that the parser can say what it expected in their place.
  * @throws QueryError for a literal or a comment that is not well formed.
  */
@@ -91,7 +91,7 @@ function readEscaped(input: QueryText, at: number): Token {
   return { kind: 'escaped', text, at, value: wellFormed(input, at, text.slice(2, -2)) }
 }
 
-// Half a surrogate pair is no character: no twin can hold one, and UTF-8 could not carry it to the database.
+// Half of a surrogate pair is no character. No twin can hold it, and UTF-8 cannot carry it to the database.
 function wellFormed(input: QueryText, at: number, value: string): string {
   if (!/\p{Surrogate}/u.test(value)) return value
   throw faultAt(input, at, { found: 'half of a surrogate pair', expected: 'both halves, such as \\ud83d\\ude00' })

@@ -18,7 +18,7 @@ export function parseQuery(text: string): Query {
   return { source, select: selectionOf(written, context), top, where: where && check(where, context) }
 }
 
-/** A job's condition is reported on as if it stood behind these words, and is as much shorter. */
+/** Errors count these words before the condition of a job, and so does its length. */
 const conditionLead = 'SELECT * FROM devices WHERE '
 
 /**

@@ -6,7 +6,7 @@ import { isReserved, parseExpression, parseMember } from './expression.ts'
 import { hintFor } from './hints.ts'
 import { parseSelectList, type SelectList } from './select-list.ts'
 
-/** A query as it is written: whether its names and its parts fit together is not yet checked. */
+/** A query as it is written. Its names, and whether its parts fit together, are not yet checked. */
 export interface WrittenQuery extends SelectList, Scope {
   readonly where: Expression | null
   readonly groupBy: GroupBy | null
@@ -14,7 +14,7 @@ export interface WrittenQuery extends SelectList, Scope {
 
 interface GroupBy {
   readonly keys: readonly Path[]
-  /** Where GROUP stands. */
+  /** The offset of GROUP. */
   readonly at: number
 }
 
@@ -54,7 +54,7 @@ function parseSource(cursor: Cursor): Source {
   return inner.text.toUpperCase() === 'MODULES' ? 'devices.modules' : 'devices.jobs'
 }
 
-// Without AS, a word of another SQL is no alias: ORDER in `FROM devices ORDER BY` is told what to write instead.
+// Without AS, a word of other SQL dialects is no alias: for ORDER in `FROM devices ORDER BY` the error says what to write instead.
 function parseAlias(cursor: Cursor, source: Source): string | null {
   const isAnnounced = cursor.acceptWord('AS') !== undefined
   const token = cursor.peek()

@@ -3,7 +3,7 @@ import { type AggregateName, aggregateNamed, aggregateNames } from '../language/
 import type { Cursor } from './cursor.ts'
 import { isReserved, parseExpression, parseMember } from './expression.ts'
 
-/** What stands between SELECT and FROM. */
+/** The part between SELECT and FROM. */
 export interface SelectList {
   readonly top: number | null
   /** Null: `*`. */
@@ -26,8 +26,8 @@ export interface WrittenAggregate {
 }
 
 /**
- * Items and keys in all. A function of Postgres takes at most 100 arguments, and the aggregates of a row are the arguments of
- * one; the most that anybody needs is far below.
+ * Items and keys together. A function of Postgres takes at most 100 arguments, and the aggregates of a row are the arguments of one
+ * function. Nobody needs nearly as many.
  */
 export const maxItems = 64
 
@@ -85,7 +85,7 @@ function parseName(cursor: Cursor): string {
   throw cursor.fault({ expected: 'a name', hint }, token)
 }
 
-// No member is called like an aggregate: without parentheses, it is one that lacks them.
+// No member has the name of an aggregate. So such a name without parentheses is an aggregate that lacks them.
 function parseAggregate(cursor: Cursor): WrittenAggregate | undefined {
   const token = cursor.acceptWord(...aggregateNames)
   const aggregate = token && aggregateNamed(token.text)

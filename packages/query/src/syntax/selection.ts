@@ -6,8 +6,8 @@ import type { WrittenQuery } from './parser.ts'
 import { maxItems, type WrittenAggregate, type WrittenItem } from './select-list.ts'
 
 /**
- * What the rows of a query are: that its select list and its GROUP BY fit together and to the source, and each item has a
- * name of its own.
+ * The form of the rows of a query. Checks that the select list and GROUP BY fit together and fit the source, and that no two items
+ * have the same name.
  * @throws QueryError
  */
 export function selectionOf({ items, groupBy }: WrittenQuery, context: Context): Selection {
@@ -41,7 +41,7 @@ interface NamedItem extends WrittenItem {
   readonly name: string
 }
 
-/** With its members checked, and the name that it has in a row: a path has that of its end, anything else its place. */
+/** The item with its members checked, and its name in a row: the last name of a path, else its place in the list. */
 function nameItem(item: WrittenItem, index: number, context: Context): NamedItem {
   const value = checkValue(item.value, context)
   const last = value.kind === 'path' ? [value.root, ...value.steps].at(-1) : undefined
