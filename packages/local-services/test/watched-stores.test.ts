@@ -105,6 +105,8 @@ it('ends a store that a killed owner had started again', async () => {
   await expect
     .poll(() => storesOf(dataDir.path).map(({ pid }) => pid))
     .toEqual([named(stores, 'Postgres').pid, expect.not.toBeOneOf(stores.map(({ pid }) => pid))])
+  // Before it is ready, the end of its owner may reach it sooner than its being frozen.
+  await expect.poll(() => readFile(join(dataDir.path, 'redis.log'), 'utf8')).toContain('Ready to accept connections')
   const again = storesOf(dataDir.path)
   // Frozen, they cannot end by themselves.
   for (const store of again) process.kill(store.pid, 'SIGSTOP')
