@@ -5,30 +5,30 @@ import { type Permission, permissions } from './policies.ts'
 export type BearerVerdict =
   | {
       readonly ok: true
-      /** Who the token was made for: the client, or else the subject. */
+      /** The client of the token, else its subject. */
       readonly client: string
       readonly permissions: readonly Permission[]
     }
   | { readonly ok: false; readonly reason: string }
 
-/** Judges a bearer token. Throws IssuerError when the issuer's keys cannot be had now. */
+/** Judges a bearer token. Throws IssuerError when the keys of the issuer are not available now. */
 export type BearerVerifier = (token: string, now: Date) => Promise<BearerVerdict>
 
 export interface BearerOptions {
-  /** As the tokens name it in `iss`; its configuration is at `/.well-known/openid-configuration` below it. */
+  /** As in `iss` of the tokens. Its configuration is at `/.well-known/openid-configuration` below this address. */
   readonly issuer: string
-  /** What the tokens have to name in `aud`. */
+  /** The value that `aud` of the tokens must have. */
   readonly audience: string
   /** How long a token counts after `exp` and before `nbf`, for clocks that differ. */
   readonly skewMs: number
-  /** Hears of it each time the issuer's keys cannot be read, also while those from before are still good. */
+  /** Called each time the keys of the issuer cannot be read, also while the old keys are still good. */
   readonly onFailure: (error: IssuerError) => void
 }
 
-/** What signs with a private key: a token whose key anybody can read proves nothing. */
+/** Only algorithms with a private key: a token proves nothing if anybody can read the key that signs it. */
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
 
-/** The permissions are those that `roles`, `scp` or `scope` name. Keys are asked for only by what has the shape of a token. */
+/** `roles`, `scp` or `scope` name the permissions. Keys are read only for a text with the form of a token. */
 export function createBearerVerifier({ issuer, audience, skewMs, onFailure }: BearerOptions): BearerVerifier {
   const findKey = createIssuerKeys(issuer, onFailure)
 
@@ -43,7 +43,7 @@ export function createBearerVerifier({ issuer, audience, skewMs, onFailure }: Be
     }
     const keyOf: JWTVerifyGetKey = (header) => findKey(header, now.getTime())
     try {
-      // jose judges the parts and the algorithm before it asks for the key.
+      // jose checks the parts and the algorithm before it asks for the key.
       const { payload } = await jwtVerify(token, keyOf, options)
       return { ok: true, client: clientOf(payload), permissions: permissionsOf(payload) }
     } catch (error) {

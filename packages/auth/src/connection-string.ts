@@ -6,13 +6,13 @@ export interface ConnectionString {
   readonly sharedAccessKey?: string
   readonly deviceId?: string
   readonly moduleId?: string
-  /** Where to connect when that is not `hostName`; may carry a port. */
+  /** The host to connect to, if it is not `hostName`. It may have a port. */
   readonly gatewayHostName?: string
 }
 
 /**
  * Reads a connection string; members may come in any order.
- * Throws a TypeError that names the offending member. No value is ever printed: it could be the key.
+ * Throws a TypeError that names the wrong member. It never shows a value, which could be the key.
  */
 export function parseConnectionString(text: string): ConnectionString {
   const values = new Map<Property, string>()
@@ -26,7 +26,7 @@ export function parseConnectionString(text: string): ConnectionString {
   return { ...Object.fromEntries(values), hostName }
 }
 
-/** Writes the form that the SDKs take. Throws a TypeError when a value holds a `;`, which that form cannot express. */
+/** Writes the form that the SDKs read. Throws a TypeError when a value has a `;`, which this form cannot have. */
 export function formatConnectionString(connectionString: ConnectionString): string {
   return properties
     .flatMap((property) => {
@@ -64,7 +64,7 @@ const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 function parseMember(member: string, position: number): readonly [Property, string] {
   const equals = member.indexOf('=')
   const property = properties.find((candidate) => wireNames[candidate] === member.slice(0, equals))
-  // An unknown name is told by its position: whoever pasted a bare key has put the key where a name belongs.
+  // The error gives the position of an unknown name, and not the name: somebody may have pasted a bare key there.
   if (equals < 0 || property === undefined) {
     const expected = Object.values(wireNames).join(', ')
     throw new TypeError(`Member ${position} of the connection string is none of ${expected} followed by "="`)

@@ -1,33 +1,33 @@
 import { type CryptoKey, createLocalJWKSet, errors, type JWSHeaderParameters } from 'jose'
 
-/** The issuer cannot be reached, or does not answer as one should: no verdict on the token. */
+/** The issuer cannot be reached, or gives a wrong answer. There is no verdict on the token. */
 export class IssuerError extends Error {
   override readonly name = 'IssuerError'
 }
 
 /**
- * The key that a token's header names. One without `kid` names the only key for its algorithm.
- * @throws IssuerError when the issuer's keys cannot be had now, and JWKSNoMatchingKey when they are had and this is none of them.
+ * The key that the header of a token names. A header without `kid` names the only key for its algorithm.
+ * @throws IssuerError when the keys of the issuer are not available now, JWKSNoMatchingKey when none of them is the named one
  */
 export type FindKey = (header: JWSHeaderParameters, nowMs: number) => Promise<CryptoKey>
 
 type Keys = ReturnType<typeof createLocalJWKSet>
 
-/** For the configuration and the keys together. */
+/** Time for the configuration and the keys together. */
 const answerMsMax = 5_000
 const answerBytesMax = 256 * 1024
-/** Keys that are this old are read again before they are used. */
+/** Older keys are read again before use. */
 const keysMaxAgeMs = 10 * 60_000
-/** So much longer they are good while the issuer fails: its outage must not lock out all who hold its tokens. */
+/** While the issuer fails, keys stay good for this much longer: its outage must not lock out everybody with its tokens. */
 const graceMs = 60 * 60_000
-/** From one reading to the next, whoever asks: an issuer that hangs, and tokens of unknown keys, cost no more. */
+/** The least time between two readings, so that an issuer that hangs and tokens of unknown keys cost little. */
 const readAgainMs = 30_000
-/** As long as there are no keys, so that nobody stays out for half a minute because of one lost packet. */
+/** The same while there are no keys: one lost packet must not lock everybody out for half a minute. */
 const readFirstAgainMs = 10_000
 
-/** Reads the issuer's configuration and keys when the first token comes. `onFailure` hears of every reading that fails. */
+/** Reads the configuration and keys of the issuer when the first token comes. `onFailure` is called for every failed reading. */
 export function createIssuerKeys(issuer: string, onFailure: (error: IssuerError) => void): FindKey {
-  /** The last reading, ended or not. */
+  /** The last reading, also while it is under way. */
   let reading: { readonly keys: Promise<Keys>; readonly atMs: number } | null = null
   let known: { readonly keys: Keys; readonly readAtMs: number } | null = null
 
@@ -35,7 +35,7 @@ export function createIssuerKeys(issuer: string, onFailure: (error: IssuerError)
     return reading === null || nowMs >= reading.atMs + (known === null ? readFirstAgainMs : readAgainMs)
   }
 
-  /** What came of the last reading, or of another one when it is time. */
+  /** The result of the last reading, or of a new one when it is time for it. */
   function read(nowMs: number): Promise<Keys> {
     if (reading !== null && !isDue(nowMs)) return reading.keys
     const keys = readKeys(issuer)
@@ -55,7 +55,7 @@ export function createIssuerKeys(issuer: string, onFailure: (error: IssuerError)
     if (fresh !== null) return fresh
     const lasting = knownKeys(nowMs, keysMaxAgeMs + graceMs)
     if (lasting === null) return read(nowMs)
-    // One asks and waits; the others go on meanwhile.
+    // One request reads and waits. The others use the old keys.
     return isDue(nowMs) ? read(nowMs).catch(() => lasting) : lasting
   }
 
@@ -67,7 +67,7 @@ export function createIssuerKeys(issuer: string, onFailure: (error: IssuerError)
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
     }
-    // It may be newer than those that are known.
+    // The key may be newer than the known ones.
     return (await read(nowMs))(header)
   }
 }
@@ -78,7 +78,7 @@ async function readKeys(issuer: string): Promise<Keys> {
   let address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
   try {
     const { issuer: named, jwks_uri: keysAddress } = Object(await readJson(address, signal))
-    // Another's configuration would put another's keys in the place of the issuer's.
+    // The configuration of another issuer would bring the keys of another issuer.
     if (named !== issuer) throw new TypeError(`expected the issuer ${issuer}, got ${named}`)
     const url = new URL(String(keysAddress))
     if (url.protocol !== 'https:' && !issuer.startsWith('http:')) throw new TypeError('expected https in jwks_uri')
@@ -89,7 +89,7 @@ async function readKeys(issuer: string): Promise<Keys> {
   }
 }
 
-/** The whole answer, which must not be larger than any issuer's. */
+/** The whole answer, up to a size that no issuer needs. */
 async function readJson(address: string, signal: AbortSignal): Promise<unknown> {
   const response = await fetch(address, { redirect: 'manual', signal })
   if (response.status !== 200) {

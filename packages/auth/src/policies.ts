@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 
-/** What a shared access policy may allow. The names are the wire's. */
+/** The permissions that a shared access policy can give, by their names on the wire. */
 export const permissions = ['RegistryRead', 'RegistryWrite', 'ServiceConnect', 'DeviceConnect'] as const
 export type Permission = (typeof permissions)[number]
 
-/** A named pair of keys. Either key signs; two of them let one be replaced while the other is in use. */
+/** A named pair of keys. Either key signs, so that one can be replaced while the other is in use. */
 export interface Policy {
   readonly name: string
   readonly permissions: readonly Permission[]

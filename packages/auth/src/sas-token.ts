@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
-/** A shared access signature, taken apart. */
+/** The members of a shared access signature. */
 export interface SasToken {
   /** `sr` exactly as received, still percent-encoded: the signature covers this text. */
   readonly resource: string
@@ -37,7 +37,7 @@ export function parseSasToken(text: string): SasToken | null {
   return { resource, signature, expiry, policyName: policyName === '' ? null : policyName }
 }
 
-/** Makes a token for a resource given in clear (`myhub`, `myhub/devices/d1`), valid until the next full second. */
+/** Makes a token. `resource` is not encoded: `myhub`, `myhub/devices/d1`. The expiry is rounded up to a full second. */
 export function signSasToken(options: {
   resource: string
   /** Base64. */
@@ -55,14 +55,14 @@ export function signSasToken(options: {
 /**
  * Judges a token for one resource of the hub. Keys are tried in constant time, all of them; an empty key verifies nothing.
  *
- * `path` is the segments of the resource in clear: none for the service, `['devices', 'd1']` for a device. The decoded `sr` must be
- * one of `hostNames` (any letter case, with or without `:port`) plus the first of them, so `myhub/devices` covers a device and
- * `myhub/devices/d` does not cover `d1`.
+ * `path` has the segments of the resource, not encoded: none for the service, `['devices', 'd1']` for a device. The decoded `sr` must
+ * be one of `hostNames` (any letter case, with or without `:port`) and the first segments of `path`. So `myhub/devices` covers a
+ * device, and `myhub/devices/d` does not cover `d1`.
  *
- * The token is accepted until `skewMs` after `se`: for clients whose clocks run behind. Not for devices: a device's connection
- * is cut at `se`, and the same token must not open the next one.
+ * The token is accepted until `skewMs` after `se`, for clients whose clocks run behind. For devices `skewMs` is 0: the connection is
+ * cut at `se`, and the same token must not open the next one.
  *
- * `expiresAtMs` is `se`, without the skew. It may lie beyond every Date and timer: some clients put milliseconds in `se`.
+ * `expiresAtMs` is `se`, without the skew. It may be too large for a Date or a timer: some clients put milliseconds in `se`.
  */
 export function verifySasToken(
   token: SasToken,
@@ -83,9 +83,9 @@ export function verifySasToken(
 }
 
 /**
- * Ids may hold percent signs: `a%23b` in a token is the id `a%23b`, and never `a#b`. But some device SDKs encode the id, and then the
- * whole once more, and old instructions have the whole in lower case. In a token that is signed with the device's own key (`isOwn`)
- * each reading is good: it opens no other device. A slash may end the resource.
+ * Ids may have percent signs: `a%23b` in a decoded token is the id `a%23b`, and never `a#b`. But some device SDKs encode the id, and
+ * then encode the whole again, and old instructions write the whole in lower case. A token that is signed with the device's own key
+ * (`isOwn`) opens no other device, so for it each reading is good. A slash may end the resource.
  */
 function covers(
   resource: string,
@@ -107,7 +107,7 @@ function isReadAs(named: string, segment: string): boolean {
 
 function isSigned(token: SasToken, keys: readonly string[]): boolean {
   const received = Buffer.from(token.signature)
-  // Compared as text: base64 of 32 bytes has spare bits, so several texts decode to the same signature.
+  // Compared as text, because base64 of 32 bytes has spare bits: several texts decode to the same signature.
   const matching = keys.filter((key) => {
     const expected = Buffer.from(sign(key, token.resource, token.expiry))
     const isUsable = Buffer.byteLength(key, 'base64') > 0

@@ -7,9 +7,9 @@ import { serveGateway } from './gateway-door.ts'
 import { createTokenBuckets, type TokenBuckets } from './token-buckets.ts'
 import { createWakeUps, type WakeUps } from './wake-ups.ts'
 
-/** The only door to Redis. Nothing that goes through it is the truth: all of it may be lost at any moment. */
+/** The only access to Redis. It carries no state that must last: all of it may be lost at any moment. */
 export interface Bus extends Omit<WakeUps, 'close'>, Caller, TokenBuckets, AsyncDisposable {
-  /** Throws when Redis does not answer, or throws keys away under memory pressure. */
+  /** Throws when Redis does not answer, or is set to evict keys. */
   ping(): Promise<void>
   /** Serves the calls of the rest of the hub until disposed. */
   serveGateway(gatewayId: GatewayId, door: GatewayDoor): Promise<AsyncDisposable>
@@ -21,7 +21,7 @@ export interface Bus extends Omit<WakeUps, 'close'>, Caller, TokenBuckets, Async
 
 /**
  * Connects to Redis. `prefix` keeps several hubs apart on one server; its braces keep a hub's keys on one node of a cluster.
- * `onError` hears of every loss that the bus repairs or lives with.
+ * `onError` is called for every loss that the bus repairs or accepts.
  */
 export async function connectBus(options: {
   url: string

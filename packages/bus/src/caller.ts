@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { CallerMessage, CallResult, DeviceCall, GatewayMessage } from './calls.ts'
 import type { Channels } from './channels.ts'
 
-/** A gateway that has not accepted a call by then is taken for lost. */
+/** A gateway that has not accepted a call after this time counts as lost. */
 const acceptTimeoutMs = 3_000
-/** What a gateway may take beyond the response timeout before its silence counts as a loss. */
+/** A gateway that is silent for so long after the response timeout counts as lost. */
 const graceMs = 5_000
 
 export interface Caller {
@@ -17,7 +17,7 @@ export interface Caller {
 
 type Sink = (message: CallerMessage) => void
 
-/** Listens on a channel of this process' own for what gateways answer. */
+/** Listens for the answers of gateways, on a channel of this process. */
 export async function createCaller(channels: Channels): Promise<Caller> {
   const address = randomUUID()
   const sinks = new Map<string, Sink>()

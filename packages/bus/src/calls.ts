@@ -9,12 +9,12 @@ export interface DeviceCall {
   readonly responseTimeoutSeconds: number
 }
 
-/** What came of a call on one device or module. */
+/** The result of a call on one device or module. */
 export type CallResult = { readonly identity: string } & (
   | { readonly kind: 'answered'; readonly status: number; readonly payload: Json }
   /** Delivered, and not answered within the response timeout. */
   | { readonly kind: 'noAnswer' }
-  /** The answer is no JSON, or too large: `reason` says what it is, as the end of a sentence. */
+  /** The answer is no JSON, or too large. `reason` is the end of a sentence that says so. */
   | { readonly kind: 'badAnswer'; readonly reason: string }
   /** Not connected there, or not subscribed to methods: not delivered. */
   | { readonly kind: 'notOnline' }
@@ -24,7 +24,7 @@ export type CallResult = { readonly identity: string } & (
   | { readonly kind: 'takenOver' }
   /** Too many methods in flight on this device: not delivered. */
   | { readonly kind: 'busy' }
-  /** Found by the caller: the gateway gives no sign of life. */
+  /** The caller found that the gateway is silent. */
   | { readonly kind: 'gatewayLost' }
 )
 
@@ -34,14 +34,14 @@ export interface DesiredPush {
   readonly devices: readonly { readonly identity: string; readonly version: number }[]
 }
 
-/** A connection that must end; one that was `rekeyed` only if what opened it is gone. `connectionNo` null: whichever there is. */
+/** A connection that must end; for `rekeyed`, only if its credentials are gone. `connectionNo` null: any connection. */
 export interface ConnectionClose {
   readonly identity: IdentityKey
   readonly connectionNo: number | null
   readonly reason: 'takeover' | 'disabled' | 'rekeyed' | 'deleted'
 }
 
-/** What a gateway does for the rest of the hub. */
+/** The functions of a gateway for the rest of the hub. */
 export interface GatewayDoor {
   /** Delivers the method to each of them and reports exactly one result for each, in any order. */
   call(call: DeviceCall, report: (result: CallResult) => void): void

@@ -20,7 +20,7 @@ export function createChannels(
     try {
       receivers.get(channel)?.(message)
     } catch (error) {
-      // One message that cannot be taken must not end the process that every other one goes to.
+      // One message that cannot be handled must not end the process.
       onError(toError(error))
     }
   })

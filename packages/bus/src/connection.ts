@@ -5,9 +5,9 @@ import pTimeout from 'p-timeout'
 const connectTimeoutMs = 10_000
 
 export interface Connections {
-  /** For commands that must answer or fail now: nothing is queued while Redis is away, nothing waits for a Redis that hangs. */
+  /** For commands that must answer or fail now. Nothing is queued while Redis is away, and nothing waits for a Redis that hangs. */
   readonly commands: Redis
-  /** For subscriptions, and for blocking reads of the consumers through duplicates: waits for Redis for as long as it takes. */
+  /** For subscriptions, and for blocking reads by its duplicates. It waits for Redis without a limit. */
   readonly patient: Redis
   close(): void
 }
@@ -42,8 +42,8 @@ export async function openConnections(url: string, onError: (error: Error) => vo
 }
 
 /**
- * Redis answers, and does not throw keys away.
- * @throws Error that says what is wrong: a queue under an eviction policy loses wake-ups under memory pressure.
+ * Checks that Redis answers and does not evict keys: with an eviction policy a queue loses wake-ups when memory is short.
+ * @throws Error that says what is wrong
  */
 export async function checkRedis(commands: Redis): Promise<void> {
   const memory = await commands.info('memory')

@@ -2,7 +2,7 @@ import type { GatewayId } from '@muster/contract'
 import type { CallerMessage, CallResult, GatewayDoor, GatewayMessage } from './calls.ts'
 import type { Channels } from './channels.ts'
 
-/** Answers are collected this long, or up to so many, or so large: a message per answer would cost more than the answer. */
+/** Answers are collected up to a time, a number or a size, because a message per answer would cost more than the answer. */
 const collectMs = 15
 const collectCount = 250
 const collectBytes = 512 * 1024
@@ -21,7 +21,7 @@ export async function serveGateway(
     if (message.kind === 'close') return door.closeConnection(message.close)
 
     const send = (answer: CallerMessage) => {
-      // An answer that is lost is noticed by the caller, who waits for no longer than the response timeout.
+      // The caller notices a lost answer: it waits no longer than the response timeout.
       channels.publish(`caller:${message.caller}`, JSON.stringify(answer)).catch(onError)
     }
     const { callId, call } = message
@@ -51,7 +51,7 @@ function collect(flush: (results: readonly CallResult[]) => void, expected: numb
   return (result) => {
     results.push(result)
     reported += 1
-    // Only an answer has a size that matters.
+    // Only the size of answers matters.
     if (result.kind === 'answered') bytes += sizeOf(result.payload)
     if (reported === expected || results.length >= collectCount || bytes >= collectBytes) return send()
     timer ??= setTimeout(send, collectMs)

@@ -2,31 +2,31 @@ import { toError } from '@muster/contract'
 import pTimeout from 'p-timeout'
 import type { Connections } from './connection.ts'
 
-/** So many tokens fill an empty bucket in so many ms; no more than that are ever in it. */
+/** `tokens` fill an empty bucket in `perMs`. A bucket never holds more. */
 export interface BucketRate {
   readonly tokens: number
   readonly perMs: number
 }
 
-/** Token buckets that all processes of the hub share. Redis may be away or slow: then every taking is allowed, at once. */
+/** Token buckets that all processes of the hub share. While Redis is away or slow, every request for tokens is allowed. */
 export interface TokenBuckets {
   /**
-   * Takes tokens out of a bucket. 0: they are taken. Otherwise none is, and so many ms from now there will be enough, if nobody
-   * else takes them. More than a bucket holds are taken out of a full one, and are owed: the next taking waits for them.
+   * Takes tokens out of a bucket. 0: they are taken. Otherwise none is taken, and the result is the ms until there are enough, if
+   * nobody else takes them. A count above the size of the bucket is taken from a full bucket, which then owes: the next one waits.
    */
   takeTokens(bucket: string, count: number, rate: BucketRate): Promise<number>
-  /** Takes tokens that are used already, even those that are not there; a negative count gives back. */
+  /** Takes tokens that are already used, also if the bucket has too few. A negative count gives tokens back. */
   chargeTokens(bucket: string, count: number, rate: BucketRate): Promise<void>
 }
 
-/** A request would rather be served unmetered than wait any longer for Redis. */
+/** After this wait for Redis a request is served without a limit. */
 const answerMsMax = 250
-/** After a failure nobody asks for so long, and then one does: a Redis that hangs costs one request a second its 250 ms. */
+/** The pause after a failure; then one request asks again. So a Redis that hangs costs one request a second its 250 ms. */
 const pauseMs = 1_000
 
 /**
- * A bucket is the time at which it will be full; there is no key for one that is. In Redis' own time, which is the same for
- * all. KEYS: bucket. ARGV: tokens that fill it, ms that this takes, tokens to take, 1 when they are taken in any case.
+ * The value of a bucket is the time at which it will be full. A full bucket has no key. The clock is that of Redis, the same for all
+ * processes. KEYS: bucket. ARGV: tokens that fill it, ms that this takes, tokens to take, 1 when they are taken in any case.
  */
 const script = `
   local capacity, fill, count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -50,7 +50,7 @@ export function createTokenBuckets(
   { commands }: Pick<Connections, 'commands'>,
   { prefix, onError }: { prefix: string; onError: (error: Error) => void },
 ): TokenBuckets {
-  /** When the pause began, or the request was made that is to end it; null while Redis answers. */
+  /** When the pause began, or when the request that tests Redis again was made. Null while Redis answers. */
   let pausedAtMs: number | null = null
 
   async function move(bucket: string, count: number, { tokens, perMs }: BucketRate, always: 0 | 1): Promise<number> {
@@ -68,7 +68,7 @@ export function createTokenBuckets(
       if (pausedAtMs === askedAtMs) pausedAtMs = null
       return waitMs
     } catch (error) {
-      // What was under way when the first one failed is not another failure.
+      // Requests that were under way when the first one failed are not further failures.
       if (pausedAtMs === null || pausedAtMs === askedAtMs) {
         pausedAtMs = performance.now()
         onError(toError(error))

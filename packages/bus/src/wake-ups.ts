@@ -3,7 +3,7 @@ import { type JobKey, jobKey, toError } from '@muster/contract'
 import { DelayedError, type Job, Queue, Worker } from 'bullmq'
 import type { Connections } from './connection.ts'
 
-/** A hint that a job has work. It carries no truth: losing it costs latency, receiving it twice costs one empty claim. */
+/** A hint that a job has work. It holds no state: a lost hint costs latency, and a second delivery costs one empty claim. */
 export interface WorkWakeUp {
   readonly kind: 'chunks' | 'due'
   readonly key: JobKey
@@ -17,7 +17,7 @@ export interface WakeUps {
   /** Workers look for due device jobs of the job. */
   wakeDue(key: JobKey): Promise<boolean>
   consumeJobs(handle: (key: JobKey) => Promise<void>): Consumer
-  /** `more` puts the same wake-up to the end of the queue, behind those of other jobs; a pause does so when it is over. */
+  /** `more` puts the wake-up to the end of the queue, behind those of other jobs. A pause does so when it is over. */
   consumeWork(handle: (wakeUp: WorkWakeUp) => Promise<Next>, options: { concurrency: number }): Consumer
   close(): Promise<void>
 }
@@ -31,12 +31,12 @@ export interface Consumer {
 
 export type Next = 'more' | 'done' | Pause
 
-/** There is work that cannot be done now: the wake-up comes again after so many ms, and holds nothing meanwhile. */
+/** There is work that cannot be done now. The wake-up comes again after `laterMs`, and holds nothing meanwhile. */
 export interface Pause {
   readonly laterMs: number
 }
 
-/** How many wake-ups for chunks of one job circulate: it bounds what one job takes of the workers in one round. */
+/** Wake-ups of one job: this bounds the share of the workers that one job takes in one round. */
 const slotsPerJob = 8
 
 const jobOptions = { removeOnComplete: true, removeOnFail: true } as const
@@ -60,7 +60,7 @@ export function createWakeUps(
     }
   }
 
-  // A job's wake-up ids are fixed per slot: adding one that waits already is ignored, so sweeps cannot pile them up. An id
+  // The wake-up ids of a job are fixed per slot. To add one that already waits changes nothing, so sweeps cannot pile them up. An id
   // may not be all digits and may not contain a colon.
   const chunkWakeUps = (key: JobKey) =>
     Array.from({ length: slotsPerJob }, (_, slot) => ({
@@ -79,8 +79,8 @@ export function createWakeUps(
         ),
       ),
     wakeChunks: (key) => attempt(() => work.addBulk(chunkWakeUps(key))),
-    // A device that becomes due while a wake-up is being handled may need another: one of several, and if that is being
-    // handled too, the next sweep's.
+    // A device that becomes due while a wake-up is handled may need another. This adds one of several. If that one is being handled
+    // too, the next sweep adds one.
     wakeDue: (key) =>
       attempt(() => work.add('due', { key }, { ...jobOptions, jobId: `due-${key}-${randomInt(slotsPerJob)}` })),
     consumeJobs: (handle) =>
@@ -91,7 +91,7 @@ export function createWakeUps(
       consume('work', { patient, prefix, onError, concurrency }, async (job, token) => {
         const next = await handle({ kind: job.name === 'due' ? 'due' : 'chunks', key: jobKey(job.data.key) })
         if (next === 'done') return
-        // To the end of the queue: a job that is put back into `wait` would be taken again before every other one.
+        // To the end of the queue. A job that is put back into `wait` would be taken before all others.
         await job.moveToDelayed(Date.now() + (next === 'more' ? 0 : next.laterMs), token)
         throw new DelayedError()
       }),
@@ -110,10 +110,10 @@ function consume(
     connection: options.patient,
     prefix: options.prefix,
     concurrency: options.concurrency,
-    // A version that has not been checked counts as the oldest, which waits in whole seconds: each delay would be rounded up to one.
+    // BullMQ takes an unchecked version of Redis for the oldest one, which waits in whole seconds: each delay would be rounded up.
     skipVersionCheck: false,
-    // A wake-up that stalls twice is no poison: the fence in Postgres makes a second run harmless. Handlers take milliseconds,
-    // and until the wake-ups of a dead worker are released, nobody can give its jobs others under the same ids.
+    // A wake-up may stall twice: the fence in Postgres makes a second run harmless. Handlers take milliseconds. Until the wake-ups of
+    // a dead worker are released, nobody can add wake-ups for its jobs under the same ids.
     maxStalledCount: 1_000,
     lockDuration: 5_000,
     stalledInterval: 2_500,
@@ -123,7 +123,7 @@ function consume(
   worker.on('failed', (_, error) => options.onError(error))
   return {
     async stop(deadline) {
-      // close() has no deadline of its own, and a forced one after it waits for the first.
+      // close() has no deadline, and a forced close() after it waits for the first one.
       const aborted = new Promise<void>((resolve) => {
         if (deadline.aborted) resolve()
         deadline.addEventListener('abort', () => resolve(), { once: true })

@@ -40,12 +40,12 @@ export const errorCodes = {
 
 export type ErrorName = keyof typeof errorCodes
 
-/** A caller's fault or a known condition of the hub. Rendered only at the edges; anything else that is thrown is a bug or lost infrastructure. */
+/** A fault of the caller or a known condition of the hub. Any other thrown error is a bug or lost infrastructure. */
 export class HubError extends Error {
   readonly code: ErrorName
-  /** Extra members of the second error form, such as how long a connection was waited for. */
+  /** Extra members of the second error form, such as the time that the call waited for a connection. */
   readonly info: Readonly<Record<string, string>> | undefined
-  /** When trying again may help. */
+  /** After this time, another try may succeed. */
   readonly retryAfterMs: number | undefined
 
   constructor(
@@ -68,7 +68,7 @@ export function httpStatusOf(code: ErrorName): number {
   return Math.floor(errorCodes[code] / 1000)
 }
 
-/** What ended a device job without success: a name of the catalogue and a text for the operator. */
+/** Why a device job failed: a name of the catalogue and a text for the operator. */
 export interface DeviceError {
   readonly code: ErrorName
   readonly description: string
@@ -79,7 +79,7 @@ export function unreachable(value: never): never {
   throw new TypeError(`unexpected value ${JSON.stringify(value)}`)
 }
 
-/** A caught value as an Error, for callbacks that take no other. */
+/** A caught value as an Error, for callbacks that take only errors. */
 export function toError(caught: unknown): Error {
   return caught instanceof Error ? caught : new Error(String(caught))
 }

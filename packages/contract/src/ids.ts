@@ -7,7 +7,7 @@ export type DeviceId = string & { readonly brand: 'DeviceId' }
 export type ModuleId = string & { readonly brand: 'ModuleId' }
 /** A module of a device: `<device id>/<module id>`, also its MQTT client id. Neither id can hold a slash. */
 export type ModuleKey = string & { readonly brand: 'ModuleKey' }
-/** What has a twin, credentials and a session: a device, or a module of one. */
+/** A device, or a module of a device. Each has a twin, credentials and a session. */
 export type IdentityKey = DeviceId | ModuleKey
 export type JobId = string & { readonly brand: 'JobId' }
 /** Our own id of a job row: a decimal number as text. The only job id in indexes, in Redis and in chunk rows. */
@@ -16,7 +16,7 @@ export type JobKey = string & { readonly brand: 'JobKey' }
 export type GatewayId = string & { readonly brand: 'GatewayId' }
 
 const registryIdPattern = /^[A-Za-z0-9\-:.+%_#*?!(),=@;$']+$/
-/** What a device id and a module id have to be, for error messages. */
+/** The rule for device ids and module ids, for error messages. */
 export const registryIdRule = `1 to ${limits.deviceIdLength} ASCII letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ ', and not . or ..`
 
 const jobIdPattern = /^[!-~]+$/
@@ -46,7 +46,7 @@ export function moduleKey(deviceId: DeviceId, moduleId: ModuleId): ModuleKey {
   return `${deviceId}/${moduleId}` as ModuleKey
 }
 
-/** The way back from a key. `moduleId` is null for a device. */
+/** The ids in a key. `moduleId` is null for a device. */
 export function partsOf(key: IdentityKey): { readonly deviceId: DeviceId; readonly moduleId: ModuleId | null } {
   const slash = key.indexOf('/')
   if (slash === -1) return { deviceId: key as DeviceId, moduleId: null }
@@ -57,7 +57,7 @@ function isRegistryId(text: string): boolean {
   return text.length <= limits.deviceIdLength && registryIdPattern.test(text) && !isDots(text)
 }
 
-/** "." and ".." would be lost from an address, and what is meant for one would reach another. */
+/** "." and ".." disappear from an address, so a request for such an id would reach another one. */
 function isDots(text: string): boolean {
   return text === '.' || text === '..'
 }
@@ -90,7 +90,7 @@ export function gatewayId(value: string): GatewayId {
   return value as GatewayId
 }
 
-/** Ids that come back from our own tables were checked when they went in. */
+/** Ids from our own tables were checked when they were written. */
 export function storedDeviceId(value: string): DeviceId {
   return value as DeviceId
 }

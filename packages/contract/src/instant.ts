@@ -20,7 +20,7 @@ export function formatInstant(time: Date | null): string {
   return time === null ? never : time.toISOString()
 }
 
-/** Whether the calendar has this day, such as 2026-01-31: the engine takes February 30 for March 2. */
+/** Whether the calendar has this day, such as 2026-01-31. JavaScript reads February 30 as March 2. */
 export function isDay(day: string): boolean {
   const time = Date.parse(`${day}T00:00:00Z`)
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day)

@@ -35,9 +35,9 @@ export interface JobRequest {
   readonly jobId: JobId
   readonly type: JobType
   readonly target: Target
-  /** The operation's own body: what `updateTwin` or `cloudToDeviceMethod` held, normalised. */
+  /** The body of the operation, from `updateTwin` or `cloudToDeviceMethod`, normalised. */
   readonly body: JsonObject
-  /** When to start; a time that has passed means now. Null: now. */
+  /** When to start. Null, or a time in the past, means now. */
   readonly startTime: Date | null
   readonly maxExecutionTimeInSeconds: number
 }

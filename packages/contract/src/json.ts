@@ -21,8 +21,8 @@ export function decodeUtf8(bytes: Uint8Array): string | null {
 }
 
 /**
- * The first escape in a text of JSON that is half of a surrogate pair, such as `\ud800`: no character, so that neither Postgres
- * nor a device could take it. Null: there is none.
+ * The first escape in a JSON text that is half of a surrogate pair, such as `\ud800`. It is no character, and neither Postgres nor a
+ * device could take it. Null: there is none.
  */
 export function findHalfCharacter(text: string): { readonly escape: string; readonly index: number } | null {
   const escapes = /\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\./gs
@@ -32,7 +32,7 @@ export function findHalfCharacter(text: string): { readonly escape: string; read
   return null
 }
 
-/** Whether arrays and objects nest deeper than `limits.jsonDepth`. Never recurses itself: the value may be anybody's. */
+/** Whether arrays and objects nest deeper than `limits.jsonDepth`. Does not recurse, because the value may come from anybody. */
 export function isTooDeep(value: Json): boolean {
   let level: readonly (JsonObject | readonly Json[])[] = isContainer(value) ? [value] : []
   for (let depth = 1; level.length > 0; depth += 1) {
@@ -44,7 +44,7 @@ export function isTooDeep(value: Json): boolean {
 
 export const numberTooLarge = `the number is too large; at most ${Number.MAX_VALUE} is allowed`
 
-/** The path of the first number that no double holds, such as 1e400: it was parsed as Infinity and would be written as null. */
+/** The path of the first number that is out of the range of a double, such as 1e400: it parses as Infinity and is written as null. */
 export function findTooLarge(value: Json, path: string): string | null {
   if (typeof value === 'number') return Number.isFinite(value) ? null : path
   if (!isContainer(value)) return null

@@ -1,20 +1,20 @@
-/** Constants that the protocol fixes. Bytes are of 1024-based kilobytes; names end in the unit where it is not a count. */
+/** Constants that the protocol fixes. A kilobyte has 1024 bytes. A name ends in its unit, unless it is a count. */
 export const limits = {
   deviceIdLength: 128,
   jobIdLength: 64,
   /** A service request's body. Larger: 413 MessageTooLarge. */
   requestBodyBytes: 1024 * 1024,
-  /** The same where `deviceIds` may stand in it: 15 MiB for 100,000 of 128 characters, also indented, and 1 MiB for the rest. */
+  /** The same for a body with `deviceIds`: 15 MiB for 100,000 ids of 128 characters, also indented, and 1 MiB for the rest. */
   jobBodyBytes: 16 * 1024 * 1024,
-  /** The same for a bulk request: 100 entries with full tags and desired properties, and as much again for all that these do not count. */
+  /** The same for a bulk request: 100 entries with full tags and desired properties, and as much again for everything else. */
   bulkBodyBytes: 8 * 1024 * 1024,
 
-  /** Arrays and objects inside one another, in any JSON that comes in: what recurses over it later must not overflow its stack. */
+  /** Nesting of arrays and objects in any JSON that comes in. Later code recurses over it and must not overflow the stack. */
   jsonDepth: 64,
-  /** Arrays, objects and members in a service request's body, which take about a second to build. 1 MiB never has room for more. */
+  /** Arrays, objects and members in a request body. To build so many takes about a second. 1 MiB never has more. */
   jsonParts: 512 * 1024,
 
-  /** Query text, and a job's condition with the text it is glued onto. */
+  /** Characters of a query, or of the condition of a job with the words before it. */
   queryLength: 8192,
   /** An explicit `deviceIds` list of a job. */
   targetDeviceIds: 100_000,

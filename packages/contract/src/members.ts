@@ -1,14 +1,14 @@
 import { z } from 'zod'
 import { isJsonObject, type JsonObject } from './json.ts'
 
-/** The members that a body may have, spelled as the protocol does. Null: what a member holds is the caller's own, or no object. */
+/** The members of a body, in the spelling of the protocol. Null: the value belongs to the caller, or is no object. */
 export interface Members {
   readonly [name: string]: Members | null
 }
 
 /**
- * A body with its members spelled right, at every level that has names: old clients send `JobId` or `jobid`. One that is spelled
- * right wins over its variants; what has no name here is left out. What is no object is returned as it is.
+ * A body with the exact spelling of its members, at every level that has names: old clients send `JobId` or `jobid`. The exact
+ * spelling wins over its variants. Members without a name here are left out. A value that is no object is returned as it is.
  */
 export function foldMembers(body: JsonObject, members: Members): JsonObject
 export function foldMembers(body: unknown, members: Members): unknown
@@ -25,7 +25,7 @@ export function foldMembers(body: unknown, members: Members): unknown {
   return folded
 }
 
-/** The members of which a schema knows. */
+/** The members that a schema knows. */
 export function membersOf(schema: z.core.$ZodType): Members | null {
   if (schema instanceof z.ZodObject) {
     const members = Object.entries<z.core.$ZodType>(schema.shape)

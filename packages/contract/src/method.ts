@@ -8,7 +8,7 @@ import { jsonSchema, parseBody } from './schemas.ts'
 
 const methodNamePattern = /^[!#%&'*+\-.0-9A-Z^_`a-z|~]+$/
 
-/** The sentence that the incumbent says of a response timeout. */
+/** The text of Azure IoT Hub for a response timeout. */
 function secondsWithin(least: number) {
   const most = limits.timeoutSecondsMax
   return z.int().refine((seconds) => seconds >= least && seconds <= most, { error: `within [${least}; ${most}].` })
@@ -34,8 +34,8 @@ export interface MethodRequest {
 }
 
 /**
- * Reads a direct method call: the body of POST .../methods, or of a job its `cloudToDeviceMethod`, then the `root` that messages
- * name. `timeoutInSeconds` is the 2016 name of `responseTimeoutInSeconds`: beside the newer one it does not count, whatever it holds.
+ * Reads a direct method call: the body of POST .../methods, or the `cloudToDeviceMethod` of a job. `root` is the name of that member
+ * in error messages. `timeoutInSeconds` is the 2016 name of `responseTimeoutInSeconds`. Beside the newer one it is ignored.
  * @throws HubError as `parseBody`; MessageTooLarge for a payload over its limit
  */
 export function parseMethodRequest(body: unknown, root = ''): MethodRequest {
@@ -57,7 +57,7 @@ export interface MethodResponse {
   readonly payload: z.output<typeof jsonSchema>
 }
 
-/** No issues of the schema: too large has a status of its own, and a path inside the payload is only known here. */
+/** Checked outside of the schema: a payload that is too large has its own status, and only here is the path in the payload known. */
 function checked(payload: Json): Json {
   const bytes = Buffer.byteLength(JSON.stringify(payload))
   if (bytes > limits.methodPayloadBytes) {

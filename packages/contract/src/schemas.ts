@@ -4,7 +4,7 @@ import { HubError } from './errors.ts'
 import type { Json } from './json.ts'
 import { foldMembers, membersOf } from './members.ts'
 
-/** Any member of a body that has been parsed from JSON: it is what it is, and not walked through again. */
+/** Any value of a body that was parsed from JSON. It is not checked again. */
 export const jsonSchema: z.ZodType<Json> = z.custom<Json>((value) => value !== undefined)
 
 /**
@@ -32,7 +32,7 @@ export function parseBody<Output>(schema: z.ZodType<Output>, body: unknown, root
   })
 }
 
-/** What a member must be, in words that go on after "must be". A message of our own in a schema is such words already, and may end a sentence. */
+/** The words after "must be" for a member. A message in one of our schemas already is such words, and may end the sentence. */
 function ruleOf(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_type':

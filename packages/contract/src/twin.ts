@@ -4,7 +4,7 @@ import { isJsonObject, type Json, type JsonObject, numberTooLarge } from './json
 import { limits } from './limits.ts'
 import { foldMembers } from './members.ts'
 
-/** A merge of a twin: `null` for a section clears it, an absent section leaves it as it is. */
+/** A merge into a twin. `null` for a section clears it. An absent section stays as it is. */
 export interface TwinPatch {
   readonly tags?: JsonObject | null
   readonly desired?: JsonObject | null
@@ -30,10 +30,10 @@ const sectionPath: Record<Section, string> = {
   reported: 'properties.reported',
 }
 
-/** In any letter case; the keys of the sections are with regard to it. */
+/** Their names may have any letter case. The keys in the sections must be exact. */
 const twinMembers = { tags: null, properties: { desired: null } }
 
-/** `$metadata` and `$version` come back from callers that read, change and write a section: they are no properties of it. */
+/** Callers that read, change and write a section send `$metadata` and `$version` back. They are no properties. */
 const systemKeys = ['$metadata', '$version']
 
 /**
@@ -57,8 +57,8 @@ function desiredOf(properties: Json): Json | undefined {
 }
 
 /**
- * Reads a twin body that is to replace what is there, or to be there first: a section that is missing is empty, and a member
- * that is null is none.
+ * Reads a twin body that replaces a twin, or is the first one. A missing section is empty, and a member that is null is left
+ * out.
  * @throws HubError as `parseTwinPatch`
  */
 export function parseTwinSections(body: JsonObject): TwinSections {

@@ -4,8 +4,8 @@ import { isDay } from './instant.ts'
 import { type JobStatus, type JobType, jobStatuses, jobTypes } from './job.ts'
 
 /**
- * How jobs are spelled on the wire. Two vocabularies exist: the one of the 2016 previews and the one of every later
- * version. All spellings are understood in every version; the version decides only what is emitted.
+ * The spelling of jobs on the wire. Two vocabularies exist: one for the 2016 previews and one for every later version. Every
+ * version understands all spellings. The version decides only the spelling of answers.
  */
 export interface Vocabulary {
   readonly type: Record<JobType, string>
@@ -87,7 +87,7 @@ export function parseJobStatus(text: string): JobStatus | null {
   return jobStatuses.find((status) => matches(statusSpellings[status], text)) ?? null
 }
 
-/** What the enums of clients have beside our own types: jobs of other services, which this hub never has. */
+/** Job types that clients know and this hub never has: jobs of other services. */
 const foreignTypes = [
   'unknown',
   'export',
@@ -113,7 +113,7 @@ export function isForeignJobStatus(text: string): boolean {
   return matches(['unknown'], text)
 }
 
-/** For messages: the spelling that today's clients use first. */
+/** For messages, with the spelling of today's clients first. */
 export const knownJobTypes: readonly string[] = jobTypes.flatMap((type) => typeSpellings[type])
 
 function matches(spellings: readonly string[], text: string): boolean {

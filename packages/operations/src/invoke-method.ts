@@ -2,15 +2,15 @@ import type { CallResult } from '@muster/bus'
 import { parseMethodRequest, unreachable } from '@muster/contract'
 import type { DeviceOperation, Outcome } from './operation.ts'
 
-/** `scheduleDeviceMethod`: calls a direct method on every device, when it is reachable inside the job's window. */
+/** `scheduleDeviceMethod`: calls a direct method on every device that is reachable inside the window of the job. */
 export const invokeMethod: DeviceOperation = {
   kind: 'device',
   type: 'scheduleDeviceMethod',
   member: 'cloudToDeviceMethod',
-  // The unit that is called again when its worker dies, and one message to a gateway: small enough for both.
+  // A chunk is called again when its worker dies, and is one message to a gateway. It must be small enough for both.
   chunkSize: 100,
   parseBody: (value) => ({ ...parseMethodRequest(value, 'cloudToDeviceMethod') }),
-  // What is stored was checked: a payload of 128 KiB is not, for each chunk, once more.
+  // The stored body was checked. A payload of 128 KiB is not checked again for each chunk.
   call: ({ methodName, payload = null, responseTimeoutInSeconds }) => ({
     methodName: String(methodName),
     payload,
@@ -19,7 +19,7 @@ export const invokeMethod: DeviceOperation = {
   decide,
 }
 
-/** A device's own answer is final, whatever its status; faults on the way to it are not. */
+/** The answer of a device is final, whatever its status. A fault on the way to the device is not. */
 function decide(result: CallResult): Outcome {
   switch (result.kind) {
     case 'answered':
@@ -28,7 +28,7 @@ function decide(result: CallResult): Outcome {
       return failed('GatewayTimeout', 'Timed out waiting for the response from device.')
     case 'badAnswer':
       return failed('GenericBadGateway', `The device's answer could not be used: ${result.reason}`)
-    // The session said that it was reachable: looked up again in a moment, the device is waited for, or called elsewhere.
+    // The session said that the device was reachable. The next attempt looks it up again, and waits for it or calls it elsewhere.
     case 'notOnline':
     case 'connectionLost':
     case 'takenOver':

@@ -3,9 +3,9 @@ import type { GatewayId } from '@muster/contract'
 import { type Db, type DesiredChange, findOwners, isDatabaseLost } from '@muster/store'
 
 /**
- * Tells those who are connected of changes of their desired properties. To be called when the changes have been committed:
- * who connects later reads its twin, and must not read an older one. Returns false when some could not be told: their gateways
- * find that they are behind when they next compare their connections with the store.
+ * Tells connected devices and modules about changes of their desired properties. Call it after the commit of the changes: a device
+ * that connects later reads its twin, and must not read an older one. Returns false when some could not be told. Their gateways
+ * notice that when they next compare their connections with the store.
  */
 export async function notifyDesired(
   { db, bus }: { db: Db; bus: Pick<Bus, 'pushDesired'> },
@@ -14,7 +14,7 @@ export async function notifyDesired(
   const identities = changes.flatMap(({ versions }) => versions.map(({ identity }) => identity))
   if (identities.length === 0) return true
   const owners = await findOwners(db, identities).catch((error: unknown) => {
-    // The change stands: it must not look as if it had failed.
+    // The change is committed, so it must not look as if it had failed.
     if (isDatabaseLost(error)) return null
     throw error
   })
@@ -25,7 +25,7 @@ export async function notifyDesired(
   return !areTold.includes(false)
 }
 
-/** One push for each gateway that holds some of those whom a change is for. */
+/** One push for each gateway that holds connections of the changed twins. */
 function pushesOf({ patch, versions }: DesiredChange, gateways: ReadonlyMap<string, GatewayId>) {
   const byGateway = new Map<GatewayId, DesiredPush['devices'][number][]>()
   for (const version of versions) {

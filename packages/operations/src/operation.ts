@@ -2,7 +2,7 @@ import type { CallResult } from '@muster/bus'
 import type { DeviceError, JobType, Json, JsonObject, Vocabulary } from '@muster/contract'
 import type { Db, DesiredChange, LockedChunk } from '@muster/store'
 
-/** The code behind one job type: how its body reads, and what is done for each device. */
+/** The code behind one job type: it reads the body and does the work on each device. */
 export type Operation = StoreOperation | DeviceOperation
 
 interface OperationCore {
@@ -12,13 +12,13 @@ interface OperationCore {
   /** How many devices make a chunk. */
   readonly chunkSize: number
   /**
-   * Checks and normalises the body; what it returns is stored, shown by reads of the job, and given to the execution.
+   * Checks and normalises the body. The result is stored, shown by reads of the job, and given to the execution.
    * @throws HubError that names the member, the value and what was expected.
    */
   parseBody(value: unknown, vocabulary: Vocabulary): JsonObject
 }
 
-/** Never leaves Postgres: the effect, the outcomes and the counters are one transaction, so the effect is exactly once. */
+/** Works inside Postgres: the effect, the outcomes and the counters are one transaction, so the effect is exactly once. */
 export interface StoreOperation extends OperationCore {
   readonly kind: 'store'
   execute(tx: Db, chunk: LockedChunk, now: Date): Promise<Execution>
@@ -27,23 +27,23 @@ export interface StoreOperation extends OperationCore {
 export interface Execution {
   /** Devices of the chunk that failed; all others succeeded. */
   readonly failures: readonly { readonly deviceId: string; readonly error: DeviceError }[]
-  /** What the devices are to be told once the transaction has committed. */
+  /** The notifications to send to devices after the commit. */
   readonly desired: readonly DesiredChange[]
 }
 
-/** Reaches each device through the gateway that owns its session: at least once, and recorded once. */
+/** Calls each device through the gateway that owns its session: at least once, and recorded once. */
 export interface DeviceOperation extends OperationCore {
   readonly kind: 'device'
   call(body: JsonObject): { methodName: string; payload: Json; responseTimeoutSeconds: number }
-  /** What a call's result means for the device job. */
+  /** The outcome of the device job for a result of a call. */
   decide(result: CallResult): Outcome
 }
 
-/** What one attempt came to on one device. */
+/** The outcome of one attempt on one device. */
 export type Outcome =
   | { readonly kind: 'succeeded'; readonly response: Json }
   | { readonly kind: 'failed'; readonly error: DeviceError }
-  /** To be tried again with backoff. */
+  /** The attempt is repeated with backoff. */
   | { readonly kind: 'retry' }
-  /** To be tried when the device connects. */
+  /** The attempt waits until the device connects. */
   | { readonly kind: 'waiting' }
