@@ -2,12 +2,14 @@ import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { print } from './figures.ts'
 import { benchQueries } from './queries.ts'
+import { benchStatements } from './statements.ts'
 import { benchTwinJob } from './twin-job.ts'
 
 /** `npm run bench [-- name ... --devices N]`: the benchmarks named, or all, one after the other, each on stores of its own. */
 const benchmarks: Readonly<Record<string, (deviceCount: number) => Promise<void>>> = {
   'twin-job': benchTwinJob,
   queries: benchQueries,
+  statements: benchStatements,
 }
 
 const { values, positionals } = parseArgs({

@@ -11,6 +11,8 @@ export interface Config {
   readonly redisPrefix: string
   /** Postgres connections of this process. */
   readonly poolSize: number
+  /** Hot statements are planned once for each connection. False: for a pooler of transactions that may lose them. */
+  readonly prepareStatements: boolean
 
   /** At least one. The first is the name of the hub; tokens for any of them verify. */
   readonly hostNames: readonly string[]
@@ -68,6 +70,7 @@ export function loadConfig(defaults: Defaults, env: Environment = process.env): 
     redisUrl: variables.REDIS_URL ?? null,
     redisPrefix: variables.MUSTER_REDIS_PREFIX,
     poolSize: variables.MUSTER_PG_POOL_SIZE,
+    prepareStatements: variables.MUSTER_PG_PREPARE === 'on',
     hostNames: variables.MUSTER_HOSTNAME,
     bind: variables.MUSTER_BIND ?? defaults.bind ?? '::',
     httpsPort: variables.MUSTER_HTTPS_PORT,

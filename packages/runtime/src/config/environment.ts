@@ -95,6 +95,7 @@ const variables = z
 
     MUSTER_LOG_LEVEL: z.enum(logLevels).default('info'),
     MUSTER_PG_POOL_SIZE: integer(2, 1000).default(20),
+    MUSTER_PG_PREPARE: z.enum(['on', 'off']).default('on'),
     MUSTER_MAX_RUNNING_JOBS: integer(1, 100_000).default(100),
     MUSTER_HISTORY_DAYS: integer(1, 3650).default(30),
     MUSTER_WORKER_CONCURRENCY: integer(1, 256).default(8),

@@ -42,9 +42,9 @@ export async function openStores(
   }
 }
 
-async function openPostgres({ databaseUrl, poolSize }: Config): Promise<Connection> {
+async function openPostgres({ databaseUrl, poolSize, prepareStatements }: Config): Promise<Connection> {
   const url = requiredUrl('DATABASE_URL', databaseUrl)
-  const connection = connect({ url, poolSize })
+  const connection = connect({ url, poolSize, prepare: prepareStatements })
   await answering('Postgres', url, checkSchema(connection.db)).catch(async (error) => {
     await connection.close()
     throw error

@@ -7,6 +7,7 @@ import {
   storedDeviceId,
 } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
+import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, rows, texts } from '../postgres/sql.ts'
 
 /** A running job as its workers need it, locked against a cancel for the rest of the transaction. */
@@ -39,9 +40,10 @@ export interface ClaimedChunk {
  * shared holders overtake a waiting cancel for ever. Call it first in the claiming transaction.
  */
 export async function lockRunningJob(tx: Db, key: JobKey, now: Date): Promise<RunningJob | null> {
-  await rows(tx, sql`select pg_advisory_xact_lock_shared(${jobLock(key)})`)
-  const [job] = await rows<{ job_id: string; type: JobType; week: string; body: string }>(
+  await prepared(tx, 'shareJobLock', sql`select pg_advisory_xact_lock_shared(${jobLock(key)})`)
+  const [job] = await prepared<{ job_id: string; type: JobType; week: string; body: string }>(
     tx,
+    'lockRunningJob',
     sql`
     select job_id, type, week::text, body::text
       from jobs
@@ -66,8 +68,9 @@ function jobLock(key: JobKey): SQL {
 
 /** Of which type a running job is. Null when it does not run: there is nothing to claim. */
 export async function readRunningType(db: Db, key: JobKey): Promise<JobType | null> {
-  const [job] = await rows<{ type: JobType }>(
+  const [job] = await prepared<{ type: JobType }>(
     db,
+    'readRunningType',
     sql`select type from jobs where job_key = ${key} and status = 'running'`,
   )
   return job?.type ?? null
@@ -75,8 +78,9 @@ export async function readRunningType(db: Db, key: JobKey): Promise<JobType | nu
 
 /** Claims the next ready chunk of a job that `lockRunningJob` gave in this transaction. Null when none is ready. */
 export async function claimChunk(tx: Db, job: RunningJob, lease: Lease, now: Date): Promise<ClaimedChunk | null> {
-  const [chunk] = await rows<{ chunk_no: number; fence: number; device_ids: string[] }>(
+  const [chunk] = await prepared<{ chunk_no: number; fence: number; device_ids: string[] }>(
     tx,
+    'claimChunk',
     sql`
       update chunks c
          set status = 'leased',
@@ -113,8 +117,9 @@ export interface LockedChunk {
 
 /** Locks the next ready chunk of a job for the rest of the transaction. Null when none is ready. */
 export async function lockChunk(tx: Db, job: RunningJob): Promise<LockedChunk | null> {
-  const [chunk] = await rows<{ chunk_no: number; device_ids: string[] }>(
+  const [chunk] = await prepared<{ chunk_no: number; device_ids: string[] }>(
     tx,
+    'lockChunk',
     sql`
     select chunk_no, device_ids
       from chunks
@@ -148,8 +153,9 @@ export async function finishLockedChunk(
       returning device_id`,
     )
   }
-  await rows(
+  await prepared(
     tx,
+    'finishLockedChunk',
     sql`
     update chunks
        set status = 'attempted',

@@ -1,6 +1,7 @@
 import { type DeviceError, type DeviceId, type JobKey, type Json, jobKey, storedDeviceId } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
-import { at, type Db, rows, texts } from '../postgres/sql.ts'
+import { prepared } from '../postgres/prepared.ts'
+import { at, type Db, texts } from '../postgres/sql.ts'
 import { type ClaimedChunk, type Lease, lockRunningJob, type RunningJob } from './chunks.ts'
 
 /** What one attempt came to on one device. `pending`: to be tried again at `dueAt`, or, when null, once it is reachable. */
@@ -27,8 +28,9 @@ export async function recordFirstAttempts(
   now: Date,
 ): Promise<Recorded> {
   const { job, chunkNo, fence } = claim
-  const found = await rows<{ count: number; is_closed: boolean }>(
+  const found = await prepared<{ count: number; is_closed: boolean }>(
     db,
+    'recordFirstAttempts',
     sql`
     with claim as (
       select week, job_key, chunk_no
@@ -73,8 +75,9 @@ export async function claimDueDeviceJobs(
   return db.transaction(async (tx) => {
     const job = await lockRunningJob(tx, key, now)
     if (job === null) return null
-    const claimed = await rows<{ device_id: string; attempt: number }>(
+    const claimed = await prepared<{ device_id: string; attempt: number }>(
       tx,
+      'claimDueDeviceJobs',
       sql`
       with due as (
         select r.device_id
@@ -122,8 +125,9 @@ export async function recordLaterAttempts(
 ): Promise<Recorded> {
   const { job } = claim
   const attempts = new Map<string, number>(claim.attempts.map(({ deviceId, attempt }) => [deviceId, attempt]))
-  const found = await rows<{ count: number; is_closed: boolean }>(
+  const found = await prepared<{ count: number; is_closed: boolean }>(
     db,
+    'recordLaterAttempts',
     sql`
     with outcome as (
       select * from ${outcomeRows(outcomes, (deviceId) => attempts.get(deviceId) ?? 0)}),
@@ -162,8 +166,9 @@ export async function recordLaterAttempts(
 
 /** Device jobs that waited for one of these devices become due. Returns the jobs whose workers are to be woken. */
 export async function markReachable(db: Db, deviceIds: readonly string[], now: Date): Promise<JobKey[]> {
-  const found = await rows<{ job_key: string }>(
+  const found = await prepared<{ job_key: string }>(
     db,
+    'markReachable',
     sql`
     with waiting as (
       select r.week, r.job_key, r.device_id
@@ -190,8 +195,9 @@ export async function markDueWhereReachable(
   deviceIds: readonly string[],
   now: Date,
 ): Promise<number> {
-  const due = await rows(
+  const due = await prepared(
     db,
+    'markDueWhereReachable',
     sql`
     with waiting as (
       select r.week, r.job_key, r.device_id

@@ -12,6 +12,7 @@ import {
 import { type SQL, sql } from 'drizzle-orm'
 import { fillPage } from '../postgres/fill-page.ts'
 import type { Page, PageRequest, WrittenPageRequest } from '../postgres/page.ts'
+import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, instantOrNull, rows, texts } from '../postgres/sql.ts'
 import { lockOutClaims } from './chunks.ts'
 import { closeChunks } from './close-chunks.ts'
@@ -113,8 +114,9 @@ export async function cancelJob(db: Db, jobId: string, now: Date): Promise<Cance
 
 /** Completes a running job of which no device is open any more. Null when it is not so, or another worker was first. */
 export async function completeJob(db: Db, key: JobKey, now: Date): Promise<Job | null> {
-  const [row] = await rows<JobRow>(
+  const [row] = await prepared<JobRow>(
     db,
+    'completeJob',
     sql`
     update jobs set status = 'completed', ended_at = ${at(now)}
      where job_key = ${key}

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { type ClientConfig, Pool, type PoolClient } from 'pg'
 import { isDatabaseLost } from './database-error.ts'
-import { type Db, rows } from './sql.ts'
+import { type Db, rows, withoutNames } from './sql.ts'
 
 export interface Connection {
   readonly db: Db
@@ -11,8 +11,19 @@ export interface Connection {
   close(): Promise<void>
 }
 
-/** Opens a pool lazily: the first statement connects. A lost connection is opened again by the next statement. */
-export function connect({ url, poolSize }: { url: string; poolSize: number }): Connection {
+/**
+ * Opens a pool lazily: the first statement connects. A lost connection is opened again by the next statement. `prepare`: hot
+ * statements are planned once for each connection, see `prepared`.
+ */
+export function connect({
+  url,
+  poolSize,
+  prepare = true,
+}: {
+  readonly url: string
+  readonly poolSize: number
+  readonly prepare?: boolean
+}): Connection {
   const pool = new Pool({
     ...settings(url),
     max: poolSize,
@@ -27,7 +38,7 @@ export function connect({ url, poolSize }: { url: string; poolSize: number }): C
   })
   pool.on('remove', (client) => open.delete(client))
   pool.on('error', leaveToNextStatement)
-  return { db: databaseOf(pool), close: () => closePool(pool, open) }
+  return { db: databaseOf(pool, { prepare }), close: () => closePool(pool, open) }
 }
 
 /**
@@ -40,13 +51,15 @@ export function leaveToNextStatement(): void {}
  * drizzle's own transaction over a pool never gives the connection back when `begin` fails: the pool would run dry. A lost
  * connection looks like a good one until its socket closes, so it is not given to the next who waits.
  */
-function databaseOf(pool: Pool): Db {
-  const db = drizzle(pool)
+function databaseOf(pool: Pool, { prepare }: { readonly prepare: boolean }): Db {
+  const named = <Named extends Db>(db: Named): Named =>
+    prepare ? db : Object.assign(db, { [withoutNames]: true as const })
+  const db = named(drizzle(pool))
   db.transaction = async (work, config) => {
     const client = await pool.connect()
     let isLost = false
     try {
-      return await drizzle(client).transaction(work, config)
+      return await drizzle(client).transaction((tx) => work(named(tx)), config)
     } catch (error) {
       isLost = isDatabaseLost(error)
       throw error

@@ -5,7 +5,10 @@ import type { PgDatabase } from 'drizzle-orm/pg-core'
 import type { QueryResultRow } from 'pg'
 
 /** A connection pool or a transaction: every statement function takes either. */
-export type Db = PgDatabase<NodePgQueryResultHKT>
+export type Db = PgDatabase<NodePgQueryResultHKT> & { readonly [withoutNames]?: true }
+
+/** Marks a database in which statements have no names: a pooler of transactions between us and Postgres may lose them. */
+export const withoutNames = Symbol('statements have no names')
 
 /** Runs one statement. Timestamps, bigints and counts come back as text: see `instant`. */
 export async function rows<Row extends Record<string, unknown>>(db: Db, query: SQL): Promise<Assume<Row>[]> {
@@ -14,7 +17,7 @@ export async function rows<Row extends Record<string, unknown>>(db: Db, query: S
 }
 
 /** drizzle's own guard around the row type: the driver's rows are any objects. */
-type Assume<Row> = Row extends QueryResultRow ? Row : QueryResultRow
+export type Assume<Row> = Row extends QueryResultRow ? Row : QueryResultRow
 
 /** A point in time as a parameter: the driver takes no Date inside raw SQL. */
 export function at(time: Date): SQL {

@@ -8,6 +8,7 @@ import {
 } from '@muster/contract'
 import { eq, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
+import { prepared } from '../postgres/prepared.ts'
 import { devices, sessions, twins } from '../postgres/schema.ts'
 import { at, type Db, json, rows, texts } from '../postgres/sql.ts'
 import { deviceEtag } from '../twins/document.ts'
@@ -189,20 +190,39 @@ export interface Credentials {
 }
 
 export async function readCredentials(db: Db, identity: IdentityKey): Promise<Credentials | null> {
-  const parent = alias(devices, 'parent')
-  const [row] = await db
-    .select({
-      status: d.status,
-      parentStatus: parent.status,
-      authentication: authenticationOf,
-      generationId: d.generationId,
-    })
-    .from(d)
-    .leftJoin(parent, eq(parent.deviceId, d.moduleOf))
-    .where(eq(d.deviceId, identity))
+  const [row] = await prepared<CredentialsRow>(
+    db,
+    'readCredentials',
+    sql`
+    select case when parent.status = 'disabled' then 'disabled' else d.status end as status,
+           d.authentication_type, d.primary_key, d.secondary_key, d.primary_thumbprint, d.secondary_thumbprint,
+           d.generation_id
+      from devices d
+      left join devices parent on parent.device_id = d.module_of
+     where d.device_id = ${identity}`,
+  )
   if (row === undefined) return null
-  const { status, parentStatus, ...credentials } = row
-  return { ...credentials, status: parentStatus === 'disabled' ? 'disabled' : status }
+  return {
+    status: row.status,
+    authentication: {
+      type: row.authentication_type,
+      primaryKey: row.primary_key,
+      secondaryKey: row.secondary_key,
+      primaryThumbprint: row.primary_thumbprint,
+      secondaryThumbprint: row.secondary_thumbprint,
+    },
+    generationId: row.generation_id,
+  }
+}
+
+interface CredentialsRow extends Record<string, unknown> {
+  readonly status: 'enabled' | 'disabled'
+  readonly authentication_type: Authentication['type']
+  readonly primary_key: string | null
+  readonly secondary_key: string | null
+  readonly primary_thumbprint: string | null
+  readonly secondary_thumbprint: string | null
+  readonly generation_id: string
 }
 
 /** The name that the SQL of the etag goes by. */

@@ -1,7 +1,8 @@
 import { type GatewayId, HubError, type IdentityKey, partsOf } from '@muster/contract'
 import { and, eq, sql } from 'drizzle-orm'
+import { prepared } from '../postgres/prepared.ts'
 import { type Subscription, sessions } from '../postgres/schema.ts'
-import { at, type Db, json, rows, texts } from '../postgres/sql.ts'
+import { at, type Db, rows, texts } from '../postgres/sql.ts'
 
 export type { Subscription } from '../postgres/schema.ts'
 
@@ -89,8 +90,9 @@ export async function recordActivity(
   identities: readonly string[],
   now: Date,
 ): Promise<number> {
-  const active = await rows(
+  const active = await prepared(
     db,
+    'recordActivity',
     sql`
     update sessions s
        set last_activity_at = ${at(now)}
@@ -118,8 +120,9 @@ export interface Route {
 
 /** The routes of those of the identities that exist, in no order. */
 export async function findRoutes(db: Db, identities: readonly string[]): Promise<Route[]> {
-  return rows<{ identity: IdentityKey; status: 'enabled' | 'disabled'; gatewayId: GatewayId | null }>(
+  return prepared<{ identity: IdentityKey; status: 'enabled' | 'disabled'; gatewayId: GatewayId | null }>(
     db,
+    'findRoutes',
     sql`
     select d.device_id as identity,
            case when parent.status = 'disabled' then 'disabled' else d.status end as status,
@@ -138,8 +141,9 @@ export interface Owner {
 
 /** Which gateways hold these identities, in no order. What is not connected is left out. */
 export async function findOwners(db: Db, identities: readonly string[]): Promise<Owner[]> {
-  return rows<{ identity: IdentityKey; gatewayId: GatewayId }>(
+  return prepared<{ identity: IdentityKey; gatewayId: GatewayId }>(
     db,
+    'findOwners',
     sql`
     select device_id as identity, gateway_id as "gatewayId"
       from sessions
@@ -169,7 +173,7 @@ async function takeSession(
   now: Date,
 ): Promise<TakenSession | null> {
   // The row is locked before it is changed: `previous` is then who really held it, however many connect at once.
-  const [taken] = await rows<{
+  const [taken] = await prepared<{
     connection_no: string
     is_resumed: boolean
     subscriptions: Subscription[]
@@ -178,13 +182,14 @@ async function takeSession(
     model_id: string
   }>(
     db,
+    'takeSession',
     sql`
     update sessions s
        set gateway_id = ${gatewayId},
            connection_no = s.connection_no + 1,
            state_updated_at = ${at(now)},
            last_activity_at = greatest(s.last_activity_at, ${at(now)}),
-           subscriptions = ${clean ? json([]) : sql`s.subscriptions`},
+           subscriptions = case when ${clean}::boolean then '[]'::jsonb else s.subscriptions end,
            accepts_methods = s.accepts_methods and not ${clean}::boolean,
            is_persistent = not ${clean}::boolean
       from (select device_id, gateway_id, is_persistent from sessions where device_id = ${identity} for update) as previous,

@@ -1,0 +1,100 @@
+import { gatewayId } from '@muster/contract'
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { finishLockedChunk, lockChunk, lockRunningJob, readRunningType } from '../../src/jobs/chunks.ts'
+import {
+  claimDueDeviceJobs,
+  markDueWhereReachable,
+  markReachable,
+  recordFirstAttempts,
+  recordLaterAttempts,
+} from '../../src/jobs/device-jobs.ts'
+import { completeJob } from '../../src/jobs/jobs.ts'
+import { type Connection, connect } from '../../src/postgres/connect.ts'
+import { hotStatements, prepared } from '../../src/postgres/prepared.ts'
+import { type Db, rows } from '../../src/postgres/sql.ts'
+import { readCredentials } from '../../src/registry/identities.ts'
+import { findOwners, findRoutes, openSession, recordActivity } from '../../src/sessions/sessions.ts'
+import { deviceId } from '../fleet.ts'
+import { claimed, deviceNames, givenDevices, givenRunningJob, noon, openStore, worker } from '../jobs/engine.ts'
+
+const fleet = deviceNames(5_000)
+const device = deviceId('device-0001')
+
+let store: Awaited<ReturnType<typeof openStore>>
+beforeAll(async () => {
+  store = await openStore()
+  await givenDevices(store.db, fleet, { isReachable: true })
+  await store.db.execute(sql`analyze devices, twins, sessions`)
+})
+afterAll(() => store[Symbol.asyncDispose]())
+
+describe('hot statements', () => {
+  it('are planned once for each connection, and none then walks through a large table', async () => {
+    await using one = openOne({ prepare: true })
+
+    await runEveryOne(one.db)
+
+    const statements = await preparedOn(one.db)
+    expect(statements.map(({ name }) => name)).toEqual([...hotStatements].sort())
+    for (const { name, statement } of statements) {
+      const plan = await rows<{ 'QUERY PLAN': string }>(one.db, sql.raw(`explain (generic_plan) ${statement}`))
+      const lines = plan.map((line) => line['QUERY PLAN']).join('\n')
+      expect(lines, name).not.toMatch(/Seq Scan on (devices|twins|sessions|chunks_|device_jobs_)/)
+    }
+  })
+
+  it('have no names where the address leads to a pooler that may lose them', async () => {
+    await using one = openOne({ prepare: false })
+
+    await runEveryOne(one.db)
+
+    expect(await preparedOn(one.db)).toEqual([])
+  })
+
+  it('have one text each: a second one under the same name is refused', async () => {
+    await using one = openOne({ prepare: true })
+    await prepared(one.db, 'findRoutes', sql`select 1 as answer`)
+
+    const second = prepared(one.db, 'findRoutes', sql`select 2 as answer`)
+
+    await expect(second).rejects.toMatchObject({ cause: { message: expect.stringContaining('must be unique') } })
+  })
+})
+
+/** One connection, so that the statements of its session can be asked for. */
+function openOne({ prepare }: { prepare: boolean }): AsyncDisposable & Pick<Connection, 'db'> {
+  const { db, close } = connect({ url: store.url, poolSize: 1, prepare })
+  return { db, [Symbol.asyncDispose]: close }
+}
+
+async function preparedOn(db: Db): Promise<{ name: string; statement: string }[]> {
+  return rows(db, sql`select name, statement from pg_prepared_statements where name <> '' order by name`)
+}
+
+/** A method job with a device that is tried twice, a twin job, and the connection of a device. */
+async function runEveryOne(db: Db): Promise<void> {
+  const { key } = await givenRunningJob(db, { devices: 20, chunkSize: 10 })
+  const chunk = await claimed(db, key)
+  const [first = ''] = chunk.deviceIds
+  await recordFirstAttempts(db, chunk, [{ deviceId: first, status: 'pending', dueAt: noon }], noon)
+  await markReachable(db, [first], noon)
+  await markDueWhereReachable(db, chunk.job, [first], noon)
+  const due = await claimDueDeviceJobs(db, key, { ...worker, limit: 10 }, noon)
+  if (due !== null) await recordLaterAttempts(db, due, [{ deviceId: first, status: 'completed', response: {} }], noon)
+  await completeJob(db, key, noon)
+
+  const twinJob = await givenRunningJob(db, { devices: 5, type: 'scheduleUpdateTwin' })
+  await readRunningType(db, twinJob.key)
+  await db.transaction(async (tx) => {
+    const job = await lockRunningJob(tx, twinJob.key, noon)
+    const locked = job === null ? null : await lockChunk(tx, job)
+    if (locked !== null) await finishLockedChunk(tx, locked, [], noon)
+  })
+
+  await readCredentials(db, device)
+  await openSession(db, { identity: device, gatewayId: gatewayId('gateway-1'), clean: true }, noon)
+  await recordActivity(db, gatewayId('gateway-1'), [device], new Date())
+  await findRoutes(db, [device])
+  await findOwners(db, [device])
+}
