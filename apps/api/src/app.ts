@@ -87,7 +87,7 @@ export function createApp(
   return app
 }
 
-/** A request that the front of the process could not trust: refused here, in the form of every error. */
+/** Refuses a request in which the front of the process found a fault, in the form of every error. */
 const refuseFaulty: MiddlewareHandler<ApiEnv> = async (c, next) => {
   const fault = c.env?.fault ?? null
   if (fault !== null) throw new HubError('GenericBadRequest', { message: fault })
@@ -103,7 +103,7 @@ function refuseMethod(
   const message = `${c.req.method} is not allowed at ${clip(c.req.path)}; expected ${allowed}`
   const response = refuse(c, new HubError('GenericMethodNotAllowed', { message }))
   response.headers.set('allow', allowed)
-  // Hono would lay the headers of the 404 that it has found first over ours.
+  // Hono would replace our headers with those of the 404 that it found first.
   c.res = undefined
   return response
 }

@@ -4,17 +4,17 @@ import { dirname, join } from 'node:path'
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { ApiEnv } from './http/endpoint.ts'
 
-/** Where a browser shows the document of the API. Nothing on it comes from another host. */
+/** The page on which a browser shows the document of the API. Nothing on it comes from another host. */
 const address = '/docs'
 
-/** Everything that the page loads: from swagger-ui-dist, but for the one script that starts it. */
+/** Everything that the page loads. All but the script that starts it is from swagger-ui-dist. */
 const assets = {
   'swagger-ui.css': 'text/css; charset=utf-8',
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
   'favicon-32x32.png': 'image/png',
 } as const
 
-// The validator would be asked over the network, with the address of this hub.
+// The validator is on the network, and would learn the address of this hub.
 const startScript = `SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#reference',
@@ -41,7 +41,7 @@ const page = `<!doctype html>
 `
 
 const headers = {
-  // The browser itself sees to it that the page talks to this hub alone, and that nobody frames it to catch a token.
+  // With these headers the browser lets the page talk only to this hub, and lets nobody frame it to catch a token.
   'content-security-policy':
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'referrer-policy': 'no-referrer',
@@ -49,7 +49,7 @@ const headers = {
   'cache-control': 'public, max-age=3600',
 } as const
 
-/** Serves the reference page. Needs no token: it shows what is in the sources of the hub, and nothing of its data. */
+/** Serves the reference page. It needs no token, because it shows no data of the hub. */
 export function addReferencePage(app: OpenAPIHono<ApiEnv>): void {
   const require = createRequire(import.meta.url)
   const folder = dirname(require.resolve('swagger-ui-dist/package.json'))

@@ -5,7 +5,7 @@ import { createApp } from './app.ts'
 import { skewMs } from './http/authorize.ts'
 import { continuationKey } from './http/paging.ts'
 
-/** Serves the service API on the sockets of the process, which also end its requests when the process stops. */
+/** Serves the service API on the sockets of the process. They also end its requests when the process stops. */
 export const role: Role = {
   name: 'api',
   async start(hub) {

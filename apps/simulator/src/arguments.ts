@@ -11,7 +11,7 @@ export function parsePort(text: string): number {
   return parseWhole(text, 1, 65_535)
 }
 
-/** A method's status is any 32-bit integer; HTTP's codes are only a custom. */
+/** The status of a method is any 32-bit integer. The codes of HTTP are only a custom. */
 export function parseStatus(text: string): number {
   return parseWhole(text, -(2 ** 31), 2 ** 31 - 1)
 }
@@ -47,9 +47,9 @@ export function parseTags(text: string): JsonObject {
   }
 }
 
-/** The ids are the prefix and a number of five digits or more. */
+/** An id is the prefix and a number of five digits or more. */
 export function parsePrefix(text: string): string {
-  // The hub registers ids with + and #, and refuses them over MQTT, where they are wildcards.
+  // The hub registers ids with + and #, but refuses them over MQTT, where they are wildcards.
   if (!isDeviceId(`${text}00000`) || /[+#]/.test(text)) {
     throw new InvalidArgumentError(
       `Expected at most ${limits.deviceIdLength - 5} ASCII letters, digits and - : . % _ * ? ! ( ) , = @ ; $ '.`,

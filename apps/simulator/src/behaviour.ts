@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** How one simulated device carries itself. */
+/** How one simulated device behaves. */
 export interface Behaviour {
   /** Shortest and longest time before a method is answered. */
   readonly latencyMs: readonly [number, number]
@@ -14,7 +14,7 @@ export interface Behaviour {
   readonly reports?: boolean
 }
 
-/** Which part of a fleet, from 0 to 1, misbehaves and how. A device has one fault at most. */
+/** The shares of a fleet, from 0 to 1, that misbehave. A device has one fault at most. */
 export interface Shares {
   readonly failing: number
   readonly failStatus: number
@@ -24,8 +24,8 @@ export interface Shares {
 }
 
 /**
- * Gives every device its behaviour. Each share is rounded to whole devices. Who is hit depends on the ids alone, not on
- * their order, and is spread over them: a fleet numbered floor by floor has faults on all floors.
+ * Gives every device its behaviour. Each share is rounded to whole devices. Only the ids decide which devices have faults, and not
+ * their order. The faults are spread over the ids: a fleet that is numbered floor by floor has faults on all floors.
  */
 export function assignBehaviours<Device extends { readonly deviceId: string }>(
   devices: readonly Device[],

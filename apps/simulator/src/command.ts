@@ -9,7 +9,7 @@ import { messageOf } from './failure.ts'
 import { readHubFile } from './hub-file.ts'
 import { type Simulation, simulate } from './simulate.ts'
 
-/** `muster simulate`. `hubFile` is the `hub.json` that says how to reach the local hub when no connection string is given. */
+/** `muster simulate`. Without a connection string, the `hub.json` at `hubFile` says how to reach the local hub. */
 export function simulateCommand({ hubFile }: { readonly hubFile: string }): Command {
   const command = new Command('simulate')
     .description('register simulated devices, connect them over MQTT and let them answer, until Ctrl-C')
@@ -31,7 +31,7 @@ export function simulateCommand({ hubFile }: { readonly hubFile: string }): Comm
     .option('--offline <percent>', 'share of devices that are registered and do not connect', parseShare, 0)
   return command.action(async (options: Options) => {
     const stop = new AbortController()
-    // Once: a second Ctrl-C ends the process at once.
+    // Only the first signal: a second Ctrl-C ends the process at once.
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
     try {
       await simulate(await simulationOf(options, hubFile), process.stdout, stop.signal)

@@ -5,11 +5,11 @@ import { ErrorWithReasonCode, MqttClient } from 'mqtt'
 import { messageOf } from './failure.ts'
 import { filters } from './topics.ts'
 
-/** Where a hub takes devices, and as whom it knows itself. */
+/** The address of a hub for devices, and its name. */
 export interface HubEndpoint {
   /** The name in user name and token. */
   readonly hostName: string
-  /** The name to connect to, which the certificate must hold. */
+  /** The name to connect to. The certificate must be for it. */
   readonly gatewayHost: string
   readonly mqttsPort: number
   readonly trust: SecureContext
@@ -24,7 +24,7 @@ export interface ConnectionOptions {
   readonly deviceId: string
   /** Base64. */
   readonly key: string
-  /** Leaves the subscriptions to the hub when it still holds the session, as the SDKs do after renewing a token. */
+  /** Does not subscribe again when the hub still has the session, as the SDKs after a renewed token. */
   readonly isResuming: boolean
   readonly onMessage: (client: MqttClient, topic: string, payload: Buffer) => void
   /** Ends the connection with a DISCONNECT. */
@@ -32,8 +32,8 @@ export interface ConnectionOptions {
 }
 
 /**
- * Connects one device and subscribes it, in the way of the Azure device SDK: MQTT 3.1.1, a persistent session, a token
- * of one hour that is renewed by connecting again before it ends. Rejects with the cause when that fails.
+ * Connects one device and subscribes it, as the Azure device SDK does: MQTT 3.1.1, a persistent session, and a token of one hour. To
+ * renew the token, it connects again before the token ends. Rejects with the cause when that fails.
  */
 export function openConnection(hub: HubEndpoint, options: ConnectionOptions): Promise<Connection> {
   const { deviceId, signal } = options
@@ -66,7 +66,7 @@ export function openConnection(hub: HubEndpoint, options: ConnectionOptions): Pr
   })
 }
 
-/** True when the hub has judged the device and trying again will not help. */
+/** True when the hub has refused the device and another try will not help. */
 export function isRefusal(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : undefined
   // Return codes of CONNACK: protocol, client id, user name, authorization. 3 means "not now".
@@ -82,7 +82,7 @@ function createClient(hub: HubEndpoint, { deviceId, key }: ConnectionOptions): M
     connect({
       host,
       port: hub.mqttsPort,
-      // Shared, because parsing the certificates again for every device costs more than the rest of the handshake.
+      // Shared, because to parse the certificates for every device costs more than the rest of the handshake.
       secureContext: hub.trust,
       ...(isIP(host) === 0 ? { servername: host } : {}),
     })
@@ -102,7 +102,7 @@ function createClient(hub: HubEndpoint, { deviceId, key }: ConnectionOptions): M
   })
 }
 
-/** Between 35 and 45 minutes: a fleet that connected at once must not renew at once. */
+/** Between 35 and 45 minutes: devices that connected at the same time must not renew at the same time. */
 function renewAfterMs(): number {
   return 2_100_000 + Math.random() * 600_000
 }

@@ -12,8 +12,8 @@ export interface Device {
   readonly behaviour: Behaviour
   readonly isConnected: boolean
   /**
-   * Resolves when connected and subscribed. Rejects when the hub refuses the device or five attempts have failed; the
-   * device goes on trying nevertheless.
+   * Resolves when connected and subscribed. Rejects when the hub refuses the device or five attempts have failed. Even then the
+   * device continues to try.
    */
   connect(): Promise<void>
   /** Resolves when the connection is closed, 2 s later at most. */
@@ -25,7 +25,7 @@ export interface DeviceOptions {
   readonly key: string
   readonly behaviour: Behaviour
   readonly hub: HubEndpoint
-  /** Bounds how many devices of a process shake hands at once. */
+  /** Bounds the TLS handshakes of a process that run at the same time. */
   readonly limit: LimitFunction
   readonly onMethod: (call: { readonly name: string; readonly payload: Json }) => void
   readonly onDesired: (patch: JsonObject, version: number) => void
@@ -45,7 +45,7 @@ export function createDevice(options: DeviceOptions): Device {
     return connection
   }
 
-  /** Connects again whenever the connection is lost, and waits longer after each one that failed or did not last. */
+  /** Connects again when the connection is lost. Waits longer after each connection that failed or did not last. */
   async function stayConnected(signal: AbortSignal, onOpen: () => void, onFailure: (error: unknown) => void) {
     for (let failures = 0; !signal.aborted; failures++) {
       try {
@@ -93,13 +93,13 @@ export function createDevice(options: DeviceOptions): Device {
   }
 }
 
-/** Doubles from half a second to half a minute, less a random part, so that a fleet that was cut off does not come back as one. */
+/** Doubles from half a second to half a minute, less a random part, so that a fleet does not come back all at once. */
 export function backoffMs(failures: number, random = Math.random): number {
   return Math.min(30_000, 500 * 2 ** failures) * (0.5 + random() / 2)
 }
 
 const attemptsToConnect = 5
-/** A connection that lasted this long was no failure. Shorter ones happen when two processes fight over one identity. */
+/** A connection that lasted this long was no failure. Shorter ones happen when two processes use one identity. */
 const settledMs = 10_000
 
 function reactionsOf({ behaviour, onMethod, onDesired }: DeviceOptions) {
@@ -118,7 +118,7 @@ function reactionsOf({ behaviour, onMethod, onDesired }: DeviceOptions) {
       onMethod({ name: message.name, payload: message.payload })
       const [shortest, longest] = behaviour.latencyMs
       const latencyMs = shortest + Math.random() * (longest - shortest)
-      // Unreferenced: an answer that is still due must not keep the process alive.
+      // Unreferenced, because a pending answer must not keep the process alive.
       if (!behaviour.silent) setTimeout(() => answer(client, message.requestId), latencyMs).unref()
     }
     if (message?.kind === 'desired') {

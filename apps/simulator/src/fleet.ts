@@ -11,7 +11,7 @@ export interface SimulatedDeviceKey {
 }
 
 export interface FleetOptions {
-  /** The hub's name, as user names and tokens say it. */
+  /** The name of the hub in user names and tokens. */
   readonly hostName: string
   readonly mqttsPort: number
   /** Where to connect, when that is not `hostName`. */
@@ -19,7 +19,7 @@ export interface FleetOptions {
   /** Certificates to trust, PEM. */
   readonly ca: string
   readonly devices: readonly (SimulatedDeviceKey & { readonly behaviour: Behaviour })[]
-  /** How many devices may shake hands at once. Default: 50. */
+  /** How many TLS handshakes may run at the same time. Default: 50. */
   readonly connectConcurrency?: number
   readonly onMethod?: (deviceId: string, call: { readonly name: string; readonly payload: Json }) => void
   readonly onDesired?: (deviceId: string, patch: JsonObject, version: number) => void
@@ -34,8 +34,8 @@ export interface Fleet extends AsyncDisposable {
   /** Desired changes received. */
   readonly desiredCount: number
   /**
-   * Connects these devices, or all but the offline ones; each comes back by itself when its connection is lost. Resolves
-   * when all are connected and subscribed. Rejects when one is refused by the hub or has failed five times.
+   * Connects these devices, or all but the offline ones. Each connects again by itself when its connection is lost. Resolves when all
+   * are connected and subscribed. Rejects when the hub refuses one, or one has failed five times.
    */
   connect(deviceIds?: readonly string[]): Promise<void>
   /** Disconnects these devices, or all, with a DISCONNECT. Takes 2 s at most. */

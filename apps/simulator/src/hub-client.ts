@@ -6,7 +6,7 @@ import { messageOf } from './failure.ts'
 
 /** A hub's service API, and a policy that may use it. */
 export interface HubApi {
-  /** The hub's name, as tokens say it. */
+  /** The name of the hub in tokens. */
   readonly hostName: string
   /** Where to connect, when that is not `hostName`. */
   readonly gatewayHost?: string
@@ -32,7 +32,7 @@ export interface HubClient extends Disposable {
 export function createHubClient(hub: HubApi, signal: AbortSignal): HubClient {
   // Each waiting call listens to it; Node would warn of a leak from the eleventh on.
   setMaxListeners(0, signal)
-  // node:https and not fetch: only here a request can bring the certificates that it trusts.
+  // node:https and not fetch, because fetch cannot be given the certificates to trust.
   const agent = new Agent({ keepAlive: true, maxSockets: 8, ca: hub.ca })
   return {
     send: (method, path, body) =>
@@ -53,7 +53,7 @@ export function createHubClient(hub: HubApi, signal: AbortSignal): HubClient {
   }
 }
 
-/** What a reply that was not hoped for says, in one line. */
+/** The text of an error reply, in one line. */
 export function complaintOf({ status, body }: HubReply): string {
   const parsed = z.object({ Message: z.string() }).safeParse(body)
   return `the hub answered ${status}${parsed.success ? `: ${parsed.data.Message}` : ''}`

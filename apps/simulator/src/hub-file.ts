@@ -8,7 +8,7 @@ const hubFileSchema = z.object({
   caFile: z.string(),
 })
 
-/** What a running hub says of itself in its `hub.json`. */
+/** The content of the `hub.json` of a running hub. */
 export type HubFile = z.infer<typeof hubFileSchema>
 
 /** Null when there is no such file: no hub runs there. */

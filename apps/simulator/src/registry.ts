@@ -6,11 +6,11 @@ import { complaintOf, createHubClient, type HubApi, type HubClient } from './hub
 
 export interface Registration {
   readonly devices: readonly SimulatedDeviceKey[]
-  /** How many of them the hub had already. They keep their keys and tags. */
+  /** How many of them existed before. They keep their keys and tags. */
   readonly reusedCount: number
 }
 
-/** Registers devices with new keys, a hundred in one call; for those that exist, reads the keys they have. */
+/** Registers devices with new keys, a hundred in one call. For a device that exists, it reads the keys. */
 export async function registerDevices(
   hub: HubApi,
   devices: readonly { readonly deviceId: string; readonly tags: JsonObject }[],

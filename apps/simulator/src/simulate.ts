@@ -12,7 +12,7 @@ export interface Simulation {
   readonly shares: Shares
 }
 
-/** Registers a fleet, connects it and shows how it does, until `signal` aborts. Rejects when the fleet cannot be had. */
+/** Registers a fleet, connects it and shows its status until `signal` aborts. Rejects when the fleet cannot be registered or connected. */
 export async function simulate(simulation: Simulation, output: NodeJS.WriteStream, signal: AbortSignal): Promise<void> {
   const { hub, tags } = simulation
   const { devices, reusedCount } = await registerDevices(
@@ -29,12 +29,12 @@ export async function simulate(simulation: Simulation, output: NodeJS.WriteStrea
   await Promise.race([stopped, fleet.connect().then(() => stopped)])
 }
 
-/** Five digits, or more where they are needed: a larger fleet later takes in the devices of a smaller one. */
+/** Five digits, or more if needed, so that a larger fleet later contains the devices of a smaller one. */
 export function deviceIds({ prefix, deviceCount }: Pick<Simulation, 'prefix' | 'deviceCount'>): string[] {
   return Array.from({ length: deviceCount }, (_, index) => `${prefix}${String(index + 1).padStart(5, '0')}`)
 }
 
-/** One line a second: rewritten in place on a terminal; elsewhere a new one, when something has changed. */
+/** One line a second. On a terminal it is rewritten in place. Elsewhere a new line is printed when something has changed. */
 function showStatus(fleet: Fleet, deviceCount: number, output: NodeJS.WriteStream): Disposable {
   let shown = ''
   const timer = setInterval(() => {

@@ -1,11 +1,11 @@
 import { isJsonObject, type Json, type JsonObject } from '@muster/contract'
 
-/** What the hub sends to a device. */
+/** A message of the hub to a device. */
 export type HubMessage =
   | { readonly kind: 'method'; readonly name: string; readonly requestId: string; readonly payload: Json }
   | { readonly kind: 'desired'; readonly version: number; readonly patch: JsonObject }
 
-/** The filters that a device holds, as the SDKs subscribe to them. The hub keeps them with the session. */
+/** The filters to which the SDKs subscribe. The hub keeps them with the session. */
 export const filters: readonly string[] = [
   '$iothub/methods/POST/#',
   '$iothub/twin/PATCH/properties/desired/#',
@@ -13,7 +13,7 @@ export const filters: readonly string[] = [
   '$iothub/twin/res/#',
 ]
 
-/** Null for a message that needs no reaction. Throws when the hub breaks its own form: that is a bug of the hub. */
+/** Null for a message that needs no reaction. Throws when the message is malformed, which is a bug of the hub. */
 export function parseMessage(topic: string, payload: Buffer): HubMessage | null {
   const method = /^\$iothub\/methods\/POST\/([^/]+)\/\?\$rid=(.+)$/.exec(topic)
   if (method?.[1] !== undefined && method[2] !== undefined) {

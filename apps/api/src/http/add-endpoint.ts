@@ -8,13 +8,13 @@ import { describeEndpoint } from './openapi.ts'
 import { receiveBody } from './request-body.ts'
 import { chargeBody, throttle } from './throttle.ts'
 
-/** What stands before every endpoint of an app. */
+/** The checks before every endpoint of an app. */
 interface Gates extends Pick<Deps, 'throttles'> {
   readonly authorize: Authorize
   readonly largeBodies: LimitFunction
 }
 
-/** Puts an endpoint behind its permission, its version, its throttle and the reading of its body, and into the document. */
+/** Adds an endpoint to the app, after the checks of permission, version, throttle and body, and adds it to the document. */
 export function addEndpoint(
   app: OpenAPIHono<ApiEnv>,
   endpoint: Endpoint,

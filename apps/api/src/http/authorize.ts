@@ -11,12 +11,12 @@ import { clip, HubError } from '@muster/contract'
 import type { Account, Clock } from '@muster/runtime'
 import { cachePolicies, type Db } from '@muster/store'
 
-/** How long a token counts after its expiry: clients' clocks run behind. */
+/** How long a token is accepted after its expiry, because clocks of clients may run behind. */
 export const skewMs = 5 * 60_000
 
 /**
- * Resolves when the token of a request allows it, with the account on which it is made; otherwise throws a HubError of status
- * 401, or of 503 when the token's issuer is away.
+ * Resolves with the account of a request that its token allows. Otherwise throws a HubError of status 401, or of 503 when the issuer
+ * of the token is away.
  */
 export type Authorize = (request: AccessRequest) => Promise<{ readonly account: Account }>
 
@@ -67,7 +67,7 @@ function authorizeBySignature(deps: Deps): Authorize {
 
   return async function authorize({ authorization, path, permission }) {
     const token = readToken(authorization)
-    // A device's own token names no policy, and so never opens the service API.
+    // A device token names no policy, so it never opens the service API.
     const policy = (await policies()).find(({ name }) => name === token.policyName)
     const keys = policy === undefined ? [] : [policy.primaryKey, policy.secondaryKey]
     const nowMs = deps.clock.now().getTime()
@@ -98,7 +98,7 @@ function readToken(authorization: string | undefined): SasToken {
 
 type Judgement = Omit<Parameters<typeof verifySasToken>[1], 'path'>
 
-/** A token is for the whole hub, or narrowed to the beginning of a path. */
+/** A token is for the whole hub, or is narrowed to the beginning of a path. */
 function judge(token: SasToken, path: string, options: Judgement): SasVerdict {
   const verdict = verifySasToken(token, { ...options, path: [] })
   const segments = segmentsOf(path)
@@ -106,7 +106,7 @@ function judge(token: SasToken, path: string, options: Judgement): SasVerdict {
   return isNarrowed ? verifySasToken(token, { ...options, path: segments }) : verdict
 }
 
-/** In clear, as the addresses of the API read their ids. Null for a wrong encoding, which no narrowed token covers. */
+/** Decoded, as the addresses of the API decode their ids. Null for a wrong encoding, which no narrowed token covers. */
 function segmentsOf(path: string): readonly string[] | null {
   try {
     return path.slice(1).split('/').map(decodeURIComponent)
@@ -119,7 +119,7 @@ type Reason = Extract<SasVerdict, { ok: false }>['reason']
 
 function refusal(token: SasToken, reason: Reason, hostNames: readonly string[]): HubError {
   const text: Record<Reason, string> = {
-    // The same whether the policy or its key is wrong: names of policies are not to be found out by trying.
+    // The same text for a wrong policy and a wrong key, so that nobody can find names of policies by trying.
     signature: `sig of the token was not made with a key of a policy "${clip(token.policyName ?? '')}"`,
     expired: `the token has expired: se is ${token.expiry}, in seconds since 1970`,
     resource: `sr of the token is "${clip(token.resource)}"; expected ${hostNames.join(' or ')}`,

@@ -5,12 +5,12 @@ import type { Context } from 'hono'
 import type { ZodType } from 'zod'
 import type { ErrorForm } from './errors.ts'
 
-/** What the routes need of the hub. */
+/** The parts of the hub that the routes need. */
 export type Deps = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'throttles'>
 
-/** What a request carries on its way through the app. */
+/** The values that a request has on its way through the app. */
 export interface ApiEnv {
-  /** What the front of the process found wrong with a request, as a sentence. Absent: nothing came through a front. */
+  /** The fault that the front of the process found in a request, as a sentence. Absent: the request did not come through a front. */
   Bindings: { readonly fault?: string | null }
   Variables: {
     trackingId: string
@@ -18,29 +18,29 @@ export interface ApiEnv {
     route: string
     errorForm: ErrorForm
     vocabulary: Vocabulary
-    /** Whose tokens of throttles a request takes. */
+    /** The account whose throttles the request uses. */
     account: Account
-    /** Of an endpoint that takes one. */
+    /** Set for an endpoint that takes a body. */
     body: Uint8Array
   }
 }
 
 export type ApiContext = Context<ApiEnv>
 
-/** One address of the API: what its document says, who may call it, and what it does. */
+/** One address of the API: its description, its permission, and the function that handles it. */
 export interface Endpoint {
   readonly method: 'get' | 'put' | 'post' | 'patch' | 'delete'
   /** Parameters in braces. */
   readonly path: string
   readonly summary: string
   readonly permission: Permission
-  /** What a call of it counts as. */
+  /** The throttle that a call uses. */
   readonly throttle: ThrottleName
   /** Query parameters beside `api-version`, and headers, with what they mean. */
   readonly query?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: ZodType
-  /** The largest body it takes, where that is not `limits.requestBodyBytes`. */
+  /** The largest body, if that is not `limits.requestBodyBytes`. */
   readonly bodyBytes?: number
   /** Null: the reply has no body. */
   readonly reply: ZodType | null

@@ -8,7 +8,7 @@ export type ErrorForm = 'envelope' | 'nested'
 /** A store that restarts is back after seconds. */
 const tryAgainMs = 1_000
 
-/** The error that a caller sees. What is no HubError is a bug or lost infrastructure: its text stays inside. */
+/** The error that a caller sees. Any error but a HubError is a bug or lost infrastructure, and the caller does not see its text. */
 export function callersError(error: unknown): HubError {
   if (error instanceof HubError) return error
   if (isWorthRepeating(error)) {
@@ -28,12 +28,12 @@ export function errorReply(error: HubError, request: { trackingId: string; form:
   return jsonReply(error.httpStatus, body, { 'iothub-errorcode': error.code, ...retryAfter(error) })
 }
 
-/** In whole seconds, rounded up: whoever comes back then is not too early. */
+/** In whole seconds, rounded up, so that a caller that waits so long is not too early. */
 function retryAfter({ retryAfterMs }: HubError): Readonly<Record<string, string>> {
   return retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }
 }
 
-/** An SDK splits `Message` at semicolons and shows the second part alone: of a sentence with one it would show half. */
+/** An SDK splits `Message` at semicolons and shows only the second part. It would cut a sentence with a semicolon. */
 function inOnePart(message: string): string {
   return message.replaceAll(' ; ', ' semicolon ').replaceAll('; ', ', ')
 }
@@ -45,7 +45,7 @@ function envelope(error: HubError, trackingId: string) {
   }
 }
 
-/** `Message` is JSON inside a string: so the SDKs of 2018 and later read it. Escaped, a semicolon splits it for none of them. */
+/** `Message` is JSON inside a string, as the SDKs of 2018 and later read it. None of them splits it at an escaped semicolon. */
 function nested(error: HubError, { trackingId, now }: { trackingId: string; now: Date }) {
   const text = JSON.stringify({
     errorCode: errorCodes[error.code],

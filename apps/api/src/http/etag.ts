@@ -1,12 +1,12 @@
 import type { Context } from 'hono'
 
-/** `If-Match` of a request. `etag` is null when any state will do. */
+/** `If-Match` of a request. `etag` is null when any etag is good. */
 export interface IfMatch {
   readonly isGiven: boolean
   readonly etag: string | null
 }
 
-/** Reads `If-Match`: an etag, quoted or bare, or `*`, quoted or bare. */
+/** Reads `If-Match`: an etag or `*`, with or without quotes. */
 export function readIfMatch(c: Context): IfMatch {
   const header = c.req.header('if-match')?.trim()
   if (!header) return { isGiven: false, etag: null }
@@ -14,7 +14,7 @@ export function readIfMatch(c: Context): IfMatch {
   return { isGiven: true, etag: etag === '*' ? null : etag }
 }
 
-/** Etags stand bare in JSON and quoted in headers. */
+/** Etags have no quotes in JSON, and quotes in headers. */
 export function etagHeader(etag: string): { readonly etag: string } {
   return { etag: `"${etag}"` }
 }

@@ -5,8 +5,7 @@ import type { ApiContext } from './endpoint.ts'
 
 /**
  * The JSON of a request's body, whatever its content type says. Undefined when it is empty.
- * @throws HubError GenericBadRequest, for bad JSON with line and column, when it is no JSON, no UTF-8, nested too deep, or of too
- * many parts.
+ * @throws HubError GenericBadRequest when it is no JSON (with line and column), no UTF-8, nested too deep, or has too many parts
  */
 export function readJson(c: ApiContext): unknown {
   const text = decodeUtf8(c.get('body'))
@@ -21,7 +20,7 @@ export function readJson(c: ApiContext): unknown {
   return body
 }
 
-/** Reads a request's body by a schema, its members in any letter case. */
+/** Reads the body of a request by a schema. Its members may have any letter case. */
 export function readBody<Shape extends z.ZodRawShape>(
   c: ApiContext,
   schema: z.ZodObject<Shape>,
@@ -31,7 +30,7 @@ export function readBody<Shape extends z.ZodRawShape>(
 
 const code = { quote: 0x22, colon: 0x3a, openList: 0x5b, backslash: 0x5c, closeList: 0x5d, open: 0x7b, close: 0x7d }
 
-/** Bounds text that is no JSON, too. No regular expression: over a text of megabytes it would overflow its stack. */
+/** It also bounds a text that is no JSON. A regular expression would overflow its stack on a text of megabytes. */
 function checkStructure(text: string): void {
   let level = 0
   let parts = 0
@@ -57,7 +56,7 @@ function checkStructure(text: string): void {
   }
 }
 
-/** Where the string ends that begins here; the end of the text when it does not. */
+/** The end of the string that begins here, or the end of the text if the string has no end. */
 function endOfString(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
     if (!isEscaped(text, end)) return end
@@ -65,7 +64,7 @@ function endOfString(text: string, start: number): number {
   return text.length
 }
 
-/** By an odd number of backslashes before it. */
+/** A character is escaped if an odd number of backslashes is before it. */
 function isEscaped(text: string, position: number): boolean {
   let first = position
   while (text.charCodeAt(first - 1) === code.backslash) first -= 1
@@ -76,7 +75,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    // The engine's own message gives no position for an unexpected token. The first error ends the visit: there may be millions.
+    // The message of Node gives no position for an unexpected token. The first error ends the visit, because there may be millions.
     visit(
       text,
       {

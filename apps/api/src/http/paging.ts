@@ -4,21 +4,21 @@ import type { Page, PageRequest } from '@muster/store'
 import type { Context } from 'hono'
 import { jsonTextReply } from './reply.ts'
 
-/** How results are paged. `query` is what a token is bound to: the same text for every page of one query. */
+/** How results are paged. A token is bound to the text `query`, which is the same for every page of one query. */
 export interface Paging {
   /**
    * At most 1000 rows.
-   * @throws HubError ArgumentInvalid for a page size that is no number, and for a token that this query did not give.
+   * @throws HubError ArgumentInvalid for a page size that is no number, and for a token of another query
    */
   read(c: Context, query: string): PageRequest
-  /** A page. Without `x-ms-continuation` on the last one: clients take an empty one for another page. */
+  /** A page. The last one has no `x-ms-continuation`: for clients an empty one means another page. */
   reply(itemType: ItemType, query: string, page: Page): Response
 }
 
-/** C# parses this name with regard to case, and refuses a page without it. */
+/** The SDK for C# reads this name in exact letter case, and refuses a page without it. */
 export type ItemType = 'Twin' | 'DeviceJob' | 'Raw' | 'JobResponse'
 
-/** Tokens hold a position and its signature, so that a caller can neither make one up nor carry it to another query. */
+/** A token holds a position and its signature, so that a caller can neither invent a token nor use it for another query. */
 export function createPaging(key: Buffer): Paging {
   const sign = (query: string, position: string) =>
     createHmac('sha256', key)

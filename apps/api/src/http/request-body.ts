@@ -3,15 +3,15 @@ import type { HonoRequest, MiddlewareHandler } from 'hono'
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { ApiEnv } from './endpoint.ts'
 
-/** Lets so many large bodies be read and served at a time, in the whole process: one may take 100 MB until it is in the store. */
+/** Bounds the large bodies that the process serves at a time. One may take 100 MB of memory until it is in the store. */
 export function limitLargeBodies(): LimitFunction {
   return pLimit(4)
 }
 
 /**
- * Reads a request's body, of any content type, with a length or in chunks. Beyond the size of an ordinary one it waits for its
- * turn, unread; the front bounds that, too, when it cuts requests that take too long.
- * @throws HubError MessageTooLarge, before the first byte when the length says so; GenericBadRequest when it breaks off.
+ * Reads the body of a request, with any content type, with a length or in chunks. A large body waits for its turn, unread. The front
+ * bounds that wait, because it cuts requests that take too long.
+ * @throws HubError MessageTooLarge, before the first byte when the length says so; GenericBadRequest when the body breaks off
  */
 export function receiveBody(bytesMax: number, largeBodies: LimitFunction): MiddlewareHandler<ApiEnv> {
   return async function receiveRequestBody(c, next) {
@@ -30,12 +30,12 @@ function readWhole(req: HonoRequest): Promise<Uint8Array> {
   return receive(async () => new Uint8Array(await req.arrayBuffer()))
 }
 
-/** hono's own limit for bodies cannot be had here: it builds a new request of the adapter's, which the platform refuses. */
+/** hono's own limit for bodies does not work here: it makes a new request from that of the adapter, which Node refuses. */
 function collect({ raw: { body } }: HonoRequest, bytesMax: number): Promise<Uint8Array> {
   return receive(async () => {
     const pieces: Uint8Array[] = []
     let bytes = 0
-    // A stream that is cancelled closes the connection, before the caller has heard why.
+    // To cancel the stream would close the connection before the caller has the answer.
     for await (const piece of body?.values({ preventCancel: true }) ?? []) {
       bytes += piece.byteLength
       if (bytes > bytesMax) throw tooLarge(bytesMax)
@@ -50,7 +50,7 @@ async function receive(read: () => Promise<Uint8Array>): Promise<Uint8Array> {
     return await read()
   } catch (cause) {
     if (cause instanceof HubError) throw cause
-    // That its caller has hung up must not be taken for the loss of a connection of ours.
+    // A caller that has hung up must not look like a lost connection to Postgres or Redis.
     throw new HubError('GenericBadRequest', { message: 'the body broke off before its end; send it again', cause })
   }
 }

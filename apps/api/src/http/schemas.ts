@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { deviceJobStatuses } from '@muster/contract'
 
-/** What replies hold, for the document. Requests are described by the schemas that parse them. */
+/** The bodies of replies, for the document. The schemas that parse requests also describe them. */
 
 const time = z.string().openapi({ format: 'date-time' })
 const json = z.unknown().openapi({ description: 'Any JSON' })

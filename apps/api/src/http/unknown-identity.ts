@@ -5,7 +5,7 @@ export function unknownDevice(deviceId: string): HubError {
   return new HubError('DeviceNotFound', { message: `There is no device with the id ${clip(deviceId)}` })
 }
 
-/** The error for an identity that is not there: of a module it may be its device that is missing. */
+/** The error for a missing identity. For a module, its device may be the missing one. */
 export async function unknownIdentity(db: Db, identity: IdentityKey): Promise<HubError> {
   const { deviceId, moduleId } = partsOf(identity)
   if (moduleId === null || (await readIdentity(db, deviceId)) === null) return unknownDevice(deviceId)

@@ -1,7 +1,7 @@
 import { HubError, limits } from '@muster/contract'
 
 /**
- * A part of a body that is larger than other requests' are: it may hold what a request of its own could, and no more.
+ * Checks a part of a large body: the part may be as large as a request of its own, and no larger.
  * @throws HubError MessageTooLarge
  */
 export function withinLimit(name: string, part: unknown): unknown {

@@ -3,8 +3,8 @@ import { insertJob, markScheduled } from '@muster/store'
 import type { Deps } from '../http/endpoint.ts'
 
 /**
- * Creates a job, and then wakes the dispatcher for its start. The row decides: when the bus cannot be reached, the caller's
- * answer is the same and a sweep finds the job. The job is returned as it was inserted, `queued`.
+ * Creates a job, and then wakes the dispatcher for its start. Only the row counts: if the bus cannot be reached, the answer to the
+ * caller is the same, and a sweep finds the job. Returns the job as it was inserted, `queued`.
  * @throws HubError JobAlreadyExists
  */
 export async function createJob(
@@ -22,7 +22,7 @@ export async function createJob(
   const isOnBus = await bus.wakeAt(job.key, job.startTime)
   if (!isOnBus) events.wakeUpLost({ kind: 'job' })
   if (isOnBus && job.startTime > clock.now()) {
-    // The job exists: that its status is late is repaired by a sweep, and is no error of the caller's.
+    // The job exists. Its status is late, which a sweep repairs; that is no error for the caller.
     await markScheduled(db, job.key).catch((error: unknown) =>
       events.wakeUpFailed({ kind: 'job', jobKey: job.key, error }),
     )

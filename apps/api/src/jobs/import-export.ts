@@ -3,7 +3,7 @@ import type { ApiContext, Endpoint } from '../http/endpoint.ts'
 import { jsonReply } from '../http/reply.ts'
 import { jobSchema } from '../http/schemas.ts'
 
-/** Import and export jobs are no part of this hub; clients that list them beside the jobs of `/jobs/v2` find none. */
+/** This hub has no import and export jobs. Clients that list them beside the jobs of `/jobs/v2` find none. */
 export function importExportRoutes(): readonly Endpoint[] {
   return [
     {

@@ -18,7 +18,7 @@ import { z } from 'zod'
 import { withinLimit } from '../http/within-limit.ts'
 import { parseTarget, targetShape, toTarget } from './target.ts'
 
-/** What the body of a new job may hold; the rules of the two operation bodies are those of the operations. */
+/** The members of the body of a new job. The operations have the rules of the two operation bodies. */
 export const jobBodySchema = z.object({
   jobId: z.preprocess((value) => (typeof value === 'number' ? String(value) : value), z.string().nullish()),
   type: z.string().nullish(),
@@ -31,7 +31,7 @@ export const jobBodySchema = z.object({
 
 export interface JobAddress {
   readonly jobId: JobId
-  /** The one device of the address `/jobs/v2/{deviceId}/methods/{jobId}`; then a target in the body does not count. */
+  /** The device of the address `/jobs/v2/{deviceId}/methods/{jobId}`. With it, a target in the body is ignored. */
   readonly deviceId: DeviceId | null
 }
 
@@ -58,7 +58,7 @@ export function parseJobBody(
   }
 }
 
-/** The id in the address counts; `query` is taken by the list of jobs, so such a job could never be read. */
+/** The id in the address counts. `query` is the address of the list of jobs, so a job with this id could never be read. */
 export function addressedJobId(text: string): JobId {
   if (text === 'query') {
     throw new HubError('ArgumentInvalid', {

@@ -1,7 +1,7 @@
 import { formatInstant, type Job, type JsonObject, parseJobType, type Vocabulary } from '@muster/contract'
 import { operationOf } from '@muster/operations'
 
-/** A job as reads of it show it. Members that it does not have are left out: some clients refuse a null. */
+/** A job as reads show it. Missing members are left out, because some clients refuse null. */
 export function jobJson(job: Job, vocabulary: Vocabulary): JsonObject {
   return {
     jobId: job.jobId,
@@ -24,7 +24,7 @@ export function createdJobJson(job: Job, vocabulary: Vocabulary): JsonObject {
   return { jobId: job.jobId, type: vocabulary.type[job.type], status: vocabulary.status[job.status] }
 }
 
-/** A per-device row; its statuses are spelled alike in every version. */
+/** A row of a device job. Every version spells its statuses alike. */
 export function deviceJobJson(row: JsonObject, vocabulary: Vocabulary): JsonObject {
   const type = parseJobType(String(row.jobType))
   return type === null ? row : { ...row, jobType: vocabulary.type[type] }

@@ -97,7 +97,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
   ]
 }
 
-/** @throws HubError JobNotFound for what no job can be called */
+/** @throws HubError JobNotFound for a text that is no job id */
 function readJobId(c: ApiContext): JobId {
   const text = c.req.param('jobId') ?? ''
   if (isJobId(text)) return text
@@ -106,7 +106,7 @@ function readJobId(c: ApiContext): JobId {
 
 const noJobs = { items: [], continuation: null }
 
-/** `none`: a word of the clients for what no job of this hub is. Null: any will do. */
+/** `none`: a word that clients know and no job of this hub has. Null: any job. */
 type Filter<Value> = Value | 'none' | null
 
 function readType(c: ApiContext): Filter<JobType> {

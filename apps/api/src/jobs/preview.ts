@@ -9,7 +9,7 @@ import { parseTarget, targetShape } from './target.ts'
 
 const bodySchema = z.object(targetShape)
 
-/** What a job would find, for those who want to know before they create it. Its target is read as that of a job is. */
+/** The devices that a job would find, for a caller who wants to know before creating it. The target is read as for a job. */
 export function previewRoutes({ db }: Pick<Deps, 'db'>): readonly Endpoint[] {
   return [
     {

@@ -2,13 +2,13 @@ import { clip, HubError, isDeviceId, limits, registryIdRule, type Target } from 
 import { parseCondition, QueryError } from '@muster/query'
 import { z } from 'zod'
 
-/** The two ways in which a job's body may say which devices it is for. */
+/** The two ways in which the body of a job may name its devices. */
 export const targetShape = {
   queryCondition: z.string().nullish(),
   deviceIds: z.preprocess(listOf, z.array(z.string()).nullish()),
 }
 
-/** One text is a list of one. What is too long is refused before the schema goes through it: each element may be an error. */
+/** One text is a list of one. A list that is too long is refused before the schema reads it, because each element may be an error. */
 function listOf(value: unknown): unknown {
   if (Array.isArray(value) && value.length > limits.targetDeviceIds) throw wrongLength(value)
   return typeof value === 'string' ? [value] : value
@@ -20,13 +20,13 @@ export interface ShownTarget {
   readonly queryCondition: string
 }
 
-/** The condition is read as the end of this query, so the limit of a query's length counts it in. */
+/** The condition is read as the end of this query, whose length counts too. */
 const lead = 'SELECT * FROM devices WHERE '
 const conditionLength = limits.queryLength - lead.length
 
 /**
- * Reads the target of a job: `queryCondition`, or `deviceIds` when there is none. A condition that does not parse is refused
- * now, not when the job starts.
+ * Reads the target of a job: `queryCondition`, else `deviceIds`. A condition that does not parse is refused now, and not when the job
+ * starts.
  */
 export function parseTarget(members: {
   queryCondition?: string | null | undefined
@@ -57,7 +57,7 @@ function checkCondition(queryCondition: string): void {
       message: `queryCondition has ${queryCondition.length} characters; at most ${conditionLength} are allowed. For a list of devices send deviceIds, which may hold ${limits.targetDeviceIds}`,
     })
   }
-  // The only character that Postgres takes into no text.
+  // The only character that Postgres accepts in no text.
   if (queryCondition.includes('\u0000')) {
     throw new HubError('ArgumentInvalid', { message: 'queryCondition must not contain U+0000' })
   }
@@ -85,7 +85,7 @@ function wrongLength({ length }: readonly unknown[]): HubError {
   })
 }
 
-/** A list that is too long for a condition is shown by its first ids. */
+/** A list that is too long for a condition is shown by its first ids only. */
 function conditionOf(deviceIds: readonly string[]): string {
   const first = deviceIds.slice(0, conditionLength)
   const quoted = first.map((deviceId) => `'${deviceId.replaceAll("'", "\\'")}'`)

@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { IdentityKey } from '@muster/contract'
 import { type Db, findRoutes, type Route } from '@muster/store'
 
-/** A device that connects meanwhile is noticed this late. */
+/** The time until a device that connects meanwhile is noticed. */
 const pollMs = 250
 const identitiesPerStatement = 1_000
 
-/** Who waits for a device or module asks again and again; whoever asks in the same quarter of a second is told by one statement. */
+/** Calls that wait for a device or module ask again and again. One statement answers all calls of the same quarter of a second. */
 export interface RoutesToCome {
-  /** The route as it is in a moment; undefined when there is no such identity then. */
+  /** The route at the next look; undefined when there is no such identity then. */
   next(identity: IdentityKey): Promise<Route | undefined>
 }
 
@@ -17,7 +17,7 @@ interface Look {
   readonly routes: Promise<ReadonlyMap<IdentityKey, Route>>
 }
 
-/** Looks only while somebody waits, and one look after the other: a Postgres that is slow is not asked more often. */
+/** Looks only while somebody waits, and one look after the other, so that a slow Postgres is not asked more often. */
 export function createRoutesToCome(db: Db): RoutesToCome {
   let coming: Look | null = null
   let previous: Promise<unknown> = Promise.resolve()

@@ -48,12 +48,12 @@ function routeOf(caller: Caller, path: string, whose: string): Endpoint {
   }
 }
 
-/** A method, and who is to carry it out. */
+/** A method, and the device or module that it is for. */
 type Call = MethodRequest & { readonly identity: IdentityKey }
 
 /**
- * Calls the device when it is online: connected, and subscribed to methods. For that it is waited as long as the caller asked
- * for, also when it turns out to have gone a moment ago: then it was not called.
+ * Calls the device when it is online: connected and subscribed to methods. Waits for that as long as the caller asked. It also waits
+ * when the device has just gone, because then it was not called.
  */
 async function callWhenOnline(caller: Caller, call: Call, signal: AbortSignal): Promise<MethodResponse> {
   const { identity, connectTimeoutInSeconds } = call
@@ -64,7 +64,7 @@ async function callWhenOnline(caller: Caller, call: Call, signal: AbortSignal): 
     const gatewayId = gatewayOf(route)
     const result = gatewayId === null ? null : await callMethod(caller, { ...call, gatewayId }, signal)
     if (result !== null && result.kind !== 'notOnline') return answerOf(result)
-    // Who has hung up reads no answer.
+    // A caller that has hung up reads no answer.
     if (performance.now() >= deadlineMs || signal.aborted) throw notOnline(connectTimeoutInSeconds)
     route = await caller.routesToCome.next(identity)
   }
@@ -93,7 +93,7 @@ async function callMethod(
   return firstOf(results)
 }
 
-/** The one result of a call to one device. None comes only when the caller has hung up: nobody reads what is answered then. */
+/** The one result of a call to one device. It is missing only when the caller has hung up, and then nobody reads the answer. */
 async function firstOf(results: AsyncIterable<readonly CallResult[]>): Promise<CallResult> {
   for await (const [result] of results) {
     if (result !== undefined) return result
@@ -122,7 +122,7 @@ function answerOf(result: Exclude<CallResult, { kind: 'notOnline' }>): MethodRes
         message: 'Too many direct methods are in flight on this device.',
       })
     case 'gatewayLost':
-      // Final for the caller, who must not try again unasked: the device may have been called.
+      // Final for the caller: a client must not repeat it by itself, because the device may have been called.
       throw new HubError('GatewayTimeout', { message: 'The gateway of the device gave no sign of life.' })
     default:
       return unreachable(result)

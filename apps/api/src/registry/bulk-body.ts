@@ -34,7 +34,7 @@ import {
   plainText,
 } from './identity-body.ts'
 
-/** What one entry of a bulk request asks for. An etag of null means: whatever it is. */
+/** The change that one entry of a bulk request asks for. An etag of null means any etag. */
 export type Change = { readonly identity: IdentityKey } & (
   | { readonly kind: 'create'; readonly draft: IdentityDraft }
   | { readonly kind: 'update'; readonly body: IdentityBody; readonly etag: string | null }
@@ -45,7 +45,7 @@ export type Change = { readonly identity: IdentityKey } & (
 /** Why one entry of a bulk request was not carried out, as the reply shows it. */
 export interface Refusal {
   readonly deviceId: string
-  /** Only of an entry that names a module. */
+  /** Only for an entry that names a module. */
   readonly moduleId?: string
   readonly errorCode: ErrorName
   readonly errorStatus: string
@@ -72,7 +72,7 @@ export const entrySchema = identityBodySchema.extend({
 })
 
 /**
- * Reads a bulk request. An entry that is wrong is refused alone; the others stand.
+ * Reads a bulk request. A wrong entry is refused alone, and the others are carried out.
  * @throws HubError TooManyDevices, and IotHubFormatError when the body is no list
  */
 export function readChanges(body: unknown): { changes: readonly Change[]; refusals: readonly Refusal[] } {
@@ -103,7 +103,7 @@ export function refuse({ deviceId, moduleId }: Name, error: HubError): Refusal {
   }
 }
 
-/** Which identity an entry is for, in the caller's words. */
+/** The identity of an entry, as the caller wrote it. */
 interface Name {
   readonly deviceId: string
   readonly moduleId: string | null
@@ -134,7 +134,7 @@ function readEntry(entry: unknown, repeated: ReadonlySet<string>): Change | Refu
     }
     return readChange(entry)
   } catch (error) {
-    // One wrong entry is its own answer.
+    // A wrong entry gets its own error.
     if (error instanceof HubError) return refuse(clipped(name), error)
     throw error
   }
@@ -178,7 +178,7 @@ function readEtag(member: 'etag' | 'twinETag', text: string | null | undefined):
   return etag === '*' ? null : etag
 }
 
-/** Checked for each identity: what the store refuses, it refuses for all of them. */
+/** Checked for each identity, because the store would refuse all of them together. */
 function fitting(sections: TwinSections): TwinSections {
   for (const section of ['tags', 'desired'] as const) requireFitting(section, sections[section])
   return sections

@@ -19,7 +19,7 @@ import type { readIfMatch } from '../http/etag.ts'
 import { unknownDevice, unknownIdentity } from '../http/unknown-identity.ts'
 import { draftIdentity, draftModule, type IdentityBody } from './identity-body.ts'
 
-/** A PUT: without an If-Match it creates the identity, with one it updates it. Returns what there is then. */
+/** A PUT: without If-Match it creates the identity, with If-Match it updates it. Returns the identity. */
 export async function putIdentity(
   deps: Deps,
   { identity, body, ifMatch }: { identity: IdentityKey; body: IdentityBody; ifMatch: ReturnType<typeof readIfMatch> },
@@ -57,9 +57,9 @@ export async function createIdentity({ db, clock }: Deps, draft: IdentityDraft):
 }
 
 /**
- * Updates an identity and returns it. What the caller leaves out is kept, so it is locked from reading to writing: however
- * many update it at once, one that takes any state (`etag` null) is never refused. A device that is disabled loses its
- * connection and those of its modules; what has other keys now loses its own, unless they leave the one that opened it.
+ * Updates an identity and returns it. Members that the caller leaves out are kept, so the identity is locked from reading to writing:
+ * an update that takes any etag (`etag` null) is never refused, however many come at once. A disabled device loses its connection and
+ * those of its modules. An identity with other keys loses its connection, unless the key that opened it is still there.
  * @throws HubError DeviceNotFound, ModuleNotFound, PreconditionFailed
  */
 export async function changeIdentity(
@@ -91,9 +91,9 @@ async function endConnections(deps: Deps, draft: IdentitySettings, current: Iden
   }
 }
 
-/** Deletes an identity, with a device its modules, and ends their connections. @throws HubError as `changeIdentity` */
+/** Deletes an identity, and the modules of a device, and ends their connections. @throws HubError as `changeIdentity` */
 export async function removeIdentity(deps: Deps, identity: IdentityKey, etag: string | null): Promise<void> {
-  // The sessions go with the identity: their owners have to be known before.
+  // The sessions go with the identity, so their owners are read first.
   const owners = await findOwnersWithModules(deps.db, [identity])
   const result = await deleteIdentity(deps.db, identity, etag)
   if (result === 'missing') throw await unknownIdentity(deps.db, identity)
@@ -108,7 +108,7 @@ export async function readExisting({ db }: Pick<Deps, 'db'>, identity: IdentityK
   return found
 }
 
-/** Tells the gateways, of all at once. One that cannot be told finds out when it next compares its connections with the store. */
+/** Tells the gateways, all at once. A gateway that misses it learns it when it next compares its connections with the store. */
 export async function closeConnections(
   { bus, events }: Deps,
   owners: readonly Owner[],

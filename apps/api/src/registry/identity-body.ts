@@ -10,7 +10,7 @@ const authenticationTypes = ['sas', 'selfSigned', 'certificateAuthority', 'none'
 
 export const plainText = z.string().regex(/^\P{Cc}*$/u, { error: 'a text without control characters' })
 
-/** What may be written of an identity. Keys are checked apart, so that no message can repeat one. */
+/** The members of an identity that a caller may write. Keys are checked separately, so that no error text can repeat one. */
 export const identityBodySchema = z.object({
   status: anyCase(['enabled', 'disabled']).nullish(),
   statusReason: plainText.max(statusReasonLength).nullish(),
@@ -40,8 +40,8 @@ function isSame(one: string, other: string): boolean {
 }
 
 /**
- * What is to be stored. A member that the body leaves out stays as it is; a new identity is enabled, with keys of its own.
- * Keys that are empty are kept too, or made: clients fill in empty ones when their caller gives none.
+ * The identity to store. A member that the body leaves out stays as it is. A new identity is enabled and gets new keys. Empty keys
+ * count as left out: clients send them when their caller gives none.
  */
 export function draftIdentity(identity: IdentityKey, body: IdentityBody, current: Identity | null): IdentitySettings {
   return {
@@ -54,7 +54,7 @@ export function draftIdentity(identity: IdentityKey, body: IdentityBody, current
   }
 }
 
-/** The same for what the body of a module may say of it: whether it may connect, its device decides. */
+/** The same for a module. Its body has fewer members, because its device decides whether it may connect. */
 export function draftModule(identity: IdentityKey, body: IdentityBody, current: Identity | null): IdentitySettings {
   const { authentication, managedBy } = body
   return draftIdentity(identity, { authentication, managedBy }, current)
@@ -84,7 +84,7 @@ function draftAuthentication(
   }
 }
 
-/** What credentials without a type make of an identity: old clients know no types. Null when there are none. */
+/** The type that credentials imply, because old clients know no types. Null when there are no credentials. */
 function impliedType(given: IdentityBody['authentication']): 'selfSigned' | 'sas' | null {
   const { x509Thumbprint, symmetricKey } = given ?? {}
   if (x509Thumbprint?.primaryThumbprint || x509Thumbprint?.secondaryThumbprint) return 'selfSigned'
@@ -101,7 +101,7 @@ function readKey(member: 'primaryKey' | 'secondaryKey', text: string | null | un
 
 type Thumbprints = Pick<Authentication, 'primaryThumbprint' | 'secondaryThumbprint'>
 
-/** Thumbprints that are both left out stay as they are; an empty one beside another is none. */
+/** If both thumbprints are left out, they stay as they are. An empty one beside another is removed. */
 function draftThumbprints(
   given: Partial<Record<keyof Thumbprints, string | null | undefined>> | null | undefined,
   current: Authentication | undefined,

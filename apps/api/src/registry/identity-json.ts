@@ -1,7 +1,7 @@
 import { formatInstant, type JsonObject, partsOf } from '@muster/contract'
 import type { Identity } from '@muster/store'
 
-/** A device as reads of it show it. */
+/** A device as reads show it. */
 export function deviceJson(device: Identity): JsonObject {
   return {
     deviceId: device.identity,
@@ -13,14 +13,14 @@ export function deviceJson(device: Identity): JsonObject {
     statusReason: device.statusReason,
     statusUpdatedTime: formatInstant(device.statusUpdatedTime),
     lastActivityTime: formatInstant(device.lastActivityTime),
-    // Messages from the cloud are not part of this hub.
+    // This hub has no messages from the cloud.
     cloudToDeviceMessageCount: 0,
     authentication: authenticationJson(device),
     capabilities: { iotEdge: device.isEdge },
   }
 }
 
-/** A module as reads of it show it. It has no status of its own: its device's counts. */
+/** A module as reads show it. It has no status of its own; that of its device counts. */
 export function moduleJson(module: Identity): JsonObject {
   const { deviceId, moduleId } = partsOf(module.identity)
   return {

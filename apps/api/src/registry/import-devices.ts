@@ -7,12 +7,12 @@ import { type Change, type Refusal, refuse } from './bulk-body.ts'
 import { changeIdentity, closeConnections, createIdentity, deviceExists, removeIdentity } from './identities.ts'
 
 /**
- * Carries out the changes of a bulk request, each for itself, and returns those that could not be. Devices come first when
- * they are created and last when they are deleted: the request may hold their modules, too.
+ * Carries out the changes of a bulk request separately, and returns the failed ones. Devices are created first and deleted last,
+ * because the request may also hold their modules.
  */
 export async function importDevices(deps: Deps, changes: readonly Change[]): Promise<Refusal[]> {
   const refusals = await createDevices(deps, changes)
-  // The rest reads before it writes, each identity for itself; a request holds at most 100.
+  // Other changes read before they write, one identity at a time. A request has at most 100.
   for (const change of changes) {
     const refusal = await changeOne(deps, change)
     if (refusal !== null) refusals.push(refusal)

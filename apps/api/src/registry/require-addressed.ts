@@ -1,6 +1,6 @@
 import { clip, HubError } from '@muster/contract'
 
-/** An id that a body repeats must be the one of the path. @throws HubError ArgumentInvalid */
+/** If a body repeats an id of the path, both must be equal. @throws HubError ArgumentInvalid */
 export function requireAddressed(member: string, inBody: string | null | undefined, inPath: string): void {
   if (inBody == null || inBody === inPath) return
   throw new HubError('ArgumentInvalid', {

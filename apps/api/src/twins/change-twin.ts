@@ -7,8 +7,8 @@ import { unknownIdentity } from '../http/unknown-identity.ts'
 type Changed = Extract<ChangedTwin, { kind: 'changed' }>
 
 /**
- * Patches a twin, and then tells its device or module if that is connected. What is lost between the two, also with this
- * process, its gateway makes good. `etag` null: whatever the twin is.
+ * Patches a twin, and then tells its device or module if that is connected. If the process dies in between, or the message is lost,
+ * the gateway repairs it. `etag` null: any etag.
  * @throws HubError DeviceNotFound, ModuleNotFound, PreconditionFailed, and ArgumentInvalid when a section would grow too large
  */
 export async function patchAndNotify(
@@ -20,7 +20,7 @@ export async function patchAndNotify(
   return notify(deps, await requireChanged(deps, identity, result, etag))
 }
 
-/** The same with tags and desired properties that replace those of the twin. */
+/** The same, but the tags and desired properties replace those of the twin. */
 export async function replaceAndNotify(
   deps: Deps,
   identity: IdentityKey,

@@ -68,7 +68,7 @@ function routesOf(deps: Deps, path: string, whose: string): readonly Endpoint[] 
   ]
 }
 
-/** A twin body; whatever a caller sends back of what it has read, beside the sections, is ignored. */
+/** The body of a twin request. A caller may send a whole twin back; all but the sections is ignored. */
 function readTwinBody(c: ApiContext): JsonObject {
   const body = readJson(c)
   if (isJsonObject(body)) return body
