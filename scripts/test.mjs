@@ -11,12 +11,14 @@ const longRuns = {
   MUSTER_MODEL_RUNS: '2000',
   MUSTER_FUZZ_RUNS: '20000',
   MUSTER_FUZZ_SECONDS: '60',
+  MUSTER_CANARY_RUNS: '10',
 }
 const longTests = [
   'packages/query/test/differential.test.ts',
   'packages/query/test/groups.test.ts',
   'packages/query/test/metamorphic.test.ts',
   'packages/store/test/jobs/engine-model.test.ts',
+  'packages/store/test/postgres/driver-canary.test.ts',
   'apps/api/test/queries/query-fuzz.test.ts',
   'apps/api/test/queries/query-fuzz-rows.test.ts',
   'apps/api/test/http/http-fuzz.test.ts',
