@@ -2,14 +2,14 @@ import type { GatewayId } from '@muster/contract'
 import type { Hub } from '@muster/runtime'
 import type { LimitFunction } from 'p-limit'
 
-/** What the parts of one gateway share. */
+/** The things that the parts of one gateway share. */
 export interface Gateway extends Pick<Hub, 'config' | 'db' | 'bus' | 'events' | 'clock' | 'throttles'> {
   readonly gatewayId: GatewayId
-  /** Everything that devices cause in Postgres goes through this limiter, so that a storm of devices cannot take the pool. */
+  /** All work of devices in Postgres goes through this limiter, so that a storm of devices cannot take the whole pool. */
   readonly statements: LimitFunction
 }
 
-/** More than this waiting for Postgres: a device hears "not now" at once, instead of the right answer too late. */
+/** If more work waits for Postgres, a device is told "not now" at once. The right answer would come too late. */
 const waitingStatementsMax = 10_000
 
 export function isOverloaded({ statements }: Gateway): boolean {

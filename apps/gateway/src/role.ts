@@ -13,10 +13,10 @@ import { createSessions, type Sessions } from './sessions/sessions.ts'
 import { createCalls } from './traffic/calls.ts'
 import { createNotifications, type Notifications } from './traffic/notifications.ts'
 
-/** A connection of which the hub missed the end, or the takeover, is found by then. */
+/** After this time the hub finds a connection whose end or takeover it missed. */
 const confirmEveryMs = 30_000
 const handshakeMsMax = 10_000
-/** For what had started, when the port cannot be opened. */
+/** Time to stop what had started, when the port cannot be opened. */
 const failedStopMs = 2_000
 
 /** Holds the connections of devices. Any number of gateways share a fleet; a device is on one of them. */
@@ -41,7 +41,7 @@ export const role: Role = {
         broker.refuse()
         server.close()
         clearInterval(confirmation)
-        // Not waited for: nothing comes through the door from here on, while Redis, which may be away, hears of it.
+        // Not waited for, because Redis may be away. From here on no call comes in anyway.
         door[Symbol.asyncDispose]().then(undefined, (error) => events.gatewayFailed({ step: 'closeDoor', error }))
         await orAborted(sessions.shutDown(), deadline)
         await broker.close()
@@ -75,7 +75,7 @@ function openGateway(hub: Hub): Gateway {
   return { config, db, bus, events, clock, throttles, gatewayId: gatewayId(randomUUID()), statements }
 }
 
-/** What the rest of the hub may ask of this gateway. */
+/** The functions of this gateway for the rest of the hub. */
 function openDoor({ events }: Gateway, sessions: Sessions, notifications: Notifications): GatewayDoor {
   return {
     call: createCalls({ events, find: sessions.find }),
@@ -85,13 +85,13 @@ function openDoor({ events }: Gateway, sessions: Sessions, notifications: Notifi
 }
 
 function createTlsServer({ front, events }: Hub, broker: Broker): Server {
-  // Whoever has a certificate of its own shows it; nobody has to, and who has signed it is not asked.
+  // A client may show a certificate, and need not. Who signed it is not checked.
   const server = createServer({ requestCert: true, rejectUnauthorized: false, handshakeTimeout: handshakeMsMax })
   front.tls.present(server)
   server.on('secureConnection', (socket) => broker.accept(socket.setNoDelay()))
-  // A handshake that failed, as of a port scanner, or took too long, which by itself closes nothing.
+  // A handshake that failed, such as that of a port scanner, or took too long. Node itself does not close the connection.
   server.on('tlsClientError', (_error, socket) => void socket.destroy())
-  // A connection that could not be accepted, as when the process has too many files open; the next one may be.
+  // A connection could not be accepted, for example because the process has too many open files. The next one may succeed.
   server.on('error', (error) => {
     if (server.listening) events.gatewayFailed({ step: 'accept', error })
   })

@@ -14,15 +14,15 @@ import { isRegistered, type ShownCertificate, thumbprintsOf } from './certificat
 import { identify } from './identify.ts'
 import type { RefusalReason } from './refusal.ts'
 
-/** Who connects, by which credentials, and until when. */
+/** Who connects, with which credentials, and until when. */
 export interface Admission extends Evidence {
   readonly identity: IdentityKey
-  /** What it says of its model: null is nothing, and the empty text that it has none. */
+  /** The model that it names. Null: it names none. Empty: it says that it has no model. */
   readonly modelId: string | null
 }
 
 interface Evidence {
-  /** Of the credentials it came by, each of which is enough: of a certificate both thumbprints, whichever is registered. */
+  /** Of the credentials that it used, each of which is enough. A certificate has both thumbprints, whichever is registered. */
   readonly fingerprints: readonly string[]
   readonly expiresAtMs: number
 }
@@ -58,11 +58,11 @@ export async function authenticate(
   const judgeBy = (policies: readonly StoredPolicy[]) =>
     judge({ ...request, identity, modelId, credentials, policies, hostNames, nowMs: clock.now().getTime() })
   const verdict = judgeBy(cached)
-  // With the old key of a policy a device may still get in, until its connection is compared with Postgres; with the new one it must.
+  // With an old key of a policy a device may still connect, until its connection is compared with Postgres. With a new key it must.
   return isByOtherPolicy(verdict, request) ? judgeBy(await statements(() => readPolicies(db))) : verdict
 }
 
-/** Whether the token names a policy, and is not one of that policy as it was known. */
+/** Whether the token names a policy, but is not a token of that policy as the cache has it. */
 function isByOtherPolicy(verdict: Verdict, { password }: ConnectRequest): boolean {
   if (verdict.kind === 'admitted' || verdict.reason !== 'token') return false
   return typeof parseSasToken(password)?.policyName === 'string'
@@ -75,7 +75,7 @@ interface Attempt extends Pick<ConnectRequest, 'password' | 'certificate'>, Pick
   readonly nowMs: number
 }
 
-/** Judges what a known identity has to show for itself. How it must do so is written in the registry, and nothing else counts. */
+/** Judges the credentials of a known identity. Only the kind of credentials that the registry asks for counts. */
 export function judge(attempt: Attempt): Verdict {
   const { identity, modelId, credentials } = attempt
   const proven = prove(attempt, credentials.authentication)
@@ -113,7 +113,7 @@ function proveByToken(
   return verdicts.some((verdict) => !verdict.ok && verdict.reason === 'expired') ? 'expired' : 'token'
 }
 
-/** The time on the certificate counts, though nobody else has signed it: the one way to let a key run out that is not renewed. */
+/** The times of the certificate count, also when nobody else has signed it. Only so does a key expire that nobody renews. */
 function proveByCertificate({ certificate, nowMs }: Attempt, authentication: Authentication): Evidence | RefusalReason {
   if (certificate === null) return 'certificate'
   const thumbprints = thumbprintsOf(certificate)
@@ -123,7 +123,7 @@ function proveByCertificate({ certificate, nowMs }: Attempt, authentication: Aut
   return isInTime ? { fingerprints: thumbprints.map(thumbprintFingerprint), expiresAtMs } : 'expired'
 }
 
-/** What a token must cover. That of a module lies below its device's, so no token for a module alone opens its device. */
+/** The path that a token must cover. The path of a module is below that of its device, so a token for a module does not open it. */
 function pathOf(identity: IdentityKey): readonly string[] {
   const { deviceId, moduleId } = partsOf(identity)
   return moduleId === null ? ['devices', deviceId] : ['devices', deviceId, 'modules', moduleId]

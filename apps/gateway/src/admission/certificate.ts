@@ -3,12 +3,12 @@ import { TLSSocket } from 'node:tls'
 import type { Authentication } from '@muster/store'
 import type { Client } from 'aedes'
 
-/** What a client showed in its TLS handshake: it holds the key, but nobody has vouched for it. */
+/** The certificate of a client in its TLS handshake. The client has its key, but nobody else may have signed it. */
 export type ShownCertificate = Pick<X509Certificate, 'fingerprint' | 'fingerprint256' | 'validFrom' | 'validTo'>
 
 /** Null for a client that showed none, or came without TLS. */
 export function shownCertificate({ conn, req }: Client): ShownCertificate | null {
-  // A WebSocket is carried by the socket of its upgrade.
+  // A WebSocket uses the socket of its upgrade.
   const socket = req?.socket ?? conn
   return socket instanceof TLSSocket ? (socket.getPeerX509Certificate() ?? null) : null
 }
@@ -18,7 +18,7 @@ export function thumbprintsOf({ fingerprint, fingerprint256 }: ShownCertificate)
   return [fingerprint, fingerprint256].map((text) => text.replaceAll(':', '').toUpperCase())
 }
 
-/** Whether the registry has one of a certificate's thumbprints as one of its two. */
+/** Whether a thumbprint of the certificate is one of the two in the registry. */
 export function isRegistered(
   thumbprints: readonly string[],
   { primaryThumbprint, secondaryThumbprint }: Authentication,

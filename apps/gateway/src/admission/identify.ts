@@ -1,13 +1,13 @@
 import { type IdentityKey, isDeviceId, isModuleId, moduleKey } from '@muster/contract'
 import type { RefusalReason } from './refusal.ts'
 
-/** Who wants to connect, and the model that it says to implement: null when it says nothing of one. */
+/** Who wants to connect, and the model that it names; null when it names none. */
 interface Identified {
   readonly identity: IdentityKey
   readonly modelId: string | null
 }
 
-/** Reads out of user name and client id, which must agree, who wants to connect. */
+/** Reads who wants to connect from the user name and the client id, which must agree. */
 export function identify(
   { clientId, userName }: { readonly clientId: string; readonly userName: string },
   hostNames: readonly string[],
@@ -35,8 +35,8 @@ interface UserName {
 
 /**
  * `{host}/{device}[/{module}]/?api-version=...`, and the older forms `{host}/{device}[/{module}]` and
- * `{host}/{device}/api-version=...`. Ids stand there as they are, not percent-encoded: that of a module may begin as the
- * parameters of a device do.
+ * `{host}/{device}/api-version=...`. Ids are not percent-encoded. So the id of a module may begin like the parameters of a
+ * device.
  */
 function parseUserName(text: string, { isModule }: { isModule: boolean }): UserName | null {
   const [authority = '', deviceId = '', next = '', ...rest] = text.split('/')
@@ -47,10 +47,10 @@ function parseUserName(text: string, { isModule }: { isModule: boolean }): UserN
   return { hostName, deviceId, moduleId: isQuery ? null : next, modelId: readModelId(query.join('/')) }
 }
 
-/** The longest that DTDL knows. */
+/** The longest model id of DTDL. */
 const modelIdLength = 2048
 
-/** Nothing for what is no identifier of a digital twin model: no device is refused for a parameter that it could leave out. */
+/** Null for a text that is no id of a digital twin model. No device is refused for a parameter that it could leave out. */
 function readModelId(query: string): string | null {
   const modelId = new URLSearchParams(query).get('model-id')
   if (modelId === null || modelId === '') return modelId

@@ -1,6 +1,6 @@
 /** Why a CONNECT is refused, with the return code of the CONNACK. SDKs retry after 3 and give up after 2, 4 and 5. */
 const returnCodes = {
-  /** Empty, too long, unusable in a topic, or not the id of the user name. */
+  /** The client id is empty, too long, unusable in a topic, or not the id of the user name. */
   clientId: 2,
   stopping: 3,
   busy: 3,
@@ -9,16 +9,16 @@ const returnCodes = {
   failed: 3,
   /** A newer connection of the same identity came while this one was opening. */
   takeover: 3,
-  /** The device went away while its connection was opening: nobody reads the code. */
+  /** The device went away while its connection was opening. Nobody reads the code. */
   gone: 3,
   userName: 4,
   hostName: 4,
   unknown: 5,
   disabled: 5,
   token: 5,
-  /** None was shown, it is not the registered one, or the registry asks for one that an authority has signed. */
+  /** There is no certificate, it is not registered, or the registry asks for one that an authority has signed. */
   certificate: 5,
-  /** The token, or the certificate; or the certificate is of a time to come. */
+  /** The token or the certificate has expired, or the certificate is not yet valid. */
   expired: 5,
 } as const
 

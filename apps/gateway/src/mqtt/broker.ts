@@ -13,7 +13,7 @@ import { connectMsMax, createRules } from './rules.ts'
 export interface Broker {
   /** A connection over TLS, or one carried by a WebSocket. */
   accept(stream: Duplex, request?: IncomingMessage): void
-  /** Refuses whoever connects from now on. */
+  /** Refuses new clients from now on. */
   refuse(): void
   /** Cuts every connection, also those that are only connecting. */
   close(): Promise<void>
@@ -34,21 +34,21 @@ export async function createBroker(gateway: Gateway, sessions: Sessions): Promis
     mq: noRouting,
     persistence: createPersistence({ restored: sessions.subscriptionsOf, unsubscribe }),
   })
-  // aedes allows a hundred at most, for a matcher of topics that has no part here: a topic may have as many as it has bytes.
+  // aedes allows a hundred levels at most, for its matcher of topics, which is not used here. A topic may have one for each byte.
   Object.assign(aedes, { maxTopicLevels: Number.POSITIVE_INFINITY })
 
   const note = (client: Client, reason: EndReason) => {
     const session = sessions.of(client)
     if (session !== undefined) session.endReason ??= reason
   }
-  // Not 'clientReady', which comes after the first packets behind the CONNACK.
+  // Not 'clientReady', which comes after the first packets that follow the CONNACK.
   aedes.on('connackSent', (_, client) => sessions.ready(client))
   aedes.on('connectionError', () => events.connectionRefused({ reason: 'protocol' }))
   aedes.on('keepaliveTimeout', (client) => note(client, 'keepAlive'))
-  // An error of the socket has a code; one without is the device's breach of the protocol.
+  // An error of the socket has a code. An error without a code means that the device broke the protocol.
   aedes.on('clientError', (client, error) => note(client, 'code' in error ? 'lost' : 'protocol'))
   aedes.on('unsubscribe', (topics, client) => {
-    // A persistent session was asked before its UNSUBACK; a clean one aedes unsubscribes also at its end.
+    // A persistent session was handled before its UNSUBACK. A clean session is also unsubscribed by aedes at its end.
     if (!client.clean || client.closed) return
     unsubscribe(client, topics).catch((error: unknown) => events.gatewayFailed({ step: 'unsubscribe', error }))
   })

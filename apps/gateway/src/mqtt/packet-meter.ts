@@ -1,12 +1,11 @@
 /**
- * Follows MQTT's framing over the bytes of one connection. The returned function is given each piece as it arrives, however
- * the pieces are cut, and says false once a packet announces a body of over `maxBytes`. The parser itself would collect up
- * to 256 MB.
+ * Follows the framing of MQTT over the bytes of one connection. The returned function gets each piece as it arrives, however the
+ * pieces are cut. It returns false when a packet announces a body of over `maxBytes`. The parser itself would collect up to 256 MB.
  */
 export function createPacketMeter(maxBytes: number): (piece: Buffer) => boolean {
   /** Bytes of the current body that are still to come. */
   let body = 0
-  /** The length field being read, seven bits a byte; null: the next byte begins a packet. */
+  /** The length field that is being read, seven bits in each byte. Null: the next byte begins a packet. */
   let length: { value: number; shift: number } | null = null
 
   return (piece) => {

@@ -4,7 +4,7 @@ import type { Client, ConnectPacket, PublishPacket, SubscribePacket, Unsubscribe
 import { aliasOf } from '../topics/filter-alias.ts'
 import { createPacketMeter } from './packet-meter.ts'
 
-/** What the parser hands on, as far as the rules here go. */
+/** The members of a parsed packet that the rules here use. */
 type ParsedPacket = { readonly length?: number; readonly messageId?: number } & (
   | ConnectPacket
   | PublishPacket
@@ -13,39 +13,39 @@ type ParsedPacket = { readonly length?: number; readonly messageId?: number } & 
   | { readonly cmd: 'pingreq' | 'disconnect' | 'puback' | 'pubrec' | 'pubrel' | 'pubcomp' | 'reserved' }
 )
 
-/** One and a half times it is the longest silence that the hub allows, 1767 s. */
+/** One and a half times this is the longest silence that the hub allows, 1767 s. */
 const keepAliveSecondsMax = Math.floor(limits.keepAliveSecondsMax / 1.5)
 
 /** CONNACK, no session present, return code 1: not a protocol level that the hub speaks. */
 const wrongLevel = Buffer.from([0x20, 2, 0, 1])
 
 /**
- * Puts the rules of this contract before aedes, which has no hook for them: it sees each packet as soon as it is parsed, and
- * each piece of bytes before.
+ * Checks the rules for which aedes has no hook. It sees each piece of bytes before the parser, and each packet right after the
+ * parser.
  */
 export function watchPackets(
   client: Client,
   on: { tooLarge: () => void; malformed: () => void; disconnect: () => void },
 ): void {
   let isWithinLimit = createPacketMeter(limits.mqttPacketBytes)
-  // aedes reads by itself; a stream that is read so gives every piece to this listener first.
+  // aedes reads the stream itself. This listener still gets every piece first.
   client.conn.on('data', (piece: Buffer) => {
     if (!isWithinLimit(piece)) on.tooLarge()
   })
 
-  // aedes' own parser, the only place where a SUBSCRIBE can be changed before its answer is made.
+  // Only in aedes' own parser can a SUBSCRIBE be changed before its answer is made.
   const parser: unknown = Reflect.get(client, '_parser')
   if (!(parser instanceof EventEmitter)) throw new TypeError('this version of aedes has no parser to watch')
   parser.prependListener('packet', (packet: ParsedPacket) => {
     if (isMalformed(packet)) {
       on.malformed()
-      // aedes cuts whoever sends a packet of a type that it does not know; cut here, it would not expect what it is handed now.
+      // aedes itself cuts a client that sends an unknown type of packet. After a cut here, aedes would not expect this packet.
       Object.assign(packet, { cmd: 'reserved' })
     }
     if (packet.cmd === 'connect') {
       limitConnect(packet)
       holdBack(client, parser)
-      // What is held back comes by once more, and begins with a packet.
+      // Bytes that were held back come here again, and begin with a packet.
       isWithinLimit = createPacketMeter(limits.mqttPacketBytes)
     }
     if (packet.cmd === 'subscribe') prepareSubscribe(packet)
@@ -55,9 +55,9 @@ export function watchPackets(
 }
 
 /**
- * [MQTT-3.1.4-5] A device need not wait for its CONNACK. What it sends before is read after that, when aedes resumes the client:
- * nothing that comes from whoever has not proven yet who it is has an effect, and it takes no more memory than the stream's
- * buffer. aedes itself would pause later, and would queue packets, of which a piece may hold a hundred thousand.
+ * [MQTT-3.1.4-5] A device need not wait for its CONNACK. Packets that it sends before are read after the CONNACK, when aedes resumes
+ * the client. So packets of an unknown client have no effect, and take no more memory than the buffer of the stream. aedes itself
+ * would pause later, and would queue packets; one piece of bytes may have a hundred thousand.
  */
 function holdBack(client: Client, parser: EventEmitter): void {
   const unread: unknown = Reflect.get(parser, '_list')
@@ -73,7 +73,7 @@ function isPausable(client: Client): client is Client & { pause(): void } {
   return 'pause' in client
 }
 
-/** What the parser has been given and has not read. */
+/** Bytes that the parser has got and has not read. */
 interface ByteList {
   slice(): Buffer
   consume(count: number): void
@@ -83,7 +83,7 @@ function isByteList(value: unknown): value is ByteList {
   return typeof value === 'object' && value !== null && 'slice' in value && 'consume' in value
 }
 
-/** [MQTT-3.1.2-2] The parser knows no levels but 3, 4 and 5; whoever asks for another one hears so before the end, too. */
+/** [MQTT-3.1.2-2] The parser knows only the levels 3, 4 and 5. A client with another level also gets an answer before its end. */
 function answerWrongLevels(client: Client, parser: EventEmitter): void {
   parser.removeAllListeners('error')
   parser.on('error', (error: Error) => {
@@ -95,7 +95,7 @@ function answerWrongLevels(client: Client, parser: EventEmitter): void {
 
 export function limitConnect(packet: ConnectPacket & { readonly bridgeMode?: boolean }): void {
   packet.keepalive = Math.min(packet.keepalive || keepAliveSecondsMax, keepAliveSecondsMax)
-  // aedes takes MQTT 3.1 and bridges too, and refuses what is above 3.1.1 with return code 1.
+  // aedes also accepts MQTT 3.1 and bridges. It refuses levels above 3.1.1 with return code 1.
   if (packet.protocolVersion !== 4 || packet.protocolId !== 'MQTT' || packet.bridgeMode) packet.protocolVersion = 5
 }
 
@@ -106,13 +106,13 @@ function prepareSubscribe(packet: SubscribePacket): void {
   }
 }
 
-/** What the parser lets pass although MQTT 3.1.1 has the connection end for it. */
+/** Faults that the parser lets pass, although MQTT 3.1.1 says that they end the connection. */
 function isMalformed(packet: ParsedPacket): boolean {
   switch (packet.cmd) {
     case 'connect':
       return hasBadText([packet.clientId, packet.username, packet.will?.topic]) || Number(packet.will?.qos) === 3
     case 'publish':
-      // The parser may have taken the packet id from the packet that follows.
+      // The parser may have read the packet id from the next packet.
       return hasBadText([packet.topic]) || (packet.qos > 0 && (hasNoId(packet) || isCutShort(packet)))
     case 'subscribe':
       // [MQTT-3.8.3-3] at least one filter; [MQTT-2.3.1-1] a packet id that is not 0.
@@ -134,8 +134,8 @@ function isMalformed(packet: ParsedPacket): boolean {
 }
 
 /**
- * [MQTT-1.5.3-1] [MQTT-1.5.3-2] No text holds a NUL, or bytes that are no UTF-8, for which the parser has put U+FFFD. All texts
- * of the contract are ASCII, other characters percent-encoded, so that nobody needs to send U+FFFD itself.
+ * [MQTT-1.5.3-1] [MQTT-1.5.3-2] No text may have NUL, or bytes that are not UTF-8; the parser replaces such bytes by U+FFFD. All texts
+ * of the contract are ASCII, with other characters percent-encoded, so nobody needs to send U+FFFD itself.
  */
 function hasBadText(texts: readonly (string | undefined)[]): boolean {
   return texts.some((text) => text !== undefined && (text.includes('\0') || text.includes('\uFFFD')))

@@ -2,11 +2,11 @@ import { Readable } from 'node:stream'
 import type { Client, Subscription } from 'aedes'
 
 /**
- * What aedes asks of a store. Subscriptions are the session's and live in Postgres; nothing else is kept, because the hub
- * sends everything at QoS 0 and retains nothing.
+ * The store that aedes asks for. Subscriptions belong to the session and are in Postgres. Nothing else is kept, because the hub sends
+ * everything at QoS 0 and retains nothing.
  */
 export function createPersistence(sessions: {
-  /** Subscriptions that whoever connects gets back. */
+  /** The subscriptions that a client gets back when it connects. */
   restored: (identity: string) => Subscription[]
   unsubscribe: (client: Client, topics: readonly string[]) => Promise<void>
 }) {
@@ -14,10 +14,10 @@ export function createPersistence(sessions: {
   const empty = () => Readable.from([])
   const missing = async () => Promise.reject(new Error('no such packet'))
   return {
-    // aedes insists that this one is declared async.
+    // aedes requires that this function is declared async.
     setup: async () => {},
     subscriptionsByClient: async ({ id }: { id: string }) => sessions.restored(id),
-    // Already stored, when the subscription was authorized: aedes would pass refused filters too.
+    // Already stored when the subscription was authorized. aedes would also pass refused filters here.
     addSubscriptions: nothing,
     removeSubscriptions: sessions.unsubscribe,
     cleanSubscriptions: nothing,
@@ -41,7 +41,7 @@ export function createPersistence(sessions: {
 
 type Done = (() => void) | undefined
 
-/** Routes nothing: what one device publishes can reach no other. aedes' own would also search through all subscribers at each end. */
+/** Routes nothing: a message of one device can reach no other. aedes' own router would also search all subscribers at each end. */
 export const noRouting = {
   on: (_topic: string, _deliver: unknown, done: Done) => done?.(),
   removeListener: (_topic: string, _deliver: unknown, done: Done) => done?.(),

@@ -7,8 +7,8 @@ import { receiveAnswer } from '../traffic/method-topics.ts'
 import { readTwin, reportProperties } from '../traffic/twin-topics.ts'
 
 /**
- * Takes what a device publishes; a PUBACK may follow, because the answer to a twin request is a message of its own. False
- * for what the contract does not know: the connection must end.
+ * Handles a message that a device publishes. A PUBACK may follow at once, because the answer to a twin request is another message.
+ * False for a topic that is not in the contract: the connection must end.
  */
 export function receive(gateway: Gateway, session: Session, packet: PublishPacket): boolean {
   const topic = packet.qos === 2 ? null : parseDeviceTopic(packet.topic, session.identity)
@@ -34,7 +34,7 @@ export function receive(gateway: Gateway, session: Session, packet: PublishPacke
   }
 }
 
-/** A will counts as telemetry of a device that went without a DISCONNECT. */
+/** A will counts as telemetry when the connection ended without a DISCONNECT. */
 export function receiveWill({ events }: Gateway, { identity }: Session, packet: PublishPacket): void {
   if (parseDeviceTopic(packet.topic, identity)?.kind === 'telemetry') events.telemetryReceived({ deviceId: identity })
 }

@@ -12,12 +12,12 @@ import type { Subscriptions } from '../sessions/subscriptions.ts'
 import { filterOf } from '../topics/filter-alias.ts'
 import { receive, receiveWill } from './receive.ts'
 
-/** How long a device waits for a place, the first time for its bytes and then for the answer to its CONNECT. */
+/** The longest wait for a whole CONNECT, and then the longest wait for the answer to it. */
 export const connectMsMax = 10_000
 
 type Rules = Required<Pick<AedesOptions, 'authenticate' | 'authorizePublish' | 'authorizeSubscribe'>>
 
-/** What devices may do, in the hooks that aedes has for it. */
+/** The rules for devices, in the hooks of aedes. */
 export function createRules(
   gateway: Gateway,
   {
@@ -33,7 +33,7 @@ export function createRules(
     if (isOverloaded(gateway)) return 'busy'
     const verdict = await authenticate(gateway, readPolicies, request)
     if (verdict.kind === 'refused') return verdict.reason
-    // Only now: whoever cannot prove who it is must not use up the places of those who can.
+    // After authentication: a client that cannot prove who it is must not use up the places of others.
     if ((await gateway.throttles.take('newConnections', 'devices')) !== null) return 'throttled'
     return sessions.open(client, verdict)
   }
@@ -48,12 +48,12 @@ export function createRules(
       gateway.events.gatewayFailed({ step: 'connect', error })
       return 'failed'
     } finally {
-      // A timer that runs on would hold what the client was for ten seconds more.
+      // A timer that still runs would keep the client in memory for ten more seconds.
       decided.abort()
     }
   }
 
-  /** Why the connection must end, if it must. Never throws: aedes would pass it on, and it would end the process. */
+  /** Why the connection must end, if it must. Never throws: aedes would throw the error on, and it would end the process. */
   const take = (session: Session, packet: PublishPacket): Error | null => {
     try {
       if (!session.client.closed) {
@@ -100,8 +100,8 @@ export function createRules(
 }
 
 /**
- * The one topic that aedes keeps for all that a client is granted. It routes nothing by it, and under the aliases it would keep
- * each filter until the end of the connection: an UNSUBSCRIBE names the filter, not the alias.
+ * The one topic under which aedes keeps all granted filters of a client. aedes routes nothing by it. Under the aliases aedes would keep
+ * each filter until the end of the connection, because an UNSUBSCRIBE names the filter and not the alias.
  */
 const granted = 'granted'
 

@@ -3,13 +3,13 @@ import type { Duplex } from 'node:stream'
 import { limits } from '@muster/contract'
 import { createWebSocketStream, WebSocketServer } from 'ws'
 
-/** Where devices behind a proxy that lets only HTTPS through find the hub. */
+/** The path for devices behind a proxy that allows only HTTPS. */
 export const webSocketPath = '/$iothub/websocket'
 
-/** Header of the largest packet. */
+/** The header of the largest packet. */
 const packetHeaderBytes = 5
 
-/** Carries MQTT in WebSocket messages. Clients of AMQP come to the same path, and are refused by their subprotocol. */
+/** Carries MQTT in WebSocket messages. AMQP clients use the same path, and are refused by their subprotocol. */
 export function acceptWebSockets(
   accept: (stream: Duplex, request: IncomingMessage) => void,
 ): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {

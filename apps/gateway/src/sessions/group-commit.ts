@@ -1,25 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { orAborted } from '@muster/runtime'
 
-/** After a flush that failed: most likely Postgres cannot be reached. */
+/** The pause after a failed flush: most likely Postgres cannot be reached. */
 const retryMs = 1_000
 
-/** Takes items one by one and hands them on in sets: what comes while one set is written makes the next. */
+/** Collects items and writes them in sets. Items that come while one set is written make the next set. */
 export interface GroupCommit<Item> {
   add(item: Item): void
-  /** Waits for what has been added, until the deadline aborts; what is left then is dropped. */
+  /** Waits until all added items are written, or the deadline aborts. Then the rest is dropped. */
   stop(deadline: AbortSignal): Promise<void>
 }
 
 /**
- * A set grows while its predecessor is written, so a flood costs few statements and a single item waits for nothing. The
- * same item counts once, which bounds what waits. A set that fails is written again, with what came meanwhile.
+ * A set grows while the one before is written. So a flood costs few statements, and a single item does not wait. The same item counts
+ * once, which bounds the set. A failed set is written again, together with the items that came meanwhile.
  */
 export function groupCommit<Item>(
   write: (items: readonly Item[]) => Promise<void>,
   options: {
     setSize: number
-    /** Between two sets: for what may be written a little late, and often is the same. */
+    /** The pause between two sets, for items that may be written a little late and are often the same. */
     restMs?: number
     onError: (error: unknown) => void
   },

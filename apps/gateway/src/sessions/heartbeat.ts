@@ -2,18 +2,18 @@ import { heartbeat } from '@muster/store'
 import type { Gateway } from '../gateway.ts'
 
 const everyMs = 5_000
-/** Two beats that failed: the sweep that closes the sessions of dead gateways is near. */
+/** Two failed beats: soon the sweep for dead gateways would close the sessions. */
 const lateMs = 3 * everyMs
 
 export interface Heartbeat {
-  /** Throws when the last sign of life that Postgres took is too long ago. */
+  /** Throws when Postgres took the last sign of life too long ago. */
   check(): void
   stop(): void
 }
 
 /**
- * Tells the hub that this gateway lives, from now on. Rejects when the first time fails. Calls `onReturn` when it succeeds
- * after it failed: the hub may have taken this gateway for dead meanwhile.
+ * Writes the signs of life of this gateway from now on. Rejects when the first one fails. Calls `onReturn` when one succeeds after a
+ * failure, because the hub may have closed the sessions of this gateway meanwhile.
  */
 export async function startHeartbeat(
   { db, clock, events, gatewayId }: Gateway,

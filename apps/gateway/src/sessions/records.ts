@@ -3,9 +3,9 @@ import { closeSession, confirmSessions, markReachable, recordActivity } from '@m
 import type { Gateway } from '../gateway.ts'
 import { type GroupCommit, groupCommit } from './group-commit.ts'
 
-/** Rows of one statement: enough to make statements few, and few enough to hold their locks for milliseconds. */
+/** Rows of one statement: many, so that there are few statements, but few enough to hold their locks for milliseconds only. */
 const setSize = 1_000
-/** Devices that talk all the time are noted this often. */
+/** How often the activity of a device that sends all the time is written. */
 const activityRestMs = 50
 
 interface ConnectionRef {
@@ -13,24 +13,24 @@ interface ConnectionRef {
   readonly connectionNo: number
 }
 
-/** One that is to be compared with what Postgres knows. */
+/** A connection that is to be compared with Postgres. */
 export interface HeldConnection extends ConnectionRef {
   readonly fingerprints: readonly string[]
 }
 
-/** What Postgres is told of the connections, in sets: a fleet that comes back at once costs few statements. */
+/** Writes about connections to Postgres, in sets, so that a fleet that comes back at once costs few statements. */
 export interface Records<Connection extends HeldConnection> {
   /** The device or module has sent or received something. */
   readonly active: GroupCommit<IdentityKey>
-  /** The device can be sent methods. To be added when that has been committed, or a job may miss it. */
+  /** The device can get methods. Add it after its subscription is committed, or a job may miss it. */
   readonly reachable: GroupCommit<IdentityKey>
   /** The connection has ended. */
   readonly closed: GroupCommit<ConnectionRef>
-  /** The connection is to be compared with what Postgres knows. */
+  /** The connection is to be compared with Postgres. */
   readonly unconfirmed: GroupCommit<Connection>
-  /** The same for one of which there is reason to doubt: it waits for no others. */
+  /** The same for a connection that may have to end: it does not wait for others. */
   readonly doubted: GroupCommit<Connection>
-  /** Writes what is left, until the deadline aborts. */
+  /** Writes the rest, until the deadline aborts. */
   stop(deadline: AbortSignal): Promise<void>
 }
 
@@ -58,7 +58,7 @@ export function createRecords<Connection extends HeldConnection>(
 
   const reachable = groupCommit<IdentityKey>(async (identities) => {
     const keys = await statements(() => markReachable(db, identities, clock.now()))
-    // A wake-up that is lost is made good by a sweep.
+    // A sweep repairs a lost wake-up.
     for (const key of keys) void bus.wakeDue(key).then((isTaken) => isTaken || events.wakeUpLost({ kind: 'due' }))
   }, options('markReachable'))
 
@@ -77,7 +77,7 @@ export function createRecords<Connection extends HeldConnection>(
       const found = standing.get(connection.identity)
       if (found === undefined) onRefuted(connection, 'stale')
       else if (!found.isProven) onRefuted(connection, 'rekeyed')
-      // It ended while it was being confirmed, and may have been opened again by that.
+      // It ended while it was being confirmed, which may have opened its session again.
       else if (!isHeld(connection)) closed.add(connection)
       else onConfirmed(connection, found)
     }

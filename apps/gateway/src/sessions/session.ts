@@ -23,33 +23,33 @@ export type EndReason =
 /** One live connection of a device or of a module. */
 export interface Session {
   readonly identity: IdentityKey
-  /** Of the credentials that opened it, each of which is enough. */
+  /** Fingerprints of the credentials that opened it, each of which is enough. */
   readonly fingerprints: readonly string[]
-  /** It is not the first of its persistent session. */
+  /** It is not the first connection of its persistent session. */
   readonly isResumed: boolean
-  /** Rises with each connection of the identity, on whichever gateway: what the store hears of an older one is ignored. */
+  /** Rises with each connection of the identity, on any gateway. The store ignores writes with an older number. */
   readonly connectionNo: number
   readonly client: Client
-  /** What the device is subscribed to, by the text of the filter. */
+  /** The subscriptions of the device, by the text of the filter. */
   readonly filters: Map<string, { readonly filter: Filter; readonly qos: 0 | 1 }>
   /** Twin requests, desired notifications and changes of subscriptions, one after the other. */
   readonly inOrder: LimitFunction
   /** Direct methods that wait for their answer, by request id. */
   readonly calls: Map<string, PendingCall>
   readonly noteActivity: () => void
-  /** To be called when the CONNACK is written, or never will be. Until then, what is to be done in order waits. */
+  /** Call it when the CONNACK is written, or will never be. The work in `inOrder` waits for it. */
   readonly markReady: () => void
-  /** The CONNACK is written: publications may follow. */
+  /** The CONNACK is written, so messages may follow. */
   isReady: boolean
   /** A change of the subscriptions that is going to be stored. */
   storing: Promise<void> | null
-  /** Version of the desired properties up to which the device knows them, or did not ask to be told. */
+  /** The device knows the desired properties up to this version, or was not subscribed to them. */
   desiredVersion: number
-  /** Desired patches that are here before one of a lower version, by their own. */
+  /** Desired patches that came before one of a lower version, by their version. */
   readonly overtaking: Map<number, JsonObject>
-  /** Highest version that is known to exist while a lower one is waited for. */
+  /** The highest version that is known to exist, while a lower one is missing. */
   heardVersion: number
-  /** Until when it is waited for. */
+  /** Ends the wait for the missing one. */
   catchUp: NodeJS.Timeout | null
   endReason: EndReason | null
 }
@@ -81,13 +81,13 @@ export function createSession(
   }
 }
 
-/** Cuts the connection, without a DISCONNECT. The first reason given stands. */
+/** Cuts the connection, without a DISCONNECT. The first reason stays. */
 export function endSession(session: Session, reason: EndReason): void {
   session.endReason ??= reason
   session.client.close()
 }
 
-/** Timers end at 24.8 days; a token may live longer, and some live for thousands of years. */
+/** A timer runs 24.8 days at most. A token may live longer; some live for thousands of years. */
 const timerMsMax = 2 ** 31 - 1
 
 /** Cuts the connection when its token or certificate expires. */
@@ -108,13 +108,13 @@ export function isSubscribed(session: Session, kind: Filter['kind']): boolean {
 /** Ten direct methods of the largest size, and half as much again. */
 const unsentBytesMax = 2 * 1024 * 1024
 
-/** Publishes to the device, at QoS 0. A device that does not read what it is sent is cut. */
+/** Publishes to the device, at QoS 0. A device that does not read is cut. */
 export function send(session: Session, topic: string, payload: string): void {
   if (session.client.conn.writableLength > unsentBytesMax) {
     endSession(session, 'slow')
     return
   }
   session.noteActivity()
-  // A write that fails ends the connection, and is noticed by that.
+  // A failed write ends the connection, which is noticed elsewhere.
   session.client.publish({ cmd: 'publish', topic, payload, qos: 0, dup: false, retain: false }, () => {})
 }

@@ -14,39 +14,39 @@ import { createSession, endAtExpiry, endSession, isSubscribed, type Session } fr
 
 /** The connections that this gateway holds: one for each device, and one for each module. */
 export interface Sessions {
-  /** Makes an authenticated client the identity's connection, and ends the one before it. Null: it is open. */
+  /** Makes an authenticated client the connection of the identity, and ends the one before it. Null: it is open. */
   open(client: Client, admitted: Admission): Promise<RefusalReason | null>
-  /** To be called when the CONNACK is written. */
+  /** Call it when the CONNACK is written. */
   ready(client: Client): void
-  /** Of a client that has been opened, also after its end. */
+  /** The session of an opened client, also after its end. */
   of(client: Client): Session | undefined
   find(identity: string): Session | undefined
   /** As aedes knows them. */
   subscriptionsOf(identity: string): Subscription[]
-  /** Ends the connection of an identity, unless it is a newer one than was meant, or what opened it still would. */
+  /** Ends the connection of an identity, unless it is newer than `close` says, or its credentials are still good. */
   close(close: ConnectionClose): void
-  /** Has every connection compared with what Postgres knows. */
+  /** Compares every connection with Postgres. */
   confirm(): void
-  /** Ends every connection. Resolves when what they were doing in Postgres is done. */
+  /** Ends every connection. Resolves when their work in Postgres is done. */
   shutDown(): Promise<void>
   readonly records: Records<Session>
 }
 
-/** The connections themselves. */
+/** The state of the connections. */
 interface Held {
   readonly live: Map<string, Session>
   readonly byClient: WeakMap<Client, Session>
   readonly records: Records<Session>
-  /** Resolves when what a connection was doing when it ended is done. The latest of each identity. */
+  /** Resolves when the work that a connection had when it ended is done. The latest one of each identity. */
   readonly finishing: Map<string, Promise<void>>
-  /** Resolves when the last connection of an identity that is being opened is open, or is not. */
+  /** Resolves when the latest opening of a connection of an identity has succeeded or failed. */
   readonly opening: Map<string, Promise<void>>
 }
 
-/** [MQTT-3.2.2-2] SessionPresent is what aedes says to whom it gives a subscription back, be it one that is not granted. */
+/** [MQTT-3.2.2-2] aedes sets SessionPresent when it gives a subscription back, even one that is not granted. */
 const emptySession = { topic: aliasOf('', 0), qos: 0 } as const
 
-/** For the 32 requests that a device may have left behind, while Postgres has much to do. Half of what a CONNECT may take. */
+/** Time for the 32 requests that an ended connection may have left, while Postgres is busy. Half of the time for a CONNECT. */
 const finishMsMax = 5_000
 
 export function createSessions(
@@ -86,7 +86,7 @@ export function createSessions(
     close({ identity, connectionNo, reason }) {
       const session = live.get(identity)
       if (session === undefined || session.connectionNo > (connectionNo ?? Number.POSITIVE_INFINITY)) return
-      // Which credentials are others now, Postgres knows.
+      // Only Postgres knows which credentials have changed.
       if (reason === 'rekeyed') records.doubted.add(session)
       else endSession(session, reason)
     },
@@ -108,7 +108,7 @@ async function open(gateway: Gateway, held: Held, client: Client, admitted: Admi
   const { db, bus, clock, gatewayId, statements } = gateway
   const { live, records, finishing } = held
   const former = finishing.get(identity)
-  // From here on, what its former connection has left behind is outdated.
+  // From here on, the rest of the work of the former connection is outdated.
   if (former !== undefined) await orAborted(former, AbortSignal.timeout(finishMsMax))
   const connection = { identity, gatewayId, clean: client.clean, modelId }
   const opened = await openInTurn(held, identity, async () =>
@@ -119,7 +119,7 @@ async function open(gateway: Gateway, held: Held, client: Client, admitted: Admi
   const { connectionNo, takenOver } = opened
   const current = live.get(identity)
   const isOutdated = current !== undefined && current.connectionNo > connectionNo
-  // Those before it have ended, whatever becomes of it. A gateway that does not hear of it finds out when it confirms its connections.
+  // Older connections have ended, even if this one fails. A gateway that misses this learns it when it confirms its connections.
   if (current !== undefined && !isOutdated) endSession(current, 'takeover')
   if (takenOver !== null) {
     void bus.closeConnection(takenOver, { identity, connectionNo: connectionNo - 1, reason: 'takeover' })
@@ -135,14 +135,14 @@ async function open(gateway: Gateway, held: Held, client: Client, admitted: Admi
   client.conn.once('close', () => ended(gateway, held, session))
   endAtExpiry(session, expiresAtMs, clock)
   gateway.events.deviceConnected({ deviceId: identity })
-  // It may have been disabled, given other keys, or taken over again, since it was read.
+  // Since it was read, the identity may have been disabled, got other keys, or been taken over again.
   records.doubted.add(session)
   return null
 }
 
 /**
- * Connections of one identity are opened one after the other: one that took so long that its device was refused must not take
- * the session from the next one.
+ * Connections of one identity are opened one after the other. One that took so long that its device was refused must not take the
+ * session from the next one.
  */
 function openInTurn<Value>({ opening }: Held, identity: string, open: () => Promise<Value>): Promise<Value> {
   const opened = (opening.get(identity) ?? Promise.resolve()).then(open)
@@ -154,7 +154,7 @@ function openInTurn<Value>({ opening }: Held, identity: string, open: () => Prom
   return opened
 }
 
-/** Under the identity until it resolves, unless a later one has taken its place by then. */
+/** Keeps the work under the identity until it resolves, unless later work has replaced it. */
 function keepLatest(latest: Map<string, Promise<void>>, identity: string, work: Promise<void>): void {
   latest.set(identity, work)
   void work.then(() => latest.get(identity) === work && latest.delete(identity))
@@ -187,11 +187,11 @@ function ended({ events }: Gateway, { live, records, finishing }: Held, session:
   const kind = reason === 'takeover' ? 'takenOver' : 'connectionLost'
   for (const rid of [...session.calls.keys()]) settleCall(session.calls, rid, { kind })
   events.deviceDisconnected({ deviceId: identity, reason })
-  // Whoever took over has said it already, and at a shutdown one statement says it of all.
+  // After a takeover the new connection has written it, and at a shutdown one statement writes it for all.
   if (reason !== 'takeover' && reason !== 'shutdown') records.closed.add(session)
 }
 
-/** Resolves when all that it has been asked for in order is done. */
+/** Resolves when all work in `inOrder` is done. */
 function finished(session: Session): Promise<void> {
   return session.inOrder(() => {})
 }

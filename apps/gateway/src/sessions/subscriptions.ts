@@ -5,11 +5,11 @@ import { parseFilter } from '../topics/topics.ts'
 import type { Records } from './records.ts'
 import { endSession, isSubscribed, type Session } from './session.ts'
 
-/** What devices subscribe to, kept with their sessions. */
+/** The subscriptions of devices, kept with their sessions. */
 export interface Subscriptions {
   /**
-   * Returns when the subscription is committed. False: the filter is none of the contract, or one too many. A filter that
-   * the device holds already, as after its session was restored, costs nothing.
+   * Returns when the subscription is committed. False: the filter is not in the contract, or is one too many. A filter that the device
+   * already holds costs nothing, for example after its session was restored.
    */
   subscribe(session: Session, subscription: { topic: string; qos: number }): Promise<boolean>
   unsubscribe(session: Session, topics: readonly string[]): Promise<void>
@@ -19,7 +19,7 @@ export function createSubscriptions(
   { db, statements }: Gateway,
   { reachable }: Pick<Records<Session>, 'reachable'>,
 ): Subscriptions {
-  /** In the session's order, so that what is stored last is what the device did last; once for the filters of one packet. */
+  /** In the order of the session, so that the last state of the device is stored last. Once for the filters of one packet. */
   const store = (session: Session): Promise<void> => {
     session.storing ??= session.inOrder(async () => {
       session.storing = null
@@ -41,7 +41,7 @@ export function createSubscriptions(
       const held = session.filters.get(topic)
       const granted = qos === 0 ? 0 : 1
       if (held?.qos === granted) {
-        // It may have come a moment ago, and not be stored yet. One that is being restored is, and the CONNACK waits for it.
+        // It may have come a moment ago and not be stored yet. A restored one is stored, and the CONNACK waits for this function.
         if (session.isReady) await session.inOrder(() => {})
         return true
       }

@@ -1,6 +1,6 @@
 /**
- * The name under which aedes knows a topic filter. Of equal filters in one SUBSCRIBE it would answer only one, and it would end
- * the connection for wildcards in a wrong place: the aliases are all different, and none holds a wildcard.
+ * The name under which aedes knows a topic filter. Of equal filters in one SUBSCRIBE aedes answers only one, and a wildcard in a wrong
+ * place makes it end the connection. So all aliases differ, and none has a wildcard.
  */
 export function aliasOf(filter: string, index: number): string {
   return `${index}/${encodeURIComponent(filter)}`

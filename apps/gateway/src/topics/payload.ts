@@ -1,9 +1,9 @@
 import { decodeUtf8, findHalfCharacter, isTooDeep, type Json, limits } from '@muster/contract'
 
-/** What a device sends as JSON, or why it cannot be taken: words that follow the name of the payload. */
+/** The JSON of a device, or the fault in it: words that follow the name of the payload. */
 export type Payload = { readonly kind: 'json'; readonly value: Json } | { readonly kind: 'bad'; readonly fault: string }
 
-/** Takes the same JSON as the service API: in UTF-8, of whole characters, and not nested deeper than the hub can carry. */
+/** Accepts the same JSON as the service API: in UTF-8, with whole characters, and not nested too deep for the hub. */
 export function readPayload(bytes: Uint8Array): Payload {
   const text = decodeUtf8(bytes)
   if (text === null) return bad('is no UTF-8')

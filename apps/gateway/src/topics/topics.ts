@@ -1,8 +1,8 @@
 import { type IdentityKey, limits, partsOf } from '@muster/contract'
 
 /**
- * What a device publishes, by its topic. `rid` is opaque and kept as it was received, so that it can be echoed byte for
- * byte; `status` and `baseVersion` are texts whose meaning is checked where they are used.
+ * A message of a device, by its topic. `rid` is opaque and kept as it came, so that the answer has it byte for byte. `status` and
+ * `baseVersion` are texts; the code that uses them checks them.
  */
 export type DeviceTopic =
   | { readonly kind: 'twinGet'; readonly rid: string }
@@ -10,7 +10,7 @@ export type DeviceTopic =
   | { readonly kind: 'methodAnswer'; readonly rid: string; readonly status: string }
   | { readonly kind: 'telemetry' }
 
-/** Null for a topic that is not in the contract, or is another's: a device has nothing to say for its modules. */
+/** Null for a topic that is not in the contract, or belongs to another identity. A device cannot publish for its modules. */
 export function parseDeviceTopic(topic: string, identity: IdentityKey): DeviceTopic | null {
   if (isUnder(topic, `${rootOf(identity)}/messages/events`)) return { kind: 'telemetry' }
 
@@ -25,9 +25,9 @@ export function parseDeviceTopic(topic: string, identity: IdentityKey): DeviceTo
   return status === undefined ? null : { kind: 'methodAnswer', rid, status }
 }
 
-/** What may be subscribed to. A method filter without a name stands for every method. */
+/** The filters that the hub grants. A method filter without a name is for every method. */
 export type Filter =
-  /** Messages of the cloud to a device, or to a module, of which there are none yet. */
+  /** Messages from the cloud to a device or a module. The hub sends none yet. */
   | { readonly kind: 'cloudToDevice' }
   | { readonly kind: 'twinResponses' }
   | { readonly kind: 'desired' }
@@ -46,7 +46,7 @@ export function parseFilter(text: string, identity: IdentityKey): Filter | null 
   return { kind: 'methods', methodName }
 }
 
-// The slash before "?" is part of the form: SDKs split the topic there.
+// The slash before "?" is necessary: SDKs split the topic there.
 
 export function twinResponseTopic(response: { status: number; rid: string; version?: number }): string {
   const version = response.version === undefined ? '' : `&$version=${response.version}`
@@ -67,7 +67,7 @@ function messageFilters(identity: IdentityKey): readonly string[] {
   return isModule ? [`${root}/#`, `${root}/inputs/#`] : [`${root}/messages/devicebound/#`]
 }
 
-/** Where the topics of its own messages begin. */
+/** The beginning of the topics for messages of the identity. */
 function rootOf(identity: IdentityKey): string {
   const { deviceId, moduleId } = partsOf(identity)
   return moduleId === null ? `devices/${deviceId}` : `devices/${deviceId}/modules/${moduleId}`

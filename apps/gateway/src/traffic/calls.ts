@@ -7,15 +7,15 @@ import { type Session, send } from '../sessions/session.ts'
 import { methodRequestTopic } from '../topics/topics.ts'
 
 /**
- * Delivers direct methods to devices and modules that are connected here. Reports exactly one result for each, in any order: at
- * the latest when the response timeout, which runs from now, has passed.
+ * Delivers direct methods to devices and modules that are connected here. Reports exactly one result for each, in any order, before
+ * the response timeout ends. The timeout runs from now.
  */
 export function createCalls(options: {
   events: Pick<Events, 'methodInvoked'>
   find: (identity: string) => Session | undefined
 }): (call: DeviceCall, report: (result: CallResult) => void) => void {
   const { events, find } = options
-  // Not from zero: an answer that is late, to a process that is gone, must not be taken for one to this process.
+  // Not from zero: a late answer for a process that is gone must not look like an answer for this process.
   let lastNo = randomInt(2 ** 40)
 
   return ({ identities, methodName, payload, responseTimeoutSeconds }, report) => {
@@ -49,7 +49,7 @@ function addCall(
   rid: string,
   { settle, timeoutMs }: { settle: (outcome: CallOutcome) => void; timeoutMs: number },
 ): void {
-  // A timer per call is cheap: those of one duration share a list.
+  // A timer per call is cheap: in Node, timers of the same duration share a list.
   const timer = setTimeout(() => settleCall(session.calls, rid, { kind: 'noAnswer' }), timeoutMs)
   session.calls.set(rid, {
     settle(outcome) {

@@ -4,7 +4,7 @@ import type { Session } from '../sessions/session.ts'
 import { type Payload, readPayload } from '../topics/payload.ts'
 import type { DeviceTopic } from '../topics/topics.ts'
 
-/** Takes a device's answer to a method: an integer status, and JSON that the rest of the hub can carry, or nothing. */
+/** Handles the answer of a device to a method: an integer status, and valid JSON or nothing. */
 export function receiveAnswer(
   session: Session,
   { rid, status }: Extract<DeviceTopic, { kind: 'methodAnswer' }>,
@@ -29,7 +29,7 @@ function bad(reason: string): CallOutcome {
   return { kind: 'badAnswer', reason }
 }
 
-/** Service SDKs keep a status in 32 bits. */
+/** Service SDKs store a status in 32 bits. */
 const int32Min = -(2 ** 31)
 const int32Max = 2 ** 31 - 1
 

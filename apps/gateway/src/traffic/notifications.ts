@@ -6,18 +6,18 @@ import { endSession, isSubscribed, type Session, send } from '../sessions/sessio
 import { desiredTopic } from '../topics/topics.ts'
 
 /**
- * How long a patch that is here before one of a lower version waits for it. They overtake one another by milliseconds, on
- * different ways through different processes; what does not come by then was lost.
+ * How long a patch waits for a missing one of a lower version. Patches go through different processes and overtake one another by
+ * milliseconds. A patch that is still missing after this time was lost.
  */
 const overtakenMsMax = 500
-/** Notifications for one connection, which cannot be refused: they wait for a read that is under way, for milliseconds. */
+/** Notifications that may wait for one connection. They cannot be refused, and wait milliseconds for a read under way. */
 const waitingMax = 256
 
-/** Tells connected devices and modules of changes of their desired properties, in the order of the versions and without a gap. */
+/** Tells connected devices and modules about changes of desired properties, in the order of the versions and without a gap. */
 export interface Notifications {
-  /** A patch that Postgres has taken. */
+  /** A patch that is committed in Postgres. */
   push(push: DesiredPush): void
-  /** Postgres is at this version. The word of it may be on its way, or lost. */
+  /** Postgres has this version. Its notification may be on its way, or lost. */
   atVersion(session: Session, version: number): void
 }
 
@@ -49,10 +49,10 @@ export function noteTold(session: Session, version: number): void {
   }
 }
 
-/** Runs after whatever else the session has to do in order. Returns how many notifications were sent; never rejects. */
+/** Runs after the other ordered work of the session. Returns the number of sent notifications. Never rejects. */
 async function pushInOrder({ events }: Tools, session: Session, work: () => Promise<number>): Promise<number> {
   if (session.inOrder.pendingCount >= waitingMax) {
-    // It reads its twin when it is back; a notification that is left out without a word would be missed for good.
+    // The device reads its twin when it is back. A notification that is just dropped would be missed for ever.
     endSession(session, 'slow')
     return 0
   }
@@ -83,7 +83,7 @@ function awaitOvertaken(gateway: Tools, session: Session, version: number): void
   }, overtakenMsMax).unref()
 }
 
-/** Sends what comes next after what the device knows. Returns how many. */
+/** Sends the patches that follow the version that the device knows. Returns their number. */
 function sendFollowing(session: Session): number {
   let sent = 0
   for (;;) {
@@ -95,9 +95,9 @@ function sendFollowing(session: Session): number {
 }
 
 /**
- * What the device has not heard of by now was lost. It is sent the patches that are here, and of the lost ones what they
- * removed, each with its version, and with the last version the whole section as it is now. When it is not known what they
- * removed, the connection ends: the device reads its twin when it is back.
+ * Patches that are missing by now were lost. The device gets the patches that are here and the removed members of the lost ones, each
+ * with its version. The last version has the whole section as it is now. When the removed members are not known, the connection ends,
+ * and the device reads its twin when it is back.
  */
 async function catchUp(gateway: Tools, session: Session): Promise<number> {
   if (session.heardVersion <= session.desiredVersion || session.endReason !== null) return 0
@@ -117,7 +117,7 @@ async function catchUp(gateway: Tools, session: Session): Promise<number> {
   return sent
 }
 
-/** When it fails, because Postgres is away, catching up is tried again after the same wait. */
+/** If this fails because Postgres is away, `catchUp` runs again after the same wait. */
 async function readDesired(gateway: Tools, session: Session): ReturnType<typeof readDesiredSince> {
   try {
     return await gateway.statements(() => readDesiredSince(gateway.db, session.identity, session.desiredVersion))

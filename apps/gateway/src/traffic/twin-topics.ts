@@ -10,10 +10,10 @@ import { noteTold } from './notifications.ts'
 type TwinGet = Extract<DeviceTopic, { kind: 'twinGet' }>
 type ReportedPatch = Extract<DeviceTopic, { kind: 'reportedPatch' }>
 
-/** Twin requests of one connection. Those above are refused as too many. */
+/** Twin requests of one connection that may wait. More are refused. */
 const requestsWaitingMax = 32
 
-/** Answers with the desired and the reported properties. Notifications that come meanwhile wait behind it. */
+/** Answers with the desired and the reported properties. Notifications that come meanwhile wait until it is sent. */
 export function readTwin(gateway: Gateway, session: Session, { rid }: TwinGet): void {
   answerInOrder(gateway, session, { rid, throttle: 'twinReads' }, async () => {
     if (session.endReason !== null) return
@@ -25,8 +25,8 @@ export function readTwin(gateway: Gateway, session: Session, { rid }: TwinGet): 
 }
 
 /**
- * Merges the patch into the reported properties, in the order in which the device sent its patches. One that another connection
- * of the identity has overtaken is dropped: what that one has been answered stands.
+ * Merges the patch into the reported properties, in the order in which the device sent its patches. When a newer connection of the
+ * identity was answered first, the patch is dropped.
  */
 export function reportProperties(gateway: Gateway, session: Session, topic: ReportedPatch, payload: Buffer): void {
   const { rid, baseVersion } = topic
@@ -36,7 +36,7 @@ export function reportProperties(gateway: Gateway, session: Session, topic: Repo
     const patch = parsePatch(payload)
     const options = { version: parseVersion(baseVersion), connectionNo }
     const result = await statements(() =>
-      // Its turn in Postgres may come long after its turn here.
+      // Its turn in the limiter may come long after its turn here.
       isTakenAway(session) ? outdated : patchReported(db, identity, patch, options, clock.now()),
     )
     switch (result.kind) {
@@ -57,14 +57,14 @@ export function reportProperties(gateway: Gateway, session: Session, topic: Repo
 
 const outdated = { kind: 'outdated' } as const
 
-/** Why the hub takes a connection away from its device, and with it what still waits. After any other end that is done. */
+/** Ends by which the hub takes the connection away, and drops its waiting requests. After any other end they are carried out. */
 const takingAway: readonly (EndReason | null)[] = ['takeover', 'expired', 'disabled', 'rekeyed', 'deleted', 'stale']
 
 function isTakenAway({ endReason }: Session): boolean {
   return takingAway.includes(endReason)
 }
 
-/** Runs a twin request after those before it, and turns what it throws into an answer. */
+/** Runs a twin request after those before it, and answers an error that it throws. */
 function answerInOrder(
   gateway: Gateway,
   session: Session,
@@ -92,7 +92,7 @@ function answerInOrder(
   }
 }
 
-/** Its text stays inside. */
+/** The caller does not see the text of the original error. */
 function hubFault(error: unknown): HubError {
   return isWorthRepeating(error)
     ? new HubError('ServiceUnavailable', { message: 'The hub has no answer of its database, try again.' })
@@ -106,7 +106,7 @@ function respond(session: Session, response: Parameters<typeof twinResponseTopic
   return true
 }
 
-/** Some SDKs ignore the status in the topic: they take an answer for an error by its `errorCode`. */
+/** Some SDKs ignore the status in the topic. For them an answer is an error if it has an `errorCode`. */
 function describe(error: HubError, trackingId: string, now: Date): JsonObject {
   return {
     errorCode: errorCodes[error.code],
