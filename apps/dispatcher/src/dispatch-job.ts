@@ -5,12 +5,12 @@ import { ConditionError, expireOverdueJobs, failJob, type JobStart, startJob } f
 
 export type DispatchHub = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'config' | 'throttles'>
 
-/** Starts the job when it is due: freezes its target set and wakes the workers. Idempotent; any number may try at once. */
+/** Starts the job when it is due: freezes its target set and wakes the workers. Idempotent. Many may try at once. */
 export async function dispatchJob(hub: DispatchHub, key: JobKey): Promise<JobStart['kind']> {
   const { db, events, clock, config, throttles } = hub
   const options = {
     maxRunningJobs: config.maxRunningJobs,
-    // A chunk is worked on at once: it must not be more than a rate gives in one portion.
+    // A chunk is worked on at once, so it must not be larger than one portion of the rate.
     chunkSize: (type: Parameters<typeof operationOf>[0]) =>
       Math.min(operationOf(type).chunkSize, throttles.portionOf('jobDeviceOperations')),
   }
@@ -38,7 +38,7 @@ async function afterStart(
   if (!(await bus.wakeAt(key, deadlineAt))) events.wakeUpLost({ kind: 'job' })
 }
 
-/** Ends what has not started of the jobs whose window is over, this one among them: a wake-up comes at that time, too. */
+/** Closes the jobs whose window is over, also this one. A wake-up comes at the end of the window, too. */
 export async function closeWindow(hub: DispatchHub, key: JobKey): Promise<void> {
   await expireOverdueJobs(hub.db, { limit: 100 }, hub.clock.now())
   await finishJob(hub, key)

@@ -4,13 +4,13 @@ import { type SweepName, sweepNames, sweeps } from '@muster/store'
 import type { DispatchHub } from './dispatch-job.ts'
 import { sweepRuns } from './sweeps/runs.ts'
 
-/** One pass repairs so much; a pass that reached it is followed by another at once. */
+/** The most that one pass repairs. After a pass that reached it, another follows at once. */
 const limit = 500
 
 /**
- * Runs every sweep again and again, at random intervals, so that replicas never march in step. Sweeps repair what a lost message
- * or a dead process left behind, with the same guarded statements as everywhere else. Any number of dispatchers may run them at
- * once, and none is a leader.
+ * Runs every sweep again and again, at random intervals, so that dispatchers do not run it at the same time. Sweeps repair the
+ * effects of lost messages and dead processes, with the same guarded statements as everywhere else. Any number of dispatchers may run
+ * them at once, and none is a leader.
  */
 export function startReconciler(hub: DispatchHub): { stop(deadline: AbortSignal): Promise<void> } {
   const stopping = new AbortController()
@@ -34,7 +34,7 @@ async function repeat(hub: DispatchHub, name: SweepName, signal: AbortSignal): P
   }
 }
 
-/** One pass that reports what it repaired. A pass that fails is repeated at its next time. */
+/** One pass, which reports the number of repairs. A pass that fails is repeated at its next time. */
 async function runSweep(hub: DispatchHub, name: SweepName): Promise<number> {
   try {
     const count = await sweepRuns[name](hub, { limit })

@@ -2,7 +2,7 @@ import type { Role } from '@muster/runtime'
 import { closeWindow, dispatchJob } from './dispatch-job.ts'
 import { startReconciler } from './reconcile.ts'
 
-/** Starts jobs when they are due, closes them when their window ends, and repairs what a crash or a lost message left behind. */
+/** Starts jobs when they are due, closes them when their window ends, and repairs the effects of crashes and lost messages. */
 export const role: Role = {
   name: 'dispatcher',
   async start(hub) {
@@ -12,7 +12,7 @@ export const role: Role = {
         const kind = await dispatchJob(hub, key)
         if (kind === 'idle') await closeWindow(hub, key)
       } catch (error) {
-        // Postgres was lost, or a bug: the job is as it was, and the reconciler comes to it.
+        // Postgres was lost, or there is a bug. The job is unchanged, and the reconciler will find it.
         hub.events.wakeUpFailed({ kind: 'job', jobKey: key, error })
       }
     })

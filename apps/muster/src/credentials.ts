@@ -3,7 +3,7 @@ import { type Config, StartError } from '@muster/runtime'
 import { findPolicy, listPolicies, policyNamed } from './database.ts'
 import { hubFilePath, readHubFile } from './hub-file.ts'
 
-/** A token for the service API, good for so long. Throws StartError, see `findCredentials`. */
+/** A token for the service API, valid for so long. Throws StartError, see `findCredentials`. */
 export async function makeToken(config: Config, policyName: string, ttlSeconds: number): Promise<string> {
   const { hostName, key } = await findCredentials(config, policyName)
   return signSasToken({
@@ -14,15 +14,15 @@ export async function makeToken(config: Config, policyName: string, ttlSeconds: 
   })
 }
 
-/** What the service SDKs connect with. Throws StartError, see `findCredentials`. */
+/** The connection string for the service SDKs. Throws StartError, see `findCredentials`. */
 export async function makeConnectionString(config: Config, policyName: string): Promise<string> {
   const { hostName, key } = await findCredentials(config, policyName)
   return formatConnectionString({ hostName, sharedAccessKeyName: policyName, sharedAccessKey: key })
 }
 
 /**
- * The key of a policy, and the name of the hub that takes it: of the configured hub when DATABASE_URL is set, else of the one
- * that runs on this machine. One that runs on a database which was given to it tells one key only.
+ * The key of a policy, and the name of the hub that accepts it. When DATABASE_URL is set, it is the configured hub; else the hub that
+ * runs on this machine. If that hub was given its database, it tells only one key.
  */
 async function findCredentials(config: Config, policyName: string): Promise<{ hostName: string; key: string }> {
   if (config.databaseUrl !== null) {

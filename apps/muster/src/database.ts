@@ -5,8 +5,8 @@ import { connect, type Db, ensurePolicies, migrate, putPolicy, readPolicies, typ
 type DatabaseConfig = Pick<Config, 'databaseUrl' | 'policies'>
 
 /**
- * Brings the schema up to date and stores the policies: of the five that every hub has those that are missing, and the
- * configured ones as they are configured; one that is stored already keeps the keys that are not. Throws StartError.
+ * Brings the schema up to date and stores the policies. It adds the missing ones of the five default policies. It stores the
+ * configured ones; a stored policy keeps the keys that are not configured. Throws StartError.
  */
 export async function prepareDatabase(config: DatabaseConfig): Promise<void> {
   const url = requiredUrl('DATABASE_URL', config.databaseUrl)

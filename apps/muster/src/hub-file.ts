@@ -8,18 +8,18 @@ export function hubFilePath(dataDir: string): string {
   return join(dataDir, 'hub.json')
 }
 
-/** What the hub says of itself to the tools on this machine. */
+/** How the tools on this machine reach the hub. */
 interface LocalHubFile extends HubFile {
   readonly pid: number
   readonly hostname: string
   readonly httpPort: number
-  /** Of a Postgres of its own; one that was given to it is for its giver to tell. */
+  /** Only of a Postgres that the hub started. Whoever gave it another one knows the address. */
   readonly databaseUrl?: string
 }
 
 /**
- * Leaves word in the data folder of the hub that runs here, for the tools on this machine. It holds a key and a password: only
- * its owner may read it. Throws StartError when it cannot be written.
+ * Writes the file in the data folder, for the tools on this machine. It holds a key and a password, so only its owner may read it.
+ * Throws StartError when it cannot be written.
  */
 export async function writeHubFile(dataDir: string, hub: LocalHubFile): Promise<void> {
   const path = hubFilePath(dataDir)
@@ -39,7 +39,7 @@ export async function writeHubFile(dataDir: string, hub: LocalHubFile): Promise<
 
 const credentialsSchema = z.object({ connectionString: z.string(), databaseUrl: z.string().optional() })
 
-/** What it takes to find keys of the hub that runs here. Null when there is no such file: none runs. Throws StartError. */
+/** The data to find keys of the hub that runs here. Null when there is no file, so no hub runs. Throws StartError. */
 export async function readHubFile(dataDir: string): Promise<z.output<typeof credentialsSchema> | null> {
   const path = hubFilePath(dataDir)
   try {

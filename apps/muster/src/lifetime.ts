@@ -1,11 +1,11 @@
 import closeWithGrace from 'close-with-grace'
 import { complain } from './complain.ts'
 
-/** What a command has of the process it runs in. */
+/** The parts of its process that a command uses. */
 export interface Lifetime {
   /** Aborts when the process is to end. */
   readonly signal: AbortSignal
-  /** Has something closed at the end, the last first. Each bounds its own time. */
+  /** Closes the resource at the end; the last one is closed first. Each bounds its own time. */
   defer(close: () => PromiseLike<void>): void
 }
 
@@ -13,9 +13,9 @@ export interface Lifetime {
 export type Outcome = 'done' | 'failed' | 'serving'
 
 /**
- * Runs a command to the end of the process, which comes when the command is through, at a signal, or when the parent process
- * that we have a channel to is gone. Exits with 1 when the command failed, or was interrupted and `mustFinish`; else with 0. A
- * second signal ends the process at once.
+ * Runs a command to the end of the process. The process ends when the command is done, at a signal, or when the parent process at the
+ * other end of our channel is gone. Exits with 1 when the command failed, or was interrupted and `mustFinish`; else with 0. A second
+ * signal ends the process at once.
  */
 export async function live(
   command: (lifetime: Lifetime) => Promise<Outcome>,
@@ -28,7 +28,7 @@ export async function live(
     stopping.abort()
     const failures: unknown[] = []
     for (let close = closers.pop(); close !== undefined; close = closers.pop()) {
-      // One that fails must not keep the others open.
+      // A resource that fails to close must not keep the others open.
       await close().then(undefined, (error) => failures.push(error))
     }
     for (const failure of failures) complain(failure)
@@ -47,7 +47,7 @@ export async function live(
     const outcome = await command({ signal: stopping.signal, defer: (close) => closers.push(close) })
     if (outcome !== 'serving') await end(outcome === 'done' ? 0 : 1)
   } catch (error) {
-    // After a signal everything may fail: that is no news, and the process is already on its way out.
+    // After a signal everything may fail. That is no error, because the process is already ending.
     if (stopping.signal.aborted) return
     complain(error)
     await end(1)

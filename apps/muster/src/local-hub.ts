@@ -21,14 +21,14 @@ import { roles } from './roles.ts'
 /** A whole hub in this process, and how to reach it. */
 export interface LocalHub {
   readonly hostName: string
-  /** The name under which this process reaches it: our own certificate holds `localhost`, a given one may not. */
+  /** The name by which this process reaches it. Our own certificate is for `localhost`; a given one may not be. */
   readonly gatewayHost: string
   /** The address on which HTTPS and MQTT are served. */
   readonly bind: string
   readonly httpsPort: number
   readonly httpPort: number
   readonly mqttsPort: number
-  /** What to trust: a file, and its text. */
+  /** The CA to trust: a file, and its text. */
   readonly caFile: string
   readonly ca: string
   /** The policy that may do everything. */
@@ -41,7 +41,7 @@ export interface LocalHub {
 export interface LocalHubOptions {
   /** Where the log goes instead of standard error. */
   readonly logFile?: string
-  /** Hears of a store of its own that ends unasked and is started again; the log does too. */
+  /** Called when a private store ends without being asked and is started again. The log has it too. */
   readonly onIncident?: (incident: StoreIncident) => void
 }
 
@@ -94,7 +94,7 @@ export async function startLocalHub(
   return hub
 }
 
-/** Opened when the data folder is ours: another hub may be writing its own there. Throws StartError. */
+/** Opened only when the data folder is ours, because another hub may write its own log there. Throws StartError. */
 async function logTo(path: string, lifetime: Lifetime, { logLevel }: Config) {
   try {
     await makeFolder(dirname(path))

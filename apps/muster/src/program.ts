@@ -14,7 +14,7 @@ import { roles } from './roles.ts'
 export function createProgram(): Command {
   const dataDir = defaultDataDir()
   const config = loadConfig({ dataDir })
-  // A whole hub on one machine is for that machine, until its owner says otherwise.
+  // A whole hub on one machine serves only that machine, unless its owner says otherwise.
   const ownMachine = { dataDir, bind: '127.0.0.1' }
   const policyOption = new Option('--policy <name>', 'the policy whose key is used').default('iothubowner')
   const program = new Command('muster')

@@ -4,5 +4,5 @@ import { role as gateway } from '@muster/gateway'
 import type { Role } from '@muster/runtime'
 import { role as worker } from '@muster/worker'
 
-/** Every role, in the order in which they start: the gateway is there before anyone calls a device. */
+/** Every role, in the order of their start: the gateway runs before anyone calls a device. */
 export const roles: readonly Role[] = [gateway, worker, dispatcher, api]

@@ -5,18 +5,18 @@ import { dropLeases, type Lease, renewLeases } from '@muster/store'
 import { type Claim, carryOut } from './carry-out.ts'
 import { createRoom, type Places } from './places.ts'
 
-/** A claim outlives its worker by at most this long. It is renewed while its attempt is under way, however slow the devices are. */
+/** A claim outlives its worker by this time at most. It is renewed while its attempt is under way, however slow the devices are. */
 const leaseMs = 15_000
-/** Several renewals fit into a lease: one that fails or comes late does not lose it. */
+/** Several renewals fit into a lease, so one that fails or comes late does not lose it. */
 const renewEveryMs = leaseMs / 4
 
 /** The device calls that this worker has under way. A claim does not wait for its slowest device: it runs in the background. */
 export interface Attempts {
   /** Places for the calls of so many devices. Null: there is no room now, or the worker stops. */
   reserve(deviceCount: number): Places | null
-  /** Carries out a claim in the background, with places of its own, and renews its lease until it ends. */
+  /** Carries out a claim in the background, in its own places, and renews its lease until it ends. */
   begin(claim: Claim, lease: Lease, places: Places): void
-  /** Waits for the answers that are still to come, until the deadline, and gives up the claims of the others. */
+  /** Waits for answers until the deadline. Then gives up the claims that have none. */
   stop(deadline: AbortSignal): Promise<void>
 }
 
@@ -31,7 +31,7 @@ export function createAttempts(
   const { db, clock, events } = hub
   const room = createRoom(callsInFlight)
   const stopping = new AbortController()
-  // Every call under way listens to it; Node would warn of a leak from the eleventh on.
+  // Every call under way listens to it. Node would warn of a leak from the eleventh listener on.
   setMaxListeners(0, stopping.signal)
   const underWay = new Map<string, Promise<void>>()
   const renewal = setInterval(renew, renewEveryMs)
@@ -55,7 +55,7 @@ export function createAttempts(
 
     begin(claim, { leaseId }, places) {
       const attempt = carryOut(hub, claim, { places, signal: stopping.signal })
-        // An outcome that is not recorded is found by a sweep: its lease is not renewed any more.
+        // A sweep finds an outcome that is not recorded, because its lease is not renewed any more.
         .catch((error: unknown) => events.wakeUpFailed({ kind: 'due', jobKey: claim.job.key, error }))
         .finally(() => {
           places[Symbol.dispose]()

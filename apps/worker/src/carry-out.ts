@@ -13,7 +13,7 @@ import {
 import { backoffMs } from './backoff.ts'
 import type { Places } from './places.ts'
 
-/** Devices on each of which one attempt is ours to make. */
+/** Devices that this worker has claimed, for one attempt on each. */
 export interface Claim {
   readonly job: RunningJob
   readonly deviceIds: readonly string[]
@@ -25,7 +25,7 @@ export interface Claim {
 
 type Tools = Pick<Hub, 'db' | 'bus' | 'clock' | 'events'>
 
-/** Calls the devices of a claim and records what comes of it. Ends early, with the rest unrecorded, when the signal aborts. */
+/** Calls the devices of a claim and records the outcomes. Ends early when the signal aborts, with the rest unrecorded. */
 export async function carryOut(
   hub: Tools,
   claim: Claim,
@@ -46,7 +46,7 @@ export async function carryOut(
       await recordAndRelease(decideAll(operation, results))
     }
   })
-  // All of them, also when one fails: as long as any is under way, so is the claim.
+  // Waits for all, also when one fails: the claim is under way as long as any call is.
   const failed = (await Promise.allSettled(calls)).find((ended) => ended.status === 'rejected')
   if (failed !== undefined) throw failed.reason
 }
@@ -56,7 +56,7 @@ interface Decided {
   readonly outcome: Outcome
 }
 
-/** Which gateway holds which device, and the outcome of those that none holds. */
+/** Which gateway holds which device, and the outcomes of devices that no gateway holds. */
 async function route({ db }: Tools, { deviceIds }: Claim) {
   const routes = new Map((await findRoutes(db, deviceIds)).map((found) => [String(found.identity), found]))
   const byGateway = new Map<GatewayId, string[]>()
@@ -99,7 +99,7 @@ async function recordOutcomes(hub: Tools, claim: Claim, decided: readonly Decide
 
 const repeatAfterMs = [100, 500, 2_000]
 
-/** A device has answered: losing that to a moment without Postgres would call it a second time. */
+/** A device has answered. If a moment without Postgres lost the answer, the device would be called a second time. */
 async function persistently<Value>(work: () => Promise<Value>): Promise<Value> {
   for (const pauseMs of repeatAfterMs) {
     try {
@@ -129,7 +129,7 @@ function toRecord(claim: Claim, { deviceId, outcome }: Decided, now: Date): Devi
 
 function report({ events }: Tools, { key, type }: RunningJob, decided: readonly Decided[], count: number): void {
   if (count < decided.length) {
-    // Which of them were written is not known; the claim's next owner reports them.
+    // Nobody knows which of them were written. The next owner of the claim reports them.
     events.claimLost({ jobKey: key, type })
     return
   }

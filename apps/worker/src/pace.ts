@@ -2,9 +2,9 @@ import type { Pause } from '@muster/bus'
 import type { Throttles } from '@muster/runtime'
 
 /**
- * Claims at the rate of `jobDeviceOperations`: takes the tokens for `deviceCount` devices before the claim, and gives back those that
- * it did not use. Without tokens it claims nothing and pauses: meanwhile the devices are pending, no lease runs, and the job can be
- * cancelled. What is claimed counts, whatever comes of it.
+ * Claims at the rate of `jobDeviceOperations`. Takes the tokens for `deviceCount` devices before the claim, and gives back those that
+ * it did not use. Without tokens it claims nothing and pauses. Meanwhile the devices are pending, no lease runs, and the job can be
+ * cancelled. Every claimed device counts, whatever its outcome.
  */
 export async function pace<Claimed extends { readonly deviceIds: readonly string[] }>(
   throttles: Throttles,
@@ -24,9 +24,9 @@ export async function pace<Claimed extends { readonly deviceIds: readonly string
   }
 }
 
-/** Whoever sleeps does not hear of tokens that are given back, of a job that is cancelled, or of a bucket that Redis has lost. */
+/** A wake-up that sleeps does not notice tokens that are given back, a cancelled job, or a bucket that Redis has lost. */
 const longestMs = 5_000
-/** All that wait are told of the same moment. They come within so many ms after it, or more if the wait is long. */
+/** All wake-ups that wait get the same moment. They come within so many ms after it, or more if the wait is long. */
 const spreadMs = 250
 
 /** How long to wait for tokens that will be there in `waitMs`, if nobody else takes them. `random` is in [0, 1). */

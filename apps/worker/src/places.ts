@@ -8,7 +8,7 @@ export interface Places extends Disposable {
   handOver(count: number): Places
 }
 
-/** Never waits: a wake-up that finds no room comes back later, and holds nothing meanwhile. */
+/** Never waits. A wake-up that finds no place comes back later, and holds nothing meanwhile. */
 export function createRoom(capacity: number): { tryReserve(count: number): Places | null } {
   let free = capacity
 

@@ -17,7 +17,7 @@ export const role: Role = {
         try {
           return wakeUp.kind === 'chunks' ? await runChunk(worker, wakeUp.key) : await runDue(worker, wakeUp.key)
         } catch (error) {
-          // The claim's lease or its rolled-back transaction leaves the work for a sweep to find.
+          // The lease ends, or the transaction was rolled back. A sweep then finds the work.
           events.wakeUpFailed({ kind: wakeUp.kind, jobKey: wakeUp.key, error })
           return 'done'
         }

@@ -30,7 +30,7 @@ export async function runChunk(worker: WorkerHub, key: JobKey): Promise<Next> {
   return next
 }
 
-/** Carries out a chunk inside Postgres, and tells the gateways what has changed. */
+/** Carries out a chunk inside Postgres, and tells the gateways about the changes. */
 async function executeChunk(worker: WorkerHub, key: JobKey, operation: StoreOperation): Promise<Next> {
   const { db, bus, events, throttles } = worker
   const executed = await pace(throttles, operation.chunkSize, () => executeNextChunk(worker, key, operation))
@@ -50,7 +50,7 @@ async function executeChunk(worker: WorkerHub, key: JobKey, operation: StoreOper
   return 'more'
 }
 
-/** Claim, effect, outcomes and counters in one transaction: a crash anywhere leaves the chunk ready and the twins as they were. */
+/** Claim, effect, outcomes and counters in one transaction: after a crash the chunk is ready and the twins are unchanged. */
 function executeNextChunk({ db, clock }: WorkerHub, key: JobKey, operation: StoreOperation) {
   return db.transaction(async (tx) => {
     const now = clock.now()

@@ -5,12 +5,12 @@ import type { Claim } from './carry-out.ts'
 import { pace } from './pace.ts'
 import type { WorkerHub } from './worker-hub.ts'
 
-/** How soon to look for room again: nobody knows when a device will answer. */
+/** How soon to look for places again. Nobody knows when a device will answer. */
 const noRoom: Pause = { laterMs: 250 }
 
 /**
- * Claims devices and starts an attempt on each: place, rate, claim, call. Their answers are recorded as they come, and nobody waits
- * for the slowest device. `done`: there was nothing to claim. A pause: there is no room for the calls now, or no rate.
+ * Claims devices and starts an attempt on each: place, rate, claim, call. Answers are recorded as they come, and nothing waits for the
+ * slowest device. `done`: there was nothing to claim. A pause: there are no places or no tokens now.
  */
 export async function startAttempts(
   { attempts, throttles }: Pick<WorkerHub, 'attempts' | 'throttles'>,

@@ -1,7 +1,7 @@
 import type { Hub } from '@muster/runtime'
 import type { Attempts } from './attempts.ts'
 
-/** What the functions of this role share. */
+/** The things that the functions of this role share. */
 export interface WorkerHub extends Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'throttles'> {
   readonly attempts: Attempts
 }

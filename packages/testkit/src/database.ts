@@ -7,7 +7,7 @@ export interface TestDatabase extends AsyncDisposable {
 
 /**
  * A new database on the server of `adminUrl`, empty or a copy of `template`. Dispose drops it, connections or not. Its name
- * begins with that of adminUrl's database, so that one can tell a test run's databases from others.
+ * begins with the name of the database of adminUrl, which tells the databases of a test run from others.
  */
 export async function createDatabase(adminUrl: string, { template = 'template0' } = {}): Promise<TestDatabase> {
   const name = `${nameIn(adminUrl)}_${randomBytes(6).toString('hex')}`

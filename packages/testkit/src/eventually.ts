@@ -1,6 +1,6 @@
 import { vi } from 'vitest'
 
-/** Tries the assertion again until it holds; after `timeoutMs` (default 5000) throws what it threw last. */
+/** Repeats the assertion until it holds. After `timeoutMs` (default 5000) throws its last error. */
 export async function eventually<T>(
   assertion: () => T | Promise<T>,
   { timeoutMs = 5_000 }: { timeoutMs?: number } = {},

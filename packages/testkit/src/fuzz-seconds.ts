@@ -1,4 +1,4 @@
-/** How long the tests go on that throw random bytes at running sockets: MUSTER_FUZZ_SECONDS, or 10. */
+/** How long the tests with random bytes on running sockets last: MUSTER_FUZZ_SECONDS, or 10. */
 export function fuzzSeconds(): number {
   return Number(process.env.MUSTER_FUZZ_SECONDS) || 10
 }

@@ -12,7 +12,7 @@ export interface QueryCase {
 export interface RefusedCase {
   readonly point: string
   readonly condition: string
-  /** Where the error is, on line 1, with `SELECT * FROM devices WHERE ` in front. */
+  /** The column of the error on line 1, counted with `SELECT * FROM devices WHERE ` before the text. */
   readonly column: number
 }
 
@@ -24,7 +24,7 @@ const inDepots = tagged.filter((id) => id !== 'museum-1')
 export const wholeFleet: QueryCase = { point: 'all of the fleet', condition: '*', selects: everyone }
 
 export const queryCases: readonly QueryCase[] = [
-  // Members, and what is not there
+  // Members, and missing members
   selects('one id', "deviceId = 'tram-01'", ['tram-01']),
   selects('an id is itself in one letter case only', "deviceId = 'TRAM-01'", []),
   selects('the id on the other side', "'tram-01' = deviceId", ['tram-01']),

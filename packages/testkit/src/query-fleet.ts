@@ -1,7 +1,7 @@
 type Json = string | number | boolean | null | readonly Json[] | { readonly [member: string]: Json }
 type Members = { readonly [member: string]: Json }
 
-/** A twin as the wire shows it, without what a hub makes up by itself: etags, metadata, keys. */
+/** A twin as the wire shows it, without the values that the hub makes: etags, metadata, keys. */
 export type FleetTwin = {
   readonly deviceId: string
   readonly status: 'enabled' | 'disabled'
@@ -23,8 +23,8 @@ export type FleetTwin = {
 const never = '0001-01-01T00:00:00Z'
 
 /**
- * The vehicles, stops and boxes of a tram company: the twins that the cases of the query language are about. In the order of
- * their ids, which is that of code points.
+ * The vehicles, stops and boxes of a tram company: the twins for the cases of the query language. In the order of their ids, by code
+ * point.
  */
 export const queryFleet: readonly FleetTwin[] = [
   twin('Bus-04', {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 
 /**
- * A key prefix that keeps one test's hub apart from the others on the same Redis. Not one of Redis' numbered databases: there
- * are 16 of them, and publish and subscribe go across them. In braces, as the hub's own, for Redis Cluster.
+ * A key prefix that separates the hub of one test from the others on the same Redis. Numbered databases of Redis do not do this:
+ * there are only 16, and publish and subscribe ignore them. In braces, like the prefix of the hub, for Redis Cluster.
  */
 export function uniquePrefix(): string {
   return `{muster-test-${randomUUID()}}`

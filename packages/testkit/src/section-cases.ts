@@ -1,10 +1,10 @@
 type Json = string | number | boolean | null | readonly Json[] | Members
 type Members = { readonly [member: string]: Json }
 
-/** What a section of a twin may hold. */
+/** Valid sections of a twin. */
 export type FittingCase = readonly [what: string, members: Members]
 
-/** What it may not hold, and what the refusal says of it. */
+/** Invalid sections, and the text of the error. */
 export type UnfitCase = readonly [what: string, members: Members, text: string]
 
 /** Members that a section of so many bytes takes. */
@@ -23,7 +23,7 @@ export function fittingSections(bytesMax: number): FittingCase[] {
   ]
 }
 
-/** Members that the rules forbid, in a section of so many bytes that errors call by `path`. */
+/** Members that the rules forbid, in a section of so many bytes. Errors call the section `path`. */
 export function unfitSections(path: string, bytesMax: number): UnfitCase[] {
   return [
     [

@@ -43,7 +43,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 
 const FOLDER_PREFIX = 'muster-test-'
 
-/** A run that was killed could not remove its folder. One that is being made has no owner yet, so young ones are left alone. */
+/** A killed run could not remove its folder. A new folder has no owner yet, so young folders are left alone. */
 async function removeAbandonedFolders(): Promise<void> {
   const names = (await readdir(tmpdir())).filter((name) => name.startsWith(FOLDER_PREFIX))
   for (const name of names) {
@@ -51,7 +51,7 @@ async function removeAbandonedFolders(): Promise<void> {
     const { mtimeMs } = await stat(folder)
     if (Date.now() - mtimeMs < 60_000) continue
     await removeDataDir(folder).catch((cause) => {
-      // It is in use, or somebody else's.
+      // It is in use, or belongs to somebody else.
       if (!(cause instanceof LocalServicesError)) throw cause
     })
   }

@@ -2,7 +2,7 @@ import { closeSessionsOfDeadGateways } from '@muster/store'
 import type { DispatchHub } from '../dispatch-job.ts'
 import type { Bound } from './bound.ts'
 
-/** A gateway writes its heartbeat every 5 s: after four misses in a row its sessions are over. */
+/** A gateway writes a sign of life every 5 s. After four missing ones in a row its sessions are closed. */
 const gatewayDeadAfterMs = 20_000
 
 export async function closeDeadSessions({ db, clock }: DispatchHub, bound: Bound): Promise<number> {

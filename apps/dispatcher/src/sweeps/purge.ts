@@ -4,7 +4,7 @@ import type { Bound } from './bound.ts'
 
 const dayMs = 24 * 3_600_000
 
-/** Makes the partitions of this week and the next, and deletes what is older than the hub keeps it. */
+/** Makes the partitions of this week and the next, and deletes history that is too old to be kept. */
 export async function purge({ db, clock, config }: DispatchHub, bound: Bound): Promise<number> {
   const now = clock.now()
   await ensurePartitions(db, now)

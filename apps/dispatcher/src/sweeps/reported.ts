@@ -1,7 +1,7 @@
 import type { JobKey } from '@muster/contract'
 import type { DispatchHub } from '../dispatch-job.ts'
 
-/** Works on one job of a sweep. A failure is reported and gives null: it must not keep the sweep from the jobs behind it. */
+/** Works on one job of a sweep. A failure is reported and gives null, so that the sweep goes on with the next jobs. */
 export async function reported<Value>(
   { events }: DispatchHub,
   key: JobKey,

@@ -42,13 +42,13 @@ export async function readJob(client: HubClient, jobId: string): Promise<JobRepl
   return call(client, 'GET', `/jobs/v2/${jobId}`, jobSchema)
 }
 
-/** The rows of the demo's devices, in one page: its target fits into the 100 of it. */
+/** The rows of the demo devices. They fit into one page of 100. */
 export async function queryDeviceJobs(client: HubClient, jobId: string): Promise<DeviceJobRow[]> {
   const query = `SELECT * FROM devices.jobs WHERE devices.jobs.jobId = '${jobId}' AND STARTSWITH(deviceId, 'demo-')`
   return call(client, 'POST', '/devices/query', z.array(deviceJobSchema), { query })
 }
 
-/** The twins of the demo's devices that meet a condition, in one page. */
+/** The twins of the demo devices that match a condition, in one page. */
 export async function queryTwins(client: HubClient, condition: string): Promise<TwinReply[]> {
   return call(client, 'POST', '/devices/query', z.array(twinSchema), {
     query: `SELECT * FROM devices WHERE ${condition} AND STARTSWITH(deviceId, 'demo-')`,

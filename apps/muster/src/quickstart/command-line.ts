@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 
-/** How a person starts this program in a shell, in whatever folder. Not with npx: outside of the checkout it would fetch a stranger's. */
+/** The command that starts this program in a shell, in any folder. Not npx, which outside of the checkout fetches another package. */
 export function musterCommand(settings: Readonly<Record<string, string>> = {}): string {
   const program = fileURLToPath(new URL('../../bin/muster.mjs', import.meta.url))
   const assignments = Object.entries(settings).map(([name, value]) => `${name}=${shellWord(value)}`)

@@ -7,12 +7,12 @@ export interface DemoDevice {
   readonly behaviour: Behaviour
 }
 
-/** The part of the fleet that the demo's jobs are for. */
+/** The target of the demo jobs. */
 export const queryCondition = 'tags.building = 43 AND tags.floor = 3'
 
 /**
- * 200 devices on four floors of two buildings, 40 of them on floor 3 of building 43. Some of those 40 do what devices do in the
- * field: four answer a method with 500, one never answers, one is switched off.
+ * 200 devices on four floors of two buildings, 40 of them on floor 3 of building 43. Some of those 40 fail as real devices
+ * do: four answer a method with 500, one never answers, one is switched off.
  */
 export function demoFleet(): DemoDevice[] {
   return Array.from({ length: deviceCount }, (_, index) => ({

@@ -7,20 +7,20 @@ import { judgeMethodJob, judgeTwinJob, notCaughtUp } from './judge.ts'
 import { openProgress } from './progress.ts'
 import { resultTable } from './result-table.ts'
 
-/** What both jobs of the demo work with. */
+/** The things that both jobs of the demo use. */
 export interface Stage {
   readonly client: HubClient
   readonly target: readonly DemoDevice[]
   readonly output: NodeJS.WriteStream
   readonly signal: AbortSignal
-  /** Ends the ids of this run's jobs: those of earlier runs are taken. */
+  /** The end of the job ids of this run, because the ids of earlier runs are taken. */
   readonly run: string
 }
 
 /** Devices report within milliseconds; a busy machine may need longer. */
 const reportMs = 10_000
 
-/** Sets a tag and a desired property. Returns what differs from what the results must be. */
+/** Sets a tag and a desired property. Returns the differences from the expected results. */
 export async function runTwinJob(stage: Stage): Promise<string[]> {
   const { client, target, output } = stage
   const jobId = `demo-twin-${stage.run}`

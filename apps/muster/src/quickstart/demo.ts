@@ -5,8 +5,8 @@ import { type DemoDevice, demoFleet, queryCondition, targetOf } from './demo-fle
 import { runMethodJob, runTwinJob } from './demo-jobs.ts'
 
 /**
- * Connects the demo's fleet, which stays connected until the end of the process, and runs a twin job and a method job on a
- * part of it. Returns what differs from what the results must be.
+ * Connects the demo fleet, which stays connected until the end of the process, and runs a twin job and a method job on a part of it.
+ * Returns the differences from the expected results.
  */
 export async function runDemo(lifetime: Lifetime, hub: LocalHub, output: NodeJS.WriteStream): Promise<string[]> {
   const fleet = demoFleet()

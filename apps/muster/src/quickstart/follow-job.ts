@@ -5,7 +5,7 @@ import { type JobReply, type JobRequest, readJob, scheduleJob } from './api-call
 import type { Progress } from './progress.ts'
 
 const pollMs = 150
-/** On top of the job's own window: a device in flight at its end may still use up its response timeout. */
+/** Added to the window of the job, because a call in flight at its end may still use up its response timeout. */
 const patienceMs = 30_000
 
 /** Schedules a job for now and follows its statistics to the end. Throws when it does not end in time. */

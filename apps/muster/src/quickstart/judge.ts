@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { DeviceJobRow, JobReply, TwinReply } from './api-calls.ts'
 import type { DemoDevice } from './demo-fleet.ts'
 
-/** What differs from what the twin job must have done to its target. Empty: nothing. */
+/** The differences between the target and the expected effect of the twin job. Empty: none. */
 export function judgeTwinJob(
   target: readonly DemoDevice[],
   patch: { readonly tags: object; readonly desired: object },
@@ -32,7 +32,7 @@ export function notCaughtUp(target: readonly DemoDevice[], desired: object, twin
     })
 }
 
-/** What differs from what the method job must have brought back from its target. Empty: nothing. */
+/** The differences between the results and the expected results of the method job. Empty: none. */
 export function judgeMethodJob(
   target: readonly DemoDevice[],
   found: { job: JobReply; rows: readonly DeviceJobRow[] },
@@ -50,7 +50,7 @@ export function judgeMethodJob(
 
 function judgeJob(name: string, job: JobReply, expected: { succeeded: number; failed: number }): string[] {
   const deviceCount = expected.succeeded + expected.failed
-  // The user's own devices match as well: only the rows of the demo's can be judged.
+  // Devices of the user may match too. Only the rows of the demo devices can be judged.
   if ((job.deviceJobStatistics?.deviceCount ?? 0) > deviceCount)
     return differing(`status of the ${name}`, job.status, 'completed')
   const statistics = {

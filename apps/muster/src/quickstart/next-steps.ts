@@ -4,7 +4,7 @@ import { musterCommand, shellWord } from './command-line.ts'
 
 const tokenDays = 7
 
-/** Where the hub's data is: other commands look there for the hub that runs. */
+/** The data folder. Other commands look there for the running hub. */
 export interface DataFolder {
   readonly dataDir: string
   readonly isDefault: boolean

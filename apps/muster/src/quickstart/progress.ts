@@ -1,7 +1,7 @@
 import { SingleBar } from 'cli-progress'
 import type { JobReply } from './api-calls.ts'
 
-/** Shows how far one job is. */
+/** Shows the progress of one job. */
 export interface Progress {
   show(job: JobReply): void
   end(): void
@@ -19,13 +19,13 @@ function bar(name: string, output: NodeJS.WriteStream): Progress {
     barCompleteChar: '█',
     barIncompleteChar: '░',
     hideCursor: true,
-    // Signals have one way down, and it is not the bar's.
+    // The process handles signals itself, so the bar must not.
     gracefulExit: false,
   })
   return {
     show(job) {
       const { deviceCount, succeeded, failed } = countsOf(job)
-      // A bar of no devices would be full: it begins when the target set is known.
+      // A bar for 0 devices would be full, so it begins when the target set is known.
       if (deviceCount === 0) return
       const shown = { succeeded, failed, status: job.status }
       if (single.isActive) single.update(succeeded + failed, shown)

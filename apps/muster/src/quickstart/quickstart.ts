@@ -7,12 +7,12 @@ import { runDemo } from './demo.ts'
 import { nextSteps } from './next-steps.ts'
 
 export interface QuickstartOptions {
-  /** Ends after the demo, and fails when its results are not what they must be. */
+  /** Ends after the demo, and fails when its results are not the expected ones. */
   readonly once?: boolean
   readonly demo: boolean
 }
 
-/** A terminal user's first minutes: a hub on stores of its own, its main job before their eyes, and lines to paste. */
+/** The quickstart: a hub on private stores, a demonstration of its jobs, and lines to paste. */
 export function quickstart(config: Config, { once = false, demo }: QuickstartOptions): Promise<void> {
   const output = process.stdout
   const run = async (lifetime: Lifetime): Promise<Outcome> => {
@@ -31,7 +31,7 @@ export function quickstart(config: Config, { once = false, demo }: QuickstartOpt
   return live(run, { mustFinish: once })
 }
 
-/** A person is waiting for the prompt: two seconds for the hub, which leaves some for the stores. */
+/** A person waits for the prompt. The hub gets two seconds, which leaves time for the stores. */
 const shutdownSeconds = 2
 
 async function startHub(

@@ -1,6 +1,6 @@
 import type { DeviceJobRow } from './api-calls.ts'
 
-/** What came of a job: a line for all devices that answered 200, and one for every other device. */
+/** The results of a job: one line for all devices that answered 200, and one for every other device. */
 export function resultTable(rows: readonly DeviceJobRow[]): string {
   const plain = rows.filter((row) => row.status === 'completed' && (answerOf(row)?.status ?? 200) === 200)
   const others = rows.filter((row) => !plain.includes(row)).map(cellsOf)
