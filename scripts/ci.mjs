@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { prepare, root } from './prepare.mjs'
@@ -20,12 +20,15 @@ const steps = [
   ['quickstart', 'npm', ['start', '--', '--once'], { MUSTER_DATA_DIR: dataDir }],
 ]
 
+const changedBefore = changedFiles()
 await prepare({ build: true })
 const results = steps.map(([name, command, args, env]) => {
   process.stdout.write(`\n== ${name}\n`)
   const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } })
+  if (status !== 0) printLog(env)
   return { name, outcome: status === 0 ? 'passed' : 'failed' }
 })
+results.push({ name: 'clean', outcome: changedFiles() === changedBefore ? 'passed' : 'failed' })
 
 const tests = countTests()
 const count = (outcome) => results.filter((result) => result.outcome === outcome).length
@@ -34,6 +37,18 @@ process.stdout.write(`\n${results.map(({ name, outcome }) => `${name} ${outcome}
 process.stdout.write(`${count('passed') + tests.passed} passed, ${failed} failed\n`)
 for (const made of [folder, dataDir]) rmSync(made, { recursive: true, force: true })
 process.exitCode = failed === 0 ? 0 : 1
+
+/** What git sees that is not committed: none of the steps may change a file of the checkout. */
+function changedFiles() {
+  return spawnSync('git', ['status', '--porcelain'], { cwd: root, encoding: 'utf8' }).stdout
+}
+
+/** The last lines of the log that the hub of a step has left in its data folder. */
+function printLog({ MUSTER_DATA_DIR: folder } = {}) {
+  const log = folder === undefined ? undefined : join(folder, 'hub.log')
+  if (log === undefined || !existsSync(log)) return
+  process.stdout.write(`${readFileSync(log, 'utf8').trim().split('\n').slice(-50).join('\n')}\n`)
+}
 
 function countTests() {
   try {

@@ -30,10 +30,45 @@ function isInstalled() {
 }
 
 async function install() {
-  // --include=dev: the compiler is one of those, also where NODE_ENV says production. No package needs its install script.
-  const args = ['install', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund']
-  await step('Installing packages', 'npm', args)
+  requireLock()
+  // --include=dev: the compiler is one of those, also where NODE_ENV says production. No package needs its install script. Who is
+  // offline hears of it after seconds: npm alone would try for more than a minute.
+  const retries = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=4000']
+  const args = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', ...retries]
+  await step('Installing packages', 'npm', args, { reasonIn: reasonOfNpm })
   writeFileSync(stamp, lockDigest())
+}
+
+/** The lock says of every package which version is installed: without it a new one could break any clone. */
+function requireLock() {
+  const lock = join(root, 'package-lock.json')
+  const mend = '"git checkout package-lock.json" brings it back'
+  if (!existsSync(lock)) fail(`package-lock.json is missing: ${mend}`)
+  const version = versionOf(readFileSync(lock, 'utf8'))
+  if (version !== 3) fail(`package-lock.json has the lockfileVersion ${version}, expected 3: ${mend}`)
+}
+
+function versionOf(lock) {
+  try {
+    return JSON.parse(lock).lockfileVersion
+  } catch {
+    return 'of no JSON'
+  }
+}
+
+/** What npm says of a failure that the user can mend, in one line; undefined for any other. */
+function reasonOfNpm(output) {
+  const [, url, reason] = /request to (\S+) failed, reason: ([^\n]*)/.exec(output) ?? []
+  if (url !== undefined)
+    return `the package ${packageIn(url)} could not be fetched (${reason}): is this machine online?`
+  if (!output.includes('code EUSAGE')) return undefined
+  return 'package-lock.json does not fit the package.json files: "git checkout package-lock.json" brings it back, "npm run lock" renews it'
+}
+
+/** Of `https://registry/@scope%2fname/-/name-1.0.0.tgz`: `@scope/name`. */
+function packageIn(url) {
+  const [path = ''] = decodeURIComponent(new URL(url).pathname).split('/-/')
+  return path.replace(/^\//, '')
 }
 
 function lockDigest() {
@@ -45,15 +80,12 @@ function lockDigest() {
 
 async function compile() {
   const turbo = join(root, 'node_modules', '.bin', 'turbo')
-  await step('Building', turbo, ['run', 'build', '--output-logs=errors-only'], {
-    TURBO_TELEMETRY_DISABLED: '1',
-    TURBO_NO_UPDATE_NOTIFIER: '1',
-    TURBO_UI: 'false',
-  })
+  const env = { TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1', TURBO_UI: 'false' }
+  await step('Building', turbo, ['run', 'build', '--output-logs=errors-only'], { env })
 }
 
 /** Runs a command on one line of progress; what it says is only of interest when it fails. */
-async function step(label, command, args, env = {}) {
+async function step(label, command, args, { env = {}, reasonIn = () => undefined } = {}) {
   process.stderr.write(`${label} ... `)
   const startedAt = Date.now()
   const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -68,8 +100,10 @@ async function step(label, command, args, env = {}) {
     process.stderr.write(`${((Date.now() - startedAt) / 1000).toFixed(1)} s\n`)
     return
   }
-  process.stderr.write(`failed\n${Buffer.concat(output)}`)
-  fail(`"${[command, ...args].join(' ')}" ${problem}`)
+  const text = Buffer.concat(output).toString()
+  const reason = reasonIn(text)
+  process.stderr.write(reason === undefined ? `failed\n${text}` : 'failed\n')
+  fail(reason ?? `"${[command, ...args].join(' ')}" ${problem}`)
 }
 
 function fail(message) {
