@@ -1,7 +1,7 @@
 import { LocalServicesError, reasonOf } from './machine/error.ts'
 import type { Store } from './machine/store.ts'
 
-// testcontainers is loaded only where a container is wanted. It is large, and comes with a development install alone.
+// testcontainers is loaded only when a container is needed. It is large, and only a development install has it.
 
 /** A Postgres in Docker. Its data ends with it. */
 export async function startPostgresContainer(): Promise<Store> {

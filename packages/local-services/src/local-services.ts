@@ -9,7 +9,7 @@ import { startRedis } from './redis/redis.ts'
 export interface LocalServices extends AsyncDisposable {
   readonly databaseUrl: string
   readonly redisUrl: string
-  /** What was found or started, a line each, for the user. Holds no password. */
+  /** The stores that were found or started, one line each, for the user. Without passwords. */
   readonly description: readonly string[]
 }
 
@@ -20,19 +20,19 @@ export interface LocalServicesOptions {
   readonly redisUrl?: string | undefined
   /** Where stores that we start keep their files; made when missing. */
   readonly dataDir: string
-  /** true: what is written survives a crash and is found at the next start; false: as fast as possible, for tests. */
+  /** true: data survives a crash and is there at the next start. false: as fast as possible, for tests. */
   readonly durable: boolean
   /** Default local. With testcontainers the data ends with the container, whatever `durable` says. */
   readonly provider?: 'local' | 'testcontainers'
-  /** Hears of a store that we started and that ends unasked, and of each attempt to start it again. */
+  /** Called when a private store ends without being asked, and for each attempt to start it again. */
   readonly onIncident?: (incident: StoreIncident) => void
 }
 
 /**
- * The given Postgres and Redis, else private ones on free loopback ports. Those end on dispose (within 5 s), at the exit of
- * this process and, on Linux, when it is killed; whatever a killed predecessor left on the same data folder is ended first. One
- * that ends unasked, other than in a container, is started again with the same address.
- * Never uses a server that merely listens on a well-known port. Throws LocalServicesError.
+ * The given Postgres and Redis, else private ones on free loopback ports. Private stores end on dispose (within 5 s), at the exit of
+ * this process and, on Linux, when it is killed. Stores that a killed process left on the same data folder are ended first. A private
+ * store that ends without being asked is started again with the same address, unless it is a container.
+ * Never uses a server just because it listens on a well-known port. Throws LocalServicesError.
  */
 export async function startLocalServices(options: LocalServicesOptions): Promise<LocalServices> {
   const started: AsyncDisposable[] = []
@@ -57,7 +57,7 @@ export async function startLocalServices(options: LocalServicesOptions): Promise
   }
 }
 
-/** Calls `own` with each resource as soon as there is one: what was started must end when a later step fails. */
+/** Calls `own` with each resource as soon as it exists, so that it ends when a later step fails. */
 async function startStores(
   { databaseUrl, redisUrl, dataDir, durable, provider, onIncident = () => {} }: LocalServicesOptions,
   own: <T extends AsyncDisposable>(resource: T) => T,
@@ -79,7 +79,7 @@ async function startStores(
   return { postgres, redis }
 }
 
-/** A full disk, a forbidden file: whatever the system refuses is the user's to mend, and no bug. */
+/** A full disk, a forbidden file: an error of the system is a problem for the user to solve, and no bug. */
 function explained(cause: unknown, dataDir: string): unknown {
   if (!(cause instanceof Error && 'syscall' in cause)) return cause
   return new LocalServicesError(`Postgres and Redis cannot run in the data folder ${dataDir}: ${reasonOf(cause)}`, {

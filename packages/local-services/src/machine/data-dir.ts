@@ -10,17 +10,17 @@ import type { StoreUser } from './store-user.ts'
 export interface DataDirClaim extends AsyncDisposable {
   /** Absolute. */
   readonly dataDir: string
-  /** Notes a store that the next owner must end if we are killed first. Written when it returns. */
+  /** Notes a store that the next owner must end if we are killed first. It is on the disk when this returns. */
   record(store: OsProcess): void
 }
 
-/** How long a store may take to write everything down. Postgres recovers from its log what it had no time for. */
+/** How long a store may take to write its data. Postgres recovers the rest from its log. */
 export const STOP_GRACE_MS = 3_000
 
 /**
- * Each owner has a file named after its process, listing its stores. A claim writes its own file first and looks for others
- * then, so of two at the same time at least one sees the other; files of dead owners can be removed by anyone, because a
- * process that lives never has that name. Postgres guards its files by itself, but nothing guards those of Redis.
+ * Each owner has a file with the name of its process, which lists its stores. A claim first writes its own file and then looks for
+ * others, so of two claims at the same time at least one sees the other. Anybody may remove the files of dead owners, because no live
+ * process has that name. Postgres guards its own files, but nothing guards those of Redis.
  */
 export async function claimDataDir(folder: string, guest?: StoreUser): Promise<DataDirClaim> {
   const dataDir = resolve(folder)
@@ -46,7 +46,7 @@ export async function claimDataDir(folder: string, guest?: StoreUser): Promise<D
   }
 }
 
-/** Ends what a killed owner left running and deletes the folder. Throws LocalServicesError while its owner lives. */
+/** Ends the stores of a killed owner and deletes the folder. Throws LocalServicesError while its owner lives. */
 export async function removeDataDir(dataDir: string): Promise<void> {
   await claimDataDir(dataDir)
   await rm(dataDir, { recursive: true, force: true })
@@ -80,7 +80,7 @@ function nameOf({ pid, startedAt }: OsProcess): string {
   return `${pid}-${startedAt}`
 }
 
-/** The reverse of nameOf, for each line; what is not one (a line cut off by a crash) is passed over. */
+/** The reverse of nameOf, for each line. A line that a crash has cut is skipped. */
 function processesIn(text: string): OsProcess[] {
   return [...text.matchAll(/^(\d+)-(\d+)$/gm)].map(([, pid, startedAt]) => ({
     pid: Number(pid),

@@ -3,7 +3,7 @@ export class LocalServicesError extends Error {
   override readonly name = 'LocalServicesError'
 }
 
-/** The line in a caught value that tells most: a program that failed says why between lines that say what it did. */
+/** The most useful line of a caught error. A failed program prints the reason between lines about its work. */
 export function reasonOf(cause: unknown): string {
   const lines = (cause instanceof Error ? cause.message : String(cause)).trim().split('\n')
   return (lines.findLast((line) => /^E: |error|fatal/i.test(line)) ?? lines.at(-1) ?? '').trim()

@@ -11,14 +11,14 @@ const run = promisify(execFile)
 
 type Purpose = 'data' | 'cache'
 
-/** The folder of this user's hub. Root's is not below /root: the stores run as another user, who must be able to enter it. */
+/** The folder of the hub of this user. For root it is not below /root, because the stores run as another user, who must enter it. */
 export function defaultDataDir(): string {
   if (process.getuid?.() === 0) return '/var/lib/muster'
   return join(process.env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'muster')
 }
 
 /**
- * What can be made again: copies of programs. Root's is not below /var/tmp: there any user could put a program for us to run.
+ * The cache: copies of programs. For root it is not below /var/tmp, where any user could put a program for us to run.
  */
 export function cacheDir(): string {
   if (process.getuid?.() === 0) return '/var/cache/muster'
@@ -29,7 +29,7 @@ export function cacheDir(): string {
 export async function makeFolder(purpose: Purpose, path: string, guest?: StoreUser): Promise<void> {
   try {
     const made = await makePath(path, guest ? 0o711 : 0o700)
-    // mkdir's mode is cut by the umask.
+    // The umask reduces the mode of mkdir.
     if (made && guest) await chmod(path, 0o711)
   } catch (cause) {
     throw notWritable(purpose, path, cause)
@@ -41,7 +41,7 @@ export async function makeFolder(purpose: Purpose, path: string, guest?: StoreUs
   }
 }
 
-/** False: the folder was there. mkdir's own recursion never ends below /proc: it is for what exists. */
+/** False: the folder was there. Does not use the recursion of mkdir, which never ends below /proc. */
 async function makePath(path: string, mode: number): Promise<boolean> {
   if (!existsSync(dirname(path))) await makePath(dirname(path), mode)
   try {
@@ -69,7 +69,7 @@ function chooseAnother(purpose: Purpose): string {
   return `choose another folder with ${purpose === 'data' ? 'MUSTER_DATA_DIR' : 'XDG_CACHE_HOME'}`
 }
 
-/** Asks the kernel rather than the mode bits: there are access lists too. */
+/** Asks the kernel, because mode bits do not show access lists. */
 async function canEnter({ uid, gid }: StoreUser, path: string): Promise<boolean> {
   return run('test', ['-x', path], { uid, gid, cwd: '/' }).then(
     () => true,

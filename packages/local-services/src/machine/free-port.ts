@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 
 /**
- * A loopback port that nobody listens on. Below the range from which the kernel takes the ports of outgoing connections
- * (32768 and up), so that none of those gets it before the store does.
+ * A loopback port on which nobody listens. It is below the range for outgoing connections (32768 and up), so that no such connection
+ * gets it before the store.
  */
 export async function findFreePort(): Promise<number> {
   for (;;) {

@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** A process that cannot be mistaken for a later one with the same id: ids are used again, most of all in containers. */
+/** A process with its start time, because ids are used again, most often in containers. */
 export interface OsProcess {
   readonly pid: number
-  /** Clock ticks since boot on Linux, milliseconds since 1970 elsewhere: only good for comparing. */
+  /** Clock ticks since boot on Linux, milliseconds since 1970 elsewhere. Only for comparison. */
   readonly startedAt: number
 }
 
@@ -22,7 +22,7 @@ export function isAlive({ pid, startedAt }: OsProcess): boolean {
 /** Sends the signal, waits at most `graceMs`, then kills. Does nothing to a process that has already ended. */
 export async function endProcess(target: OsProcess, signal: NodeJS.Signals, graceMs: number): Promise<void> {
   send(target, signal)
-  // A frozen process sees no signal but SIGKILL until it goes on.
+  // A stopped process handles no signal but SIGKILL until it continues.
   send(target, 'SIGCONT')
   if (await hasEnded(target, graceMs)) return
 
@@ -30,7 +30,7 @@ export async function endProcess(target: OsProcess, signal: NodeJS.Signals, grac
   await hasEnded(target, KILL_WAIT_MS)
 }
 
-// The kernel needs a moment to take a large process down; more means it hangs in the kernel and nothing helps.
+// The kernel needs a moment to end a large process. A longer wait means that it hangs in the kernel, and nothing helps.
 const KILL_WAIT_MS = 1_000
 const POLL_MS = 10
 
@@ -52,7 +52,7 @@ async function hasEnded(target: OsProcess, withinMs: number): Promise<boolean> {
   return true
 }
 
-/** proc(5): the name in parentheses may hold anything; after it come the state (field 3) and the start time (field 22). */
+/** proc(5): the name in parentheses may have any characters. After it come the state (field 3) and the start time (field 22). */
 function startInProc(pid: number): number | undefined {
   const stat = readOrUndefined(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? []

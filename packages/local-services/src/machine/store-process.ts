@@ -15,23 +15,23 @@ export interface StoreCommand {
   readonly file: string
   readonly args: readonly string[]
   readonly env?: NodeJS.ProcessEnv | undefined
-  /** The store's own folder: one that its user can certainly enter. */
+  /** The folder of the store, which its user can certainly enter. */
   readonly cwd: string
-  /** Standard input: every user of the machine can read a command line. */
+  /** Standard input. A command line would not do for secrets: every user of the machine can read it. */
   readonly input?: string
-  /** Before each start: sees to what the store needs, and takes out of the way what a crash has left. */
+  /** Runs before each start: prepares the store, and removes the remains of a crash. */
   prepare(): Promise<void>
   isReady(store: OsProcess, log: string): Promise<boolean> | boolean
 }
 
 export interface StoreProcess extends AsyncDisposable {
-  /** Resolves when it has ended, asked or not, with how: 'SIGKILL', 'exit code 1'. */
+  /** Resolves when it has ended, for any reason, with the way it ended: 'SIGKILL', 'exit code 1'. */
   readonly ended: Promise<string>
 }
 
 /**
- * Runs the store until dispose, our exit, or (on Linux) our being killed. Resolves when it is ready to be used; ends it and
- * rejects when the signal aborts before.
+ * Runs the store until dispose, until our exit, or (on Linux) until we are killed. Resolves when it is ready. When the signal aborts
+ * before that, it ends the store and rejects.
  */
 export async function startStoreProcess(
   place: StorePlace,
@@ -67,7 +67,7 @@ interface SpawnedStore {
 
 async function spawnStore({ user }: StorePlace, command: StoreCommand, logFile: string): Promise<SpawnedStore> {
   const [file = command.file, ...args] = [...(await deathBond()), command.file, ...command.args]
-  // The log of the one before may say why that one has ended.
+  // The log of the process before may say why it ended.
   await rename(logFile, `${logFile}.1`).catch(() => undefined)
   const log = openSync(logFile, 'w', 0o600)
   try {
@@ -75,7 +75,7 @@ async function spawnStore({ user }: StorePlace, command: StoreCommand, logFile: 
       cwd: command.cwd,
       env: command.env ?? process.env,
       stdio: [command.input === undefined ? 'ignore' : 'pipe', log, log],
-      // Out of our process group: Ctrl-C must not end the stores under a hub that is still draining.
+      // In another process group, because Ctrl-C must not end the stores while the hub still uses them.
       detached: true,
       ...(user && { uid: user.uid, gid: user.gid }),
     })
@@ -84,7 +84,7 @@ async function spawnStore({ user }: StorePlace, command: StoreCommand, logFile: 
     })
     await once(child, 'spawn')
     child.unref()
-    // When it ends before it has read everything, its log says why.
+    // If it ends before it has read everything, its log says why.
     child.stdin?.on('error', () => {}).end(command.input)
     return { child, ended }
   } catch (cause) {
@@ -94,7 +94,7 @@ async function spawnStore({ user }: StorePlace, command: StoreCommand, logFile: 
   }
 }
 
-/** A prefix that makes the kernel send SIGINT to the store when we die, even by SIGKILL; empty where there is none. */
+/** A prefix that makes the kernel send SIGINT to the store when we die, also by SIGKILL. Empty where the system has none. */
 async function deathBond(): Promise<string[]> {
   const options = ['--pdeathsig', 'INT', '--']
   return promisify(execFile)('setpriv', [...options, 'true']).then(

@@ -4,7 +4,7 @@ import { LocalServicesError, reasonOf } from './error.ts'
 
 const run = promisify(execFile)
 
-/** The operating system's user as whom the stores run. */
+/** The user of the operating system that runs the stores. */
 export interface StoreUser {
   readonly name: string
   readonly uid: number
@@ -12,8 +12,8 @@ export interface StoreUser {
 }
 
 /**
- * undefined: the stores run as ourselves. As root they cannot, because Postgres refuses root: then it is the user that
- * Debian's own Postgres package uses too, made when missing.
+ * undefined: the stores run as our own user. If we are root, they cannot, because Postgres refuses root. Then it is the user of
+ * Debian's Postgres package, made when missing.
  */
 export async function findStoreUser(): Promise<StoreUser | undefined> {
   if (process.getuid?.() !== 0) return undefined

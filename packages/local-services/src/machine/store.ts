@@ -11,7 +11,7 @@ export interface Store extends AsyncDisposable {
 
 export type StoreName = 'Postgres' | 'Redis'
 
-/** What happened to a private store that nobody has asked to end. */
+/** A step after a private store ended without being asked. */
 export interface StoreIncident {
   readonly store: StoreName
   readonly kind: 'ended' | 'restarted' | 'restartFailed'

@@ -4,8 +4,8 @@ import type { StorePlace } from './store.ts'
 import { type StoreCommand, type StoreProcess, startStoreProcess } from './store-process.ts'
 
 /**
- * Runs the store until dispose, which takes at most about the 4 s of ending a process. When it ends unasked it is started again
- * by the same command, and so on the same port, data and password, as often as it takes; the place hears of each step.
+ * Runs the store until dispose, which takes about 4 s at most, as the end of any process. When the store ends without being asked, it is
+ * started again by the same command, so with the same port, data and password, as often as needed. The place is told about each step.
  */
 export async function startWatchedStore(place: StorePlace, command: StoreCommand): Promise<AsyncDisposable> {
   const stopping = new AbortController()
@@ -28,7 +28,7 @@ export async function startWatchedStore(place: StorePlace, command: StoreCommand
       const restarted = await startAgain(place, command, { signal, recentEnds })
       if (restarted === undefined) return
       running = restarted
-      // Whoever disposed meanwhile has seen the one before.
+      // A dispose that came meanwhile has seen the process before.
       if (signal.aborted) return running[Symbol.asyncDispose]()
     }
   }
@@ -42,7 +42,7 @@ export async function startWatchedStore(place: StorePlace, command: StoreCommand
   }
 }
 
-/** A store that ran for so long was well: its end is a new fault, and not the last one again. */
+/** After so long a store was well. Its end is then a new fault, and not the old one again. */
 const STEADY_AFTER_MS = 60_000
 
 /** Tries until the store runs. undefined: the signal aborted before. */
@@ -70,17 +70,17 @@ async function startAgain(
   }
 }
 
-/** At once the first time: work stands still without the store. Then ever later, for one that cannot run has a cause that stays. */
+/** The first time at once, because work stands still without the store. Then later each time, because the cause seems to stay. */
 function pauseMsMax(failures: number): number {
   return failures === 0 ? 0 : Math.min(30_000, 250 * 2 ** failures)
 }
 
-/** Two stores that fail for one reason, such as a full disk, should not try in step. */
+/** Two stores that fail for one reason, such as a full disk, should not start at the same times. */
 function pauseMs(failures: number): number {
   return pauseMsMax(failures) * (0.5 + Math.random() / 2)
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  // Not what keeps the process alive. Rejects when the signal aborts, which the caller sees.
+  // It must not keep the process alive. Rejects when the signal aborts; the caller checks the signal.
   await sleep(ms, undefined, { signal, ref: false }).catch(() => undefined)
 }

@@ -49,7 +49,7 @@ function settingsFor({ durable }: StorePlace, port: number): string[] {
     'shared_buffers=256MB',
     // Fewer checkpoints while a job writes to every twin.
     'max_wal_size=2GB',
-    // The hub's statements are short: compiling one costs more than it saves.
+    // The statements of the hub are short: to compile one costs more than it saves.
     'jit=off',
     'timezone=UTC',
     'log_timezone=UTC',
@@ -58,8 +58,8 @@ function settingsFor({ durable }: StorePlace, port: number): string[] {
 }
 
 /**
- * With a password, although it listens on loopback only: without one every user of the machine would be superuser of this
- * database and could run programs as its owner. Made aside and moved into place, so that an interrupted one is not taken for whole.
+ * It has a password although it listens only on loopback: without one every user of the machine would be superuser of this database,
+ * and could run programs as its owner. It is made in another place and then moved, so that an interrupted one does not look whole.
  */
 async function makeCluster({ claim, durable, user }: StorePlace, programs: PostgresPrograms, cluster: string) {
   const unfinished = `${cluster}.unfinished`
@@ -83,7 +83,7 @@ async function makeCluster({ claim, durable, user }: StorePlace, programs: Postg
   await rename(unfinished, cluster)
 }
 
-/** What pg_ctl does: the last line of postmaster.pid is the server's state, and a file of an earlier server has another id. */
+/** As pg_ctl does: the last line of postmaster.pid is the state of the server. The file of an earlier server has another id. */
 async function isReady(cluster: string, pid: number): Promise<boolean> {
   const lines = await postmasterPidFile(cluster)
   return lines[0] === String(pid) && lines[7]?.trim() === 'ready'

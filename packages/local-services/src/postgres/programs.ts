@@ -17,8 +17,8 @@ export interface PostgresPrograms {
 }
 
 /**
- * The programs of the embedded Postgres package for this platform: where npm put them when `user` can run them there, else a
- * copy in the cache folder, for a checkout below a private folder such as /root, or one that is not ours to write to.
+ * The programs of the embedded Postgres package for this platform. If `user` can run them where npm put them, that is their place. Else
+ * it is a copy in the cache folder, for a checkout below a private folder such as /root, or one that we may not write to.
  */
 export async function findPostgres(user: StoreUser | undefined): Promise<PostgresPrograms> {
   const { folder, packageVersion } = await embeddedPackage()
@@ -39,10 +39,10 @@ async function copyPrograms(folder: string, copy: string, user: StoreUser | unde
   const unfinished = `${copy}.${process.pid}`
   try {
     await cp(folder, unfinished, { recursive: true, verbatimSymlinks: true })
-    // A checkout made with a strict umask is unreadable to the stores' user file by file.
+    // In a checkout with a strict umask, the user of the stores cannot read single files.
     await run('chmod', ['-R', 'a+rX', unfinished])
     await linkLibraries(unfinished)
-    // Fails when another start has made the same copy meanwhile: that one is as good.
+    // Fails when another start has made the same copy meanwhile. That copy is as good.
     await rename(unfinished, copy).catch(() => undefined)
   } finally {
     await rm(unfinished, { recursive: true, force: true })
@@ -59,7 +59,7 @@ async function programsIn(folder: string, user: StoreUser | undefined): Promise<
   return version === undefined ? undefined : { initdb, postgres, version }
 }
 
-/** npm packages cannot hold symbolic links, and the script that makes them is not run where npm blocks install scripts. */
+/** npm packages cannot have symbolic links. The script that makes them does not run where npm blocks install scripts. */
 async function linkLibraries(folder: string): Promise<void> {
   const links: { source: string; target: string }[] = JSON.parse(
     await readFile(join(folder, 'pg-symlinks.json'), 'utf8'),

@@ -4,9 +4,9 @@ import { endProcess, findProcess, type OsProcess } from '../machine/os-process.t
 import { postmasterPidFile } from './postmaster-pid.ts'
 
 /**
- * Takes away what a killed Postgres leaves and the next one stumbles over: postmaster.pid, for it refuses to start while any
- * process has that id, whoever it is; and those of its processes that are still at a statement, for they hold its shared memory.
- * Ours is who has our cluster as its working folder. Elsewhere than on Linux Postgres' own checks must do.
+ * Removes two things of a killed Postgres that stop the next one. One is postmaster.pid: Postgres refuses to start while any process
+ * has the id in it. The others are its processes that still run a statement, because they hold its shared memory. A process is ours if
+ * our cluster is its working folder. On other systems than Linux the checks of Postgres itself must do.
  */
 export async function clearWreck(cluster: string): Promise<void> {
   if (process.platform !== 'linux') return
@@ -14,7 +14,7 @@ export async function clearWreck(cluster: string): Promise<void> {
   const folder = await realpath(cluster)
   const pid = Number((await postmasterPidFile(cluster))[0])
   if (pid && findProcess(pid)) {
-    // A server of this cluster that lives is none of our wrecks: the start that follows says so.
+    // A live server of this cluster is not the rest of a killed one. The next start reports it.
     if ((await folderOf(pid)) === folder) return
     await rm(join(cluster, 'postmaster.pid'), { force: true })
   }
@@ -22,7 +22,7 @@ export async function clearWreck(cluster: string): Promise<void> {
   await Promise.all(orphans.map((orphan) => endProcess(orphan, 'SIGQUIT', QUIT_GRACE_MS)))
 }
 
-/** SIGQUIT ends a Postgres process where it stands. */
+/** SIGQUIT ends a Postgres process at once. */
 const QUIT_GRACE_MS = 1_000
 
 async function findOrphans(folder: string): Promise<OsProcess[]> {
@@ -35,12 +35,12 @@ async function findOrphans(folder: string): Promise<OsProcess[]> {
   return found.filter((orphan) => orphan !== undefined)
 }
 
-/** undefined: it is gone, or not ours to look at. */
+/** undefined: it is gone, or we may not look at it. */
 async function folderOf(pid: number): Promise<string | undefined> {
   return readlink(`/proc/${pid}/cwd`).catch(() => undefined)
 }
 
-/** A shell may stand in the folder, too. */
+/** The working folder of a shell may be the cluster, too. */
 async function isPostgres(pid: number): Promise<boolean> {
   const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
   return name.trim() === 'postgres'

@@ -14,8 +14,8 @@ export interface ExtractedProgram {
 }
 
 /**
- * A copy of the system's own Redis package in the cache folder: needs no root, and installs and starts nothing. undefined on
- * systems without apt. Kept per release of the system, whose libraries it uses.
+ * A copy of the Redis package of the system in the cache folder. It needs no root, and installs and starts nothing. undefined on systems
+ * without apt. There is one copy per release of the system, because it uses the libraries of that release.
  */
 export async function extractDebianRedis(user: StoreUser | undefined): Promise<ExtractedProgram | undefined> {
   const { families, version } = await readOsRelease()
@@ -37,10 +37,10 @@ async function extractInto(folder: string): Promise<void> {
   try {
     await mkdir(root, { recursive: true })
     await extractWithLibraries(work, root)
-    // Debian's redis-server package holds no more than this link; the program is in redis-tools.
+    // Debian's redis-server package has only this link. The program is in redis-tools.
     await symlink(join('usr', 'bin', 'redis-check-rdb'), join(root, 'redis-server'))
     await chmod(root, 0o755)
-    // Fails when another start has made the same copy meanwhile: that one is as good.
+    // Fails when another start has made the same copy meanwhile. That copy is as good.
     await rename(root, folder).catch(() => undefined)
   } finally {
     await rm(work, { recursive: true, force: true })
@@ -61,14 +61,14 @@ async function extractWithLibraries(work: string, root: string): Promise<void> {
   }
 }
 
-/** Options for apt: none when the system's package lists can be used; else they name private lists, which are fetched. */
+/** Options for apt. None when the package lists of the system can be used; else they name private lists, which are fetched. */
 async function findPackageLists(work: string): Promise<string[]> {
   const unsandboxed = ['-o', 'APT::Sandbox::User=root']
   try {
     await run('apt-get', [...unsandboxed, 'download', 'redis-tools'], work)
     return unsandboxed
   } catch {
-    // The lists are empty on a fresh machine, or older than the archive; only root could renew the system's.
+    // The lists of the system are empty on a new machine, or older than the archive. Only root could renew them.
     const lists = join(work, 'lists')
     await mkdir(lists)
     const options = [...unsandboxed, '-o', `Dir::State::Lists=${lists}`, '-o', `Dir::Cache=${join(work, 'cache')}`]

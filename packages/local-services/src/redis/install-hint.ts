@@ -1,6 +1,6 @@
 import { readOsRelease } from '../machine/os-release.ts'
 
-/** What to type to get a Redis on this system. */
+/** The command that installs a Redis on this system. */
 export async function installHint(): Promise<string> {
   const { families } = await readOsRelease()
   const family = families.find((name) => installCommands.has(name)) ?? ''

@@ -13,7 +13,7 @@ import { installHint } from './install-hint.ts'
 
 /**
  * A private Redis on a free loopback port: the program on the PATH, else a private copy of Debian's or Ubuntu's package, else
- * a container where a Docker engine answers. The container keeps no data, which is allowed: Redis only ever holds hints.
+ * a container if a Docker engine answers. The container keeps no data, which is allowed, because Redis holds only hints.
  */
 export async function startRedis(place: StorePlace): Promise<Store> {
   const installed = (await redisAt('redis-server')) ?? (await redisAt('valkey-server'))
@@ -62,7 +62,7 @@ async function startProgram(place: StorePlace, { file, env, product }: RedisProg
   }
 }
 
-/** The password keeps the machine's other users out, who could write files as us through CONFIG SET. */
+/** The password keeps other users of the machine out. They could write files as our user by CONFIG SET. */
 function configuration({ durable }: StorePlace, port: number, password: string): string {
   return `
     bind 127.0.0.1

@@ -5,7 +5,7 @@ import type { ThrottleRates } from './throttle-rates.ts'
 
 /** Everything that can be set from outside. */
 export interface Config {
-  /** Null: to be found or started by who composes the process. */
+  /** Null: whoever composes the process finds or starts one. */
   readonly databaseUrl: string | null
   readonly redisUrl: string | null
   readonly redisPrefix: string
@@ -28,13 +28,13 @@ export interface Config {
   /** Absolute. */
   readonly dataDir: string
   readonly policies: readonly ConfiguredPolicy[]
-  /** Whose bearer tokens are accepted beside SAS tokens. Null: nobody's. */
+  /** The issuer whose bearer tokens are accepted beside SAS tokens. Null: none. */
   readonly oidc: { readonly issuer: string; readonly audience: string } | null
   /** Empty: nothing is limited. */
   readonly throttles: ThrottleRates
 
   readonly logLevel: Variables['MUSTER_LOG_LEVEL']
-  /** Jobs above it wait in `queued`. */
+  /** More jobs wait in `queued`. */
   readonly maxRunningJobs: number
   /** How long a job can be read after it has ended. */
   readonly historyDays: number
@@ -45,7 +45,7 @@ export interface Config {
   readonly shutdownSeconds: number
 }
 
-/** A policy beside the five default ones, or one of them changed. Keys that are absent are made when it is first stored. */
+/** A policy beside the five default ones, or a change of one of them. Absent keys are made when it is first stored. */
 export interface ConfiguredPolicy {
   readonly name: string
   readonly permissions: readonly Permission[]
@@ -53,7 +53,7 @@ export interface ConfiguredPolicy {
   readonly secondaryKey?: string | undefined
 }
 
-/** What a program puts in place of variables that are not set. */
+/** The values of a program for variables that are not set. */
 export interface Defaults {
   readonly dataDir: string
   /** Absent: every address. */
@@ -78,7 +78,7 @@ export function loadConfig(defaults: Defaults, env: Environment = process.env): 
     httpHost: variables.MUSTER_HTTP_HOST,
     mqttsPort: variables.MUSTER_MQTTS_PORT,
     tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : null,
-    // Printed for people who may be in another folder.
+    // The path is printed for people who may be in another folder.
     dataDir: resolve(variables.MUSTER_DATA_DIR ?? defaults.dataDir),
     policies: variables.MUSTER_POLICIES,
     oidc: issuer !== undefined && audience !== undefined ? { issuer, audience } : null,
@@ -92,7 +92,7 @@ export function loadConfig(defaults: Defaults, env: Environment = process.env): 
   }
 }
 
-/** The configuration as it may be printed: no password, no key. */
+/** The configuration for printing: without passwords and keys. */
 export function redactConfig(config: Config): Record<keyof Config, unknown> {
   return {
     ...config,

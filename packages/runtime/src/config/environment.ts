@@ -8,7 +8,7 @@ import { parseThrottleRates, throttleNames } from './throttle-rates.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Every variable that the product reads, its bounds and its default, in the words of the environment. */
+/** Every variable that the product reads, with its bounds and its default, by its name in the environment. */
 export type Variables = z.output<typeof variables>
 
 /**
@@ -56,7 +56,7 @@ const throttles = z.string().transform((text, context) => {
   return z.NEVER
 })
 
-/** In clear only from this machine itself: whoever could change the issuer's keys on the way could do everything. */
+/** http is allowed only for this machine: whoever can change the keys of the issuer on the way can do everything. */
 const issuer = z
   .url({ protocol: /^https?$/, error: 'expected a URL such as https://login.example.com/tenant' })
   .refine((text) => text.startsWith('https:') || /^(localhost|127\.0\.0\.1|\[::1\])$/.test(new URL(text).hostname), {

@@ -1,6 +1,6 @@
 import type { BucketRate } from '@muster/bus'
 
-/** What can be limited, in the words of the incumbent's table of throttles. */
+/** The throttles, by their names in the documents of Azure IoT Hub. */
 export const throttleNames = [
   'jobOperations',
   'jobDeviceOperations',
@@ -13,14 +13,14 @@ export const throttleNames = [
 ] as const
 export type ThrottleName = (typeof throttleNames)[number]
 
-/** What is not named is not limited. */
+/** A throttle without a rate is not limited. */
 export type ThrottleRates = Readonly<Partial<Record<ThrottleName, BucketRate>>>
 
 const unitsMax = 1_000
 
 /**
- * The rates of `S1`, `S2` or `S3`, by as many units as `S2x3` says, or one's own: `{"twinReads":"100/s","queries":"20/min"}`.
- * Null: the text is none of these.
+ * The rates of `S1`, `S2` or `S3`, times the units in `S2x3`, or other rates: `{"twinReads":"100/s","queries":"20/min"}`. Null: the
+ * text is none of these.
  */
 export function parseThrottleRates(text: string): ThrottleRates | null {
   const [, tier, units = '1'] = /^S([123])(?:x(\d{1,4}))?$/i.exec(text) ?? []
@@ -30,8 +30,8 @@ export function parseThrottleRates(text: string): ThrottleRates | null {
 }
 
 /**
- * Azure IoT Hub's throttles by tier and number of units. A direct method counts once for each 4 KB of its request: 160 KB, 480 KB
- * and 24 MB a second and unit.
+ * The throttles of Azure IoT Hub by tier and number of units. A direct method counts once for each 4 KB of its request: 160 KB, 480 KB
+ * and 24 MB a second for each unit.
  */
 const tiers: Readonly<Record<string, (units: number) => Readonly<Record<ThrottleName, string>>>> = {
   S1: (units) => ({

@@ -15,18 +15,18 @@ import {
 } from './local-authority.ts'
 import { makeFolder } from './make-folder.ts'
 
-/** What the TLS listeners present, as PEM texts. */
+/** The key and certificate of the TLS listeners, as PEM texts. */
 export interface Tls extends Bundle {
-  /** What clients have to trust. */
+  /** The CA that clients must trust. */
   readonly ca: string
-  /** What of it is not among the usual authorities; a given certificate may be its own authority, or be signed by one. */
+  /** The part of it that is no public authority. A given certificate may be its own authority, or be signed by one. */
   readonly caFile: string
 }
 
 /**
- * The configured key and certificate; else our own ones in the data folder: a CA that is made once and stays, so that clients
- * trust it once, and a server certificate that is made anew when it nears its end or the host names have changed. Several
- * processes may share the folder. Called again and again, it writes only what has changed.
+ * The configured key and certificate; else our own in the data folder. Our CA is made once and stays, so that clients trust it once.
+ * Our server certificate is renewed near its end, and when the host names change. Several processes may share the folder. A repeated
+ * call writes only what has changed.
  * @throws StartError when a file cannot be read, written or used.
  */
 export async function loadTls(config: Pick<Config, 'tls' | 'dataDir' | 'hostNames'>, now: Date): Promise<Tls> {
@@ -81,7 +81,7 @@ async function currentServer(
   return made
 }
 
-/** The file's text; made when it is missing. Of several processes that make it at once one wins, and all read the same. */
+/** The text of the file; made when it is missing. When several processes make it at once, one wins, and all read the same. */
 async function keep(file: string, make: () => Promise<string>): Promise<string> {
   const present = await readIfPresent(file)
   if (present !== null) return present

@@ -16,12 +16,11 @@ export interface Front {
   /** The service API: on the HTTPS port and on the plain HTTP port. One role of the process serves. */
   serve(api: Api): void
   /**
-   * WebSocket upgrades, on both ports, whose path is `path`, percent-encoded or not; a slash and a query string may follow. On
-   * the HTTPS port the socket is a `TLSSocket`, and has the certificate of a client that has shown one: whether it is trusted is
-   * for the caller to say.
+   * WebSocket upgrades on both ports with this path, percent-encoded or not. A slash and a query string may follow. On the HTTPS port
+   * the socket is a `TLSSocket`, with the certificate of the client if it has shown one. The caller decides whether to trust it.
    */
   upgrade(path: string, accept: AcceptUpgrade): void
-  /** For the MQTTS listener too. `ca` is what clients have to trust. Throws in a process of neither api nor gateway. */
+  /** Also for the MQTTS listener. Clients must trust `ca`. Throws in a process that is neither api nor gateway. */
   readonly tls: FrontTls
 }
 
@@ -30,18 +29,18 @@ interface FrontTls {
   readonly key: string
   readonly cert: string
   readonly ca: string
-  /** Has a TLS server present the current certificate, from now on and after each change. */
+  /** Gives a TLS server the current certificate, now and after each change. */
   present(server: TlsServer): void
 }
 
-/** `fault`: why the request is for no address that can be trusted, as a sentence. It is to be refused. Null: it may be served. */
+/** `fault`: why the address of the request cannot be trusted, as a sentence. The request must be refused. Null: it may be served. */
 type Api = (request: Request, fault: string | null) => Response | Promise<Response>
 type AcceptUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
 export interface OpenFront extends Front {
   /** Opens the sockets. Throws StartError. */
   listen(): Promise<FrontPorts>
-  /** Refuses new connections, lets requests under way finish, and cuts what is left when `deadline` aborts. */
+  /** Refuses new connections, lets requests under way finish, and cuts the rest when `deadline` aborts. */
   close(deadline: AbortSignal): Promise<void>
 }
 
@@ -51,13 +50,13 @@ export interface FrontPorts {
   readonly http: number
 }
 
-/** How long a client may take for what, on both ports. Everything else that is slow is the hub's own work, and has other bounds. */
+/** How much time a client has, on both ports. All other slow work is that of the hub, and has other bounds. */
 const serving = {
-  /** From the first byte of a connection, or of a request on it, to the end of its headers: who sends them by drops is cut. */
+  /** From the first byte of a connection, or of a request on it, to the end of the headers. A client that sends slower is cut. */
   headersTimeout: 10_000,
   /** To the end of the body, which is 16 MiB at most: 560 KiB a second are enough. Answers may take longer. */
   requestTimeout: 30_000,
-  /** How late the two may be noticed. */
+  /** How late the server may notice the end of these times. */
   connectionsCheckingInterval: 1_000,
   /** Longer than the 60 s of common load balancers: the side that reuses a connection should be the one that closes it. */
   keepAliveTimeout: 65_000,
@@ -66,30 +65,30 @@ const serving = {
 } as const
 
 /**
- * No byte in either direction for this long: the client is gone without a word, or does not read its answer. Longer than the
- * longest silence of an honest request: a direct method that waits 300 s for its device and 300 s for the answer.
+ * After so long without a byte in either direction, the client is gone, or does not read its answer. Longer than the longest silence
+ * of an honest request: a direct method that waits 300 s for its device and 300 s for the answer.
  */
 const idleMsMax = 11 * 60_000
 
 /**
- * How many requests one connection may carry, and so how many a client may have pipelined into it without reading an answer. The
- * last one is answered with `Connection: close`; who sends more is cut.
+ * How many requests one connection may carry. So this is also the most that a client may pipeline without reading an answer. The last
+ * one is answered with `Connection: close`; a client that sends more is cut.
  */
 const requestsPerSocketMax = 1_000
 
-/** How long the answer to a request that is refused early waits for the rest of it. */
+/** How long the answer to an early refused request waits for the rest of the request. */
 const lingerMs = 2_000
 
-/** Devices with a certificate of their own show it over WebSocket too. Nobody has to: who shows none is an ordinary client. */
+/** Devices may show a certificate over WebSocket too. Other clients show none. */
 const clientCertificates = { requestCert: true, rejectUnauthorized: false, handshakeTimeout: 10_000 } as const
 
 export function openFront(options: {
   config: Pick<Config, 'bind' | 'httpsPort' | 'httpPort' | 'httpHost'>
   /** Null: this process has no TLS port. */
   tls: LiveTls | null
-  /** What the plain port answers to the operator, before the API is asked. Null: no such page. */
+  /** The pages for the operator on the plain port, which come before the API. Null: no such page. */
   page: (path: string) => Promise<Response> | null
-  /** Hears of connections that could not be accepted, as when the process has too many files open. The next one may be. */
+  /** Called when a connection cannot be accepted, for example with too many open files. The next one may succeed. */
   onRefused: (error: Error) => void
 }): OpenFront {
   const { config, tls, page, onRefused } = options
@@ -99,7 +98,7 @@ export function openFront(options: {
   const answer: Api = (request, fault) => api?.(request, fault) ?? new Response('Not found\n', { status: 404 })
   const answerPlain: Api = (request, fault) =>
     (fault === null ? page(new URL(request.url).pathname) : null) ?? answer(request, fault)
-  // The platform's own Request and Response stay in place: other libraries of the process use them.
+  // The global Request and Response of Node stay, because other libraries of the process use them.
   const listener = (serve: Api) =>
     getRequestListener(
       async (request, { incoming }) => {
@@ -118,7 +117,7 @@ export function openFront(options: {
     server.setTimeout(idleMsMax)
     server.maxRequestsPerSocket = requestsPerSocketMax
     server.on('error', (error) => {
-      // Before that, it says why the port cannot be opened, and who opens it hears of it.
+      // Before it listens, an error says why the port cannot be opened. `listen` reports it.
       if (server.listening) onRefused(error)
     })
     server.on('dropRequest', (_, socket) => {
@@ -157,14 +156,14 @@ export function openFront(options: {
 }
 
 function faultOf(url: string, target: string): string | null {
-  // The adapter lets a Host pass of which no URL can be made, such as "a.1".
+  // The adapter accepts a Host that makes no valid URL, such as "a.1".
   if (!URL.canParse(url)) return 'The Host of the request is no host name'
   return climbs(target) ? 'The path of the request has a segment . or .., which would lead to another address' : null
 }
 
 /**
- * Whether a target has a segment "." or "..", escaped or not. A URL loses it together with the one before, and the request
- * would reach another address than it names: `/devices/x/modules/..` that of the device.
+ * Whether a target has a segment "." or "..", escaped or not. A URL drops it, and the request would reach another address than it
+ * names: `/devices/x/modules/..` would reach the device.
  */
 function climbs(target: string): boolean {
   const [path = ''] = target.split('?')
@@ -172,8 +171,8 @@ function climbs(target: string): boolean {
 }
 
 /**
- * Waits, for a moment at most, until a request that is answered early has come whole: a connection that is closed while its client
- * still sends takes the answer with it. False: more of it is on its way, and the connection cannot carry another one.
+ * Waits a moment until an early answered request has come whole. If a connection is closed while its client still sends, the answer is
+ * lost. False: more of the request is on its way, and the connection cannot carry another request.
  */
 async function hasComeWhole(incoming: Readable & { readonly complete: boolean }): Promise<boolean> {
   if (incoming.complete) return true
@@ -182,7 +181,7 @@ async function hasComeWhole(incoming: Readable & { readonly complete: boolean })
   return incoming.complete
 }
 
-/** Some clients offer HTTP/2 in clear (h2c) with their first request; Node has left its body unread by then. */
+/** Some clients offer HTTP/2 without TLS (h2c) in their first request. Node has not read the body of such a request. */
 const noOtherUpgrade = 'expected Upgrade: websocket or no Upgrade; this port speaks HTTP/1.1\n'
 
 function routeUpgrade(
@@ -191,7 +190,7 @@ function routeUpgrade(
   socket: Duplex,
   head: Buffer,
 ): void {
-  // Node has taken its own listener off: without one, a reset connection would end the process.
+  // Node has removed its own listener. Without one, a reset connection would end the process.
   socket.on('error', () => socket.destroy())
   const refuse = (status: string, body = '') =>
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
@@ -201,7 +200,7 @@ function routeUpgrade(
   else accept(request, socket, head)
 }
 
-/** Without escapes, the slash at its end and the query. Empty when it has an escape that is none. */
+/** The decoded path, without the slash at its end and without the query. Empty when an escape is malformed. */
 function pathOf(target: string): string {
   const [path = ''] = target.split('?')
   try {

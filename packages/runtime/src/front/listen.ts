@@ -8,11 +8,11 @@ export interface Endpoint {
   readonly port: number
   /** The address, and the variable that sets it. Absent, or `::`: every address, IPv6 and IPv4, where there are both. */
   readonly host?: { readonly name: string; readonly address: string }
-  /** Taken instead when port 443 needs privileges that this process lacks. */
+  /** The port to use when 443 needs privileges that this process lacks. */
   readonly unprivileged?: number
 }
 
-/** Resolves with the port that is bound. Throws StartError when it is in use or not ours to bind. */
+/** Resolves with the bound port. Throws StartError when it is in use or this process may not bind it. */
 export async function listen(server: Server, endpoint: Endpoint): Promise<number> {
   const { name, port, host, unprivileged } = endpoint
   try {
@@ -37,7 +37,7 @@ export async function listen(server: Server, endpoint: Endpoint): Promise<number
 function bind(server: Server, port: number, address: string | undefined): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    // Told no address, Node makes do with IPv4 where there is no IPv6.
+    // Without an address, Node uses IPv4 where there is no IPv6.
     server.listen(address === undefined || address === '::' ? { port } : { port, host: address }, () => {
       server.off('error', reject)
       const bound = server.address()

@@ -6,11 +6,11 @@ import type { Tls } from './certificates.ts'
 export interface LiveTls extends Disposable {
   /** As it is now. */
   readonly current: Tls
-  /** Has the server present the current certificate, from now on and after each change. Connections that are open stay. */
+  /** Gives the server the current certificate, now and after each change. Open connections stay. */
   present(server: Server): void
 }
 
-/** What every TLS listener of the hub has in common, for its creation. */
+/** The options of every TLS listener of the hub. */
 export interface TlsOptions {
   readonly key: string
   readonly cert: string
@@ -22,10 +22,9 @@ export function tlsOptions({ key, cert }: Pick<Tls, 'key' | 'cert'>): TlsOptions
 }
 
 /**
- * Loads the certificate again and again: files that are replaced, by a rename or by the swapped link of a mounted secret, count
- * for the connections that come later, and a certificate of our own is renewed before its end. Asking is plainer than being
- * told: a watch of the file system dies with the folder that it watches, and misses what lies behind a link. What cannot be
- * loaded or used changes nothing, and is reported once.
+ * Loads the certificate again and again. Later connections get replaced files, after a rename or after the swapped link of a mounted
+ * secret. A certificate of our own is renewed before its end. A watch of the file system would be worse: it dies with its folder, and
+ * misses changes behind a link. A certificate that cannot be loaded or used changes nothing, and is reported once.
  */
 export async function openTls(
   load: () => Promise<Tls>,
@@ -44,7 +43,7 @@ export async function openTls(
   const renew = async () => {
     const next = await load()
     if (next.key !== current.key || next.cert !== current.cert) {
-      // Throws when the key or the chain cannot be used: before any server has it.
+      // Throws when the key or the chain cannot be used, before any server gets it.
       createSecureContext(tlsOptions(next))
       current = next
       for (const server of servers) server.setSecureContext(tlsOptions(current))

@@ -4,7 +4,7 @@ import { X509Certificate as Certificate, createPrivateKey, randomUUID, webcrypto
 import { isIP } from 'node:net'
 import * as x509 from '@peculiar/x509'
 
-/** A private key and its certificate, PEM; one text, so that they are kept and replaced together. */
+/** A private key and its certificate, PEM, in one text, so that they are kept and replaced together. */
 export interface Bundle {
   readonly key: string
   readonly cert: string
@@ -12,7 +12,7 @@ export interface Bundle {
 
 const dayMs = 24 * 3600_000
 const authorityDays = 20 * 365
-/** What browsers and operating systems accept at most is 398 days. */
+/** Browsers and operating systems accept 398 days at most. */
 const serverDays = 397
 const renewDays = 60
 
@@ -59,7 +59,7 @@ export async function makeServer(authority: Bundle, hostNames: readonly string[]
   return toBundle(keys.privateKey, certificate)
 }
 
-/** Whether a stored server certificate still does: signed by this CA, for exactly these names, with 60 days to go. */
+/** Whether a stored server certificate is still good: signed by this CA, for exactly these names, with 60 days left. */
 export function isCurrent(server: Bundle, authority: Bundle, hostNames: readonly string[], now: Date): boolean {
   if (!isPair(server)) return false
   const certificate = new Certificate(server.cert)
@@ -95,7 +95,7 @@ function alternativeNames(hostNames: readonly string[]): { type: 'dns' | 'ip'; v
   return [...names].map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }))
 }
 
-/** From an hour ago: the clock of a device may be behind. */
+/** Valid from an hour ago, because the clock of a device may be behind. */
 function validity(now: Date, days: number): { serialNumber: string; notBefore: Date; notAfter: Date } {
   return {
     serialNumber: randomUUID().replaceAll('-', ''),

@@ -1,10 +1,10 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** How often idle connections are closed while a server drains: one becomes idle when its request has been answered. */
+/** How often idle connections are closed while a server drains. A connection becomes idle after the answer to its request. */
 const idleSweepMs = 50
 
-/** Watches the connections of a server, upgraded ones included, so that it can be closed within a deadline. */
+/** Watches the connections of a server, also upgraded ones, so that it can be closed within a deadline. */
 export function trackConnections(server: Server): { close(deadline: AbortSignal): Promise<void> } {
   const open = new Set<Socket>()
   server.on('connection', (socket: Socket) => {

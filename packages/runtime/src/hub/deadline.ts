@@ -1,4 +1,4 @@
-/** Waits for the work, but no longer than until the signal aborts: what is left then goes on by itself or ends with the process. */
+/** Waits for the work until the signal aborts. Work that is left then goes on by itself, or ends with the process. */
 export async function orAborted(work: PromiseLike<void>, signal: AbortSignal): Promise<void> {
   let giveUp = () => {}
   const aborted = new Promise<void>((resolve) => {

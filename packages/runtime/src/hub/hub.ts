@@ -16,19 +16,19 @@ import { createThrottles } from './throttles.ts'
 export interface RunningHub {
   readonly hub: Hub
   readonly ports: FrontPorts
-  /** What clients have to trust. Null when no role of this process has a TLS port. */
+  /** The CA that clients must trust. Null when no role of this process has a TLS port. */
   readonly caFile: string | null
   /**
-   * The one way down, at most about `shutdownSeconds` long: intake ends, work under way is finished or left to be repaired.
-   * Calling it again returns the same promise. `reason` is a word for the log.
+   * Stops the process, in about `shutdownSeconds` at most: no new work comes in, and work under way is finished or left to the sweeps.
+   * A second call returns the same promise. `reason` is a word for the log.
    */
   stop(reason: string): Promise<void>
 }
 
 /**
  * Connects to the stores, starts the roles in the given order, and then opens the sockets. Migrates nothing: the schema must
- * be up to date. What has started is stopped again when a later step fails. The log goes to standard error unless one is given.
- * @throws StartError for what the operator can put right.
+ * be up to date. When a step fails, the started parts are stopped again. The log goes to standard error unless one is given.
+ * @throws StartError for a problem that the operator can solve
  */
 export async function runRoles(
   roles: readonly Role[],
@@ -40,7 +40,7 @@ export async function runRoles(
   const events = openEvents({ log, metrics })
   const hasTls = roles.some(({ name }) => name === 'api' || name === 'gateway')
   const tls = hasTls ? await openCertificates({ config, clock, events }) : null
-  // Redis only wakes: without it the API and the gateways serve all the same.
+  // Redis only wakes. Without it the API and the gateways still serve.
   const needsRedis = roles.some(({ name }) => name === 'worker' || name === 'dispatcher')
   const stores = await openStores(config, { needsRedis, onLoss: (error) => events.busFailed({ error }) }).catch(
     (error) => {
@@ -79,7 +79,7 @@ export async function runRoles(
   }
 }
 
-/** How soon a changed certificate counts. Reading and comparing two small files costs nothing. */
+/** How soon a changed certificate is used. To read and compare two small files costs almost nothing. */
 const certificateEveryMs = 10_000
 
 function openCertificates({ config, clock, events }: Pick<Hub, 'config' | 'clock' | 'events'>): Promise<LiveTls> {

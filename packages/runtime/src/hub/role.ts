@@ -12,7 +12,7 @@ export interface Clock {
 
 export const systemClock: Clock = { now: () => new Date() }
 
-/** What a process has: built once, passed by argument. A function asks only for what it uses: `Pick<Hub, 'db' | 'clock'>`. */
+/** The parts of a process: built once, passed as arguments. A function takes only the parts it uses: `Pick<Hub, 'db' | 'clock'>`. */
 export interface Hub {
   readonly config: Config
   readonly db: Db
@@ -30,8 +30,8 @@ export interface Role {
 }
 
 export interface RunningRole {
-  /** Ends intake, drains, and gives up when `deadline` aborts. Called once. */
+  /** Takes no new work, finishes the work under way, and gives up when `deadline` aborts. Called once. */
   stop(deadline: AbortSignal): Promise<void>
-  /** Throws when the role cannot do its work now; bounded by the caller. For /health/ready. */
+  /** For /health/ready. Throws when the role cannot do its work now. The caller bounds the time. */
   check?(): Promise<void>
 }

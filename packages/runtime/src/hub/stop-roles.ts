@@ -9,9 +9,8 @@ interface StartedRole {
 }
 
 /**
- * Stops the front and the roles within `seconds`: first those that call devices, then the gateway that holds the connections.
- * The work of a role that does not come back in time is repaired by the sweeps. Rejects with what the roles threw, after all of
- * them have been stopped.
+ * Stops the front and the roles within `seconds`: first the roles that call devices, then the gateway that holds the connections. The
+ * sweeps repair the work of a role that does not stop in time. Rejects with the errors of the roles, after all of them are stopped.
  */
 export async function stopRoles(
   started: readonly StartedRole[],
@@ -19,12 +18,12 @@ export async function stopRoles(
 ): Promise<void> {
   const after = (share: number) => AbortSignal.timeout(seconds * 1000 * share)
   const isGateway = ({ role }: StartedRole) => role.name === 'gateway'
-  // At its deadline a role leaves the rest of its work, and has until the end of its phase to clear up.
+  // At its deadline a role leaves the rest of its work. Until the end of its phase it may clean up.
   const phases = [
     { roles: started.filter((each) => !isGateway(each)), deadline: after(0.6), end: after(0.7) },
     { roles: started.filter(isGateway), deadline: after(0.9), end: after(1) },
   ]
-  // The front outlasts the gateway: it counts the gateway's WebSockets among its connections.
+  // The front stops after the gateway, because the WebSockets of the gateway are connections of the front.
   const closed = front.close(after(1))
   const failures: unknown[] = []
   for (const { roles, deadline, end } of phases) {

@@ -12,11 +12,11 @@ export interface Stores {
   close(): Promise<void>
 }
 
-/** BullMQ waits for Redis when it closes, which may be gone. */
+/** When BullMQ closes, it waits for Redis, which may be gone. */
 const busCloseMs = 2000
 
 /**
- * Connects to Postgres and Redis and sees that both answer. Throws StartError. `onLoss` hears of later losses of Redis, which
+ * Connects to Postgres and Redis and checks that both answer. Throws StartError. `onLoss` is called for later losses of Redis. They
  * make the process unready if it `needsRedis`.
  */
 export async function openStores(
@@ -54,7 +54,7 @@ async function openPostgres({ databaseUrl, poolSize, prepareStatements }: Config
 
 async function openRedis({ redisUrl, redisPrefix }: Config, onLoss: (error: Error) => void): Promise<Bus> {
   const url = requiredUrl('REDIS_URL', redisUrl)
-  // Until there is a bus, a loss is the reason why there is none: the client itself only says that the connection is closed.
+  // A loss before the bus exists is the reason why the start fails. The client itself only says that the connection is closed.
   let loss: Error | undefined
   let isOpen = false
   const onError = (error: Error) => {
@@ -76,7 +76,7 @@ export function requiredUrl(name: string, value: string | null): string {
   return value
 }
 
-/** Turns what a store's client throws into a StartError of one line. */
+/** Turns an error of the client of a store into a StartError of one line. */
 export async function answering<Result>(store: string, url: string, work: Promise<Result>): Promise<Result> {
   try {
     return await work
@@ -85,7 +85,7 @@ export async function answering<Result>(store: string, url: string, work: Promis
   }
 }
 
-/** The innermost cause, on one line: the layers above it repeat the statement. */
+/** The innermost cause, in one line. The layers above it repeat the statement. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error.cause !== undefined) return reasonOf(error.cause)

@@ -2,28 +2,28 @@ import type { Bus } from '@muster/bus'
 import type { ThrottleName, ThrottleRates } from '../config/throttle-rates.ts'
 import type { Events } from '../observability/events.ts'
 
-/** On whose behalf a rate is used up. The kind is part of the name: a policy may be called `jobs`, or as a client of the issuer. */
+/** Who uses a rate. The kind is part of the name, because a policy may be called `jobs`, or like a client of the issuer. */
 export type Account = 'devices' | 'jobs' | `policy:${string}` | `client:${string}`
 
 /**
- * Limits of rates. Each account has a bucket of tokens for each throttle, which all processes of the hub share; what is not limited
- * takes nothing. A burst up to the size of the bucket is served at once.
+ * Limits of rates. Each account has a token bucket for each throttle, and all processes of the hub share it. Work without a limit takes
+ * no tokens. A burst up to the size of the bucket is served at once.
  */
 export interface Throttles {
   /**
-   * Takes tokens before an operation is done. Null: go on. Otherwise nothing was taken, and so many ms from now the operation may be
-   * tried again. Never rejects: while Redis is away, everything goes on.
+   * Takes tokens before an operation. Null: go on. Otherwise nothing was taken, and the result is the ms until the next try. Never
+   * rejects: while Redis is away, everything is allowed.
    */
   take(name: ThrottleName, account: Account, count?: number): Promise<number | null>
-  /** Takes tokens for what has been done already; a negative count gives back what was not used. */
+  /** Takes tokens for work that is already done. A negative count gives unused tokens back. */
   charge(name: ThrottleName, account: Account, count: number): Promise<void>
-  /** How many to ask for at once, where work is done in portions; Infinity when there is no limit. */
+  /** How many tokens to take at once, for work in portions. Infinity when there is no limit. */
   portionOf(name: ThrottleName): number
 }
 
 /**
- * Whoever asks for less is served first: with one portion for all that wait, nobody comes between for ever. A portion is what comes in
- * half a second, so that those who wait take turns of that length, and that a bucket does not run over while they are on their way.
+ * A smaller request for tokens is served first. All that wait ask for the same portion, so nobody waits for ever. A portion is the
+ * tokens of half a second, so that waiting jobs take turns of that length, and a bucket does not overflow while they are on their way.
  */
 const portionMs = 500
 const largestPortion = 100

@@ -8,9 +8,9 @@ import type { ThrottleName } from '../config/throttle-rates.ts'
 import type { Metrics } from './metrics.ts'
 
 /**
- * Every business event and what is known about it. One event is one log line, one metric and one signal that tests can
- * await. Ids go to the log only, because labels are bounded: `reason`, `outcome`, `step` and `sweep` are words of a closed
- * list in their role. No payload, no key and no token is ever a field.
+ * Every event of the hub and its fields. One event is one log line, one metric and one signal that tests can await. Ids go to the log
+ * only, because labels must be bounded: `reason`, `outcome`, `step` and `sweep` are words of a closed list. No field is ever a
+ * payload, a key or a token.
  */
 interface EventFields {
   hubStarted: { roles: readonly RoleName[]; https: number | null; http: number; seconds: number }
@@ -52,7 +52,7 @@ interface EventFields {
   gatewayFailed: { step: string; error: unknown }
 }
 
-/** The two stores that a whole hub may run for itself, and what happens when one ends unasked. */
+/** The two stores that a whole hub may run itself, and the steps after one ends without being asked. */
 type StoreName = 'Postgres' | 'Redis'
 type StoreIncidentKind = 'ended' | 'restarted' | 'restartFailed'
 
@@ -60,7 +60,7 @@ type StoreIncidentKind = 'ended' | 'restarted' | 'restartFailed'
 type WakeUpKind = 'job' | 'chunks' | 'due' | 'desired' | 'connection'
 
 export interface Events extends Recorders {
-  /** For tests: calls the listener at each such event, until the returned function is called. */
+  /** For tests: calls the listener for each such event, until the returned function is called. */
   on<Name extends EventName>(name: Name, listener: (fields: EventFields[Name]) => void): () => void
 }
 
@@ -163,7 +163,7 @@ export function openEvents({ log, metrics }: { log: Logger; metrics: Metrics }):
   }
 }
 
-/** The three kinds of event: one with a metric of its own, one that is counted, one whose `seconds` are observed. */
+/** The three kinds of event: with its own metric, counted, or with observed `seconds`. */
 function kinds(signals: EventEmitter, log: Logger, metrics: Metrics) {
   const event =
     <Name extends EventName>(name: Name, level: Level, measure: (fields: EventFields[Name]) => void) =>

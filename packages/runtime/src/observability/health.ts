@@ -1,21 +1,21 @@
 import pTimeout from 'p-timeout'
 import type { Metrics } from './metrics.ts'
 
-/** Something that this process works with. */
+/** Something that this process depends on. */
 export interface Check {
   readonly name: string
   /** Throws when it does not work. */
   readonly check: () => Promise<void>
-  /** Without it the process must not be sent requests; else its state is only shown. */
+  /** True: without it the process must get no requests. False: its state is only shown. */
   readonly isNeeded: boolean
 }
 
-/** How long a check may take: less than the timeout of a usual probe, so that the answer names what hangs. */
+/** How long a check may take. Less than the timeout of a usual probe, so that the answer names the check that hangs. */
 const checkMs = 2000
 
 /**
- * The operator's pages. Live: the event loop turns, or there would be no answer; whether work gets done is for the checks to
- * say, because a restart repairs neither Postgres nor Redis. Ready: all that is needed passes its check within 2 s.
+ * The pages of the operator. Live: the event loop runs, or there would be no answer. It checks nothing else, because a restart repairs
+ * neither Postgres nor Redis. Ready: everything that is needed passes its check within 2 s.
  */
 export function operatorPages(options: {
   metrics: Metrics

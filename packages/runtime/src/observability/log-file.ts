@@ -1,12 +1,12 @@
 import { closeSync, openSync, renameSync, writeSync } from 'node:fs'
 import type { LogOutput } from './log.ts'
 
-/** Weeks of a small hub, or the last hour of one in trouble. With the file before, twice as much lies on the disk. */
+/** Enough for weeks of a small hub, or for the last hour of one in trouble. With the file before, the disk holds twice as much. */
 const bytesMax = 10 * 1024 * 1024
 
 /**
- * A new file for this start; the one before is kept beside it as `PATH.1`, and is replaced when this one is full. Only its owner
- * may read it. Throws what the system says when it cannot be opened.
+ * A new file for this start. The one before is kept beside it as `PATH.1`, and is replaced when this one is full. Only the owner may
+ * read it. Throws the error of the system when it cannot be opened.
  */
 export function openLogFile(path: string, limits = { bytesMax }): LogOutput & Disposable {
   moveAside(path)
@@ -28,7 +28,7 @@ export function openLogFile(path: string, limits = { bytesMax }): LogOutput & Di
         if (bytes + Buffer.byteLength(line) > limits.bytesMax) startNext()
         bytes += writeSync(file, line)
       } catch {
-        // A full disk is no reason to stop serving: the line is lost, and the next one is tried again.
+        // A full disk must not stop the hub. The line is lost, and the next one is tried again.
       }
     },
     [Symbol.dispose]() {

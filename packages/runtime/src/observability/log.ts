@@ -1,7 +1,7 @@
 import { destination, type Logger, pino } from 'pino'
 import type { Config } from '../config/config.ts'
 
-/** Takes a line with its end at a time. */
+/** Takes one line at a time, with its line end. */
 export interface LogOutput {
   write(line: string): void
 }
@@ -20,14 +20,14 @@ export function openLog(level: Config['logLevel'], output: LogOutput = standardE
   )
 }
 
-/** Synchronous: the last lines before an exit are the ones that matter. */
+/** Synchronous, because the last lines before an exit matter most. */
 function standardError(): LogOutput {
   return destination({ dest: 2, sync: true })
 }
 
 /**
- * An error as the log may hold it. drizzle puts a statement's parameters into the message and the driver quotes rows in
- * `detail`: both can be device keys or payloads, so only the statement, the driver's message and its code are kept.
+ * An error for the log. drizzle puts the parameters of a statement into the message, and the driver quotes rows in `detail`. Both can be
+ * device keys or payloads. So only the statement, the message of the driver and its code are kept.
  */
 export function describeError(error: unknown, depth = 0): Record<string, unknown> {
   if (!(error instanceof Error)) return { type: typeof error }

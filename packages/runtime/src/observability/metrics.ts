@@ -2,7 +2,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client'
 
 export type Metrics = Registry
 
-/** The numbers of this process, those of Node.js included. One per hub. */
+/** The metrics of this process, also those of Node.js. One per hub. */
 export function openMetrics(): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
