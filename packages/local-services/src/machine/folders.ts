@@ -41,7 +41,7 @@ export async function makeFolder(purpose: Purpose, path: string, guest?: StoreUs
   }
 }
 
-/** False: the folder was there. Does not use the recursion of mkdir, which never ends below /proc. */
+/** False: the folder was there. The recursion of mkdir never ends below /proc, so it is for existing folders only. */
 async function makePath(path: string, mode: number): Promise<boolean> {
   if (!existsSync(dirname(path))) await makePath(dirname(path), mode)
   try {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** Makes the folder with its parents when missing. Does not use the recursion of mkdir, which never ends below /proc. */
+/** Makes the folder with its parents when missing. The recursion of mkdir never ends below /proc, so it is for existing folders only. */
 export async function makeFolder(path: string): Promise<void> {
   if (!existsSync(dirname(path))) await makeFolder(dirname(path))
   await mkdir(path).catch(async (error: unknown) => {
