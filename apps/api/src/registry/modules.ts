@@ -3,14 +3,13 @@ import { listModules } from '@muster/store'
 import { z } from 'zod'
 import { addressedDevice, addressedModule } from '../http/address.ts'
 import type { Deps, Endpoint } from '../http/endpoint.ts'
-import { etagHeader, readIfMatch } from '../http/etag.ts'
 import { readBody } from '../http/json-body.ts'
 import { jsonReply } from '../http/reply.ts'
 import { moduleSchema } from '../http/schemas.ts'
 import { unknownDevice } from '../http/unknown-identity.ts'
-import { putIdentity, readExisting, removeIdentity } from './identities.ts'
 import { identityBodySchema } from './identity-body.ts'
 import { moduleJson } from './identity-json.ts'
+import { identityRoutes } from './identity-routes.ts'
 import { requireAddressed } from './require-addressed.ts'
 
 const bodySchema = identityBodySchema
@@ -33,49 +32,24 @@ export function moduleRoutes(deps: Deps): readonly Endpoint[] {
         return jsonReply(200, modules.map(moduleJson))
       },
     },
-    {
-      method: 'put',
+    ...identityRoutes(deps, {
+      noun: 'module',
       path: '/devices/{deviceId}/modules/{moduleId}',
-      summary: 'Create a module of a device; with If-Match update it',
-      permission: 'RegistryWrite',
-      throttle: 'registryOperations',
-      headers: { 'if-match': 'Update: the etag of the module, or * for whatever it is. Nothing: create' },
+      summaries: {
+        put: 'Create a module of a device; with If-Match update it',
+        delete: 'Delete a module and its twin',
+      },
       body: bodySchema,
       reply: moduleSchema,
-      async handle(c) {
-        const identity = addressedModule(c)
+      addressed: addressedModule,
+      readBody(c, identity) {
         const { deviceId, moduleId, ...body } = readBody(c, bodySchema)
         const parts = partsOf(identity)
         requireAddressed('deviceId', deviceId, parts.deviceId)
         requireAddressed('moduleId', moduleId, String(parts.moduleId))
-        const module = await putIdentity(deps, { identity, body, ifMatch: readIfMatch(c) })
-        return jsonReply(200, moduleJson(module), etagHeader(module.etag))
+        return body
       },
-    },
-    {
-      method: 'get',
-      path: '/devices/{deviceId}/modules/{moduleId}',
-      summary: 'Read a module',
-      permission: 'RegistryRead',
-      throttle: 'registryOperations',
-      reply: moduleSchema,
-      async handle(c) {
-        const module = await readExisting(deps, addressedModule(c))
-        return jsonReply(200, moduleJson(module), etagHeader(module.etag))
-      },
-    },
-    {
-      method: 'delete',
-      path: '/devices/{deviceId}/modules/{moduleId}',
-      summary: 'Delete a module and its twin',
-      permission: 'RegistryWrite',
-      throttle: 'registryOperations',
-      headers: { 'if-match': 'The etag of the module; * or nothing: whatever it is' },
-      reply: null,
-      async handle(c) {
-        await removeIdentity(deps, addressedModule(c), readIfMatch(c).etag)
-        return new Response(null, { status: 204 })
-      },
-    },
+      toJson: moduleJson,
+    }),
   ]
 }
