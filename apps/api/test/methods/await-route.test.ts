@@ -13,11 +13,20 @@ afterAll(() => api[Symbol.asyncDispose]())
 /** The store, and how many statements have gone to it. */
 function counted(db: Db) {
   const statements: unknown[] = []
+  const { session } = db._
+  const prepareQuery: typeof session.prepareQuery = (query, ...options) => {
+    statements.push(query)
+    return session.prepareQuery(query, ...options)
+  }
   const execute: Db['execute'] = (query) => {
     statements.push(query)
     return db.execute(query)
   }
-  return { statements, db: Object.create(db, { execute: { value: execute } }) as Db }
+  const counting = Object.create(session, { prepareQuery: { value: prepareQuery } })
+  return {
+    statements,
+    db: Object.create(db, { execute: { value: execute }, _: { value: { ...db._, session: counting } } }) as Db,
+  }
 }
 
 const waiting = (count: number) => Array.from({ length: count }, (_, n) => storedIdentity(`waits-${n % 100}`))
