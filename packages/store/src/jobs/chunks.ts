@@ -19,13 +19,13 @@ export interface RunningJob {
   readonly body: JsonObject
 }
 
-/** Names one claim, so that what is no longer under way is not renewed with what is, and how long it holds, in ms. */
+/** Names one claim, so that a renewal extends only claims that are under way; and how long the claim holds, in ms. */
 export interface Lease {
   readonly leaseId: string
   readonly leaseMs: number
 }
 
-/** A chunk whose devices are ours to attempt until the lease ends. A stale `fence` makes every later write harmless. */
+/** A chunk whose devices this worker may attempt until the lease ends. A write with an old `fence` changes nothing. */
 export interface ClaimedChunk {
   readonly job: RunningJob
   readonly chunkNo: number
@@ -35,9 +35,9 @@ export interface ClaimedChunk {
 }
 
 /**
- * Reads a job that may start attempts now: running, and inside its window. The shared lock makes a cancel wait for the claim
- * and the claim see a cancel: after a cancel has committed, no claim succeeds. An advisory lock and not one of the row, whose
- * shared holders overtake a waiting cancel for ever. Call it first in the claiming transaction.
+ * Reads a job that may start attempts now: running, and inside its window. With the shared lock a cancel waits for the claim, and
+ * the claim sees an earlier cancel: after a cancel has committed, no claim succeeds. It is an advisory lock, because shared holders of
+ * a row lock overtake a waiting cancel for ever. Call it first in the claiming transaction.
  */
 export async function lockRunningJob(tx: Db, key: JobKey, now: Date): Promise<RunningJob | null> {
   await prepared(tx, 'shareJobLock', sql`select pg_advisory_xact_lock_shared(${jobLock(key)})`)
@@ -56,17 +56,17 @@ export async function lockRunningJob(tx: Db, key: JobKey, now: Date): Promise<Ru
     : { key, jobId: job.job_id, type: job.type, week: job.week, body: JSON.parse(job.body) }
 }
 
-/** Keeps every claim of a job out until the transaction ends: those that are under way commit first, later ones see its end. */
+/** Keeps claims of a job out until the transaction ends. Claims under way commit first, and later ones see its end. */
 export async function lockOutClaims(tx: Db, key: JobKey): Promise<void> {
   await rows(tx, sql`select pg_advisory_xact_lock(${jobLock(key)})`)
 }
 
-/** Two numbers, so that no job's lock meets a lock of one number. Two jobs that share a lock only wait for each other. */
+/** Two numbers, so that the lock of a job differs from every lock of one number. Two jobs with the same lock only wait for each other. */
 function jobLock(key: JobKey): SQL {
   return sql`7301, (${key}::bigint % 2147483647)::int`
 }
 
-/** Of which type a running job is. Null when it does not run: there is nothing to claim. */
+/** The type of a running job. Null when it does not run, so there is nothing to claim. */
 export async function readRunningType(db: Db, key: JobKey): Promise<JobType | null> {
   const [job] = await prepared<{ type: JobType }>(
     db,
@@ -132,7 +132,7 @@ export async function lockChunk(tx: Db, job: RunningJob): Promise<LockedChunk | 
 }
 
 /**
- * Ends a locked chunk: every device succeeded but those that failed. The succeeded need no row of their own.
+ * Ends a locked chunk. Every device succeeded, except the failed ones. A device that succeeded needs no row.
  */
 export async function finishLockedChunk(
   tx: Db,

@@ -3,8 +3,8 @@ import { sql } from 'drizzle-orm'
 import { at, type Db, rows } from '../postgres/sql.ts'
 
 /**
- * Ends what has not started in every chunk of a job, without touching a row of a device: `rest` says it for all of them.
- * Returns how many chunks it changed. What is in flight stays `running` and is counted when it ends.
+ * Ends the devices that have not started in every chunk of a job. It changes no row of a device: `rest` says it for all of them.
+ * Returns how many chunks it changed. A device in flight stays `running` and is counted when it ends.
  */
 export async function closeChunks(
   db: Db,
@@ -15,7 +15,7 @@ export async function closeChunks(
 ): Promise<number> {
   const pending = sql`device_count - succeeded - failed - canceled - running`
   const counter = rest === 'canceled' ? sql`canceled = canceled + ${pending}` : sql`failed = failed + ${pending}`
-  // Locked in chunk order, as recorders do: neither can wait for the other.
+  // Locked in chunk order, like the statements that record outcomes, so that neither can wait for the other.
   const changed = await rows(
     db,
     sql`

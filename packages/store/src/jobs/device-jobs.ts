@@ -4,16 +4,16 @@ import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, texts } from '../postgres/sql.ts'
 import { type ClaimedChunk, type Lease, lockRunningJob, type RunningJob } from './chunks.ts'
 
-/** What one attempt came to on one device. `pending`: to be tried again at `dueAt`, or, when null, once it is reachable. */
+/** The outcome of one attempt on one device. `pending`: attempt it again at `dueAt`, or, if null, when the device is reachable. */
 export type DeviceOutcome =
   | { readonly deviceId: string; readonly status: 'completed'; readonly response: Json }
   | { readonly deviceId: string; readonly status: 'failed'; readonly error: DeviceError }
   | { readonly deviceId: string; readonly status: 'pending'; readonly dueAt: Date | null }
 
 export interface Recorded {
-  /** How many outcomes were written; the rest came from a claim that had been lost. */
+  /** How many outcomes were written. The others came from a lost claim. */
   readonly count: number
-  /** Whether a chunk has no open device any more, so that the job may be complete. */
+  /** Whether a chunk has no open device any more. Then the job may be complete. */
   readonly isChunkClosed: boolean
 }
 
@@ -65,7 +65,7 @@ export interface ClaimedDeviceJobs {
   readonly attempts: readonly { readonly deviceId: DeviceId; readonly attempt: number }[]
 }
 
-/** Claims up to `limit` pending device jobs of a job that are due. Null when there is none, or the job may start nothing. */
+/** Claims up to `limit` due device jobs of a job. Null when there is none, or the job may not start attempts. */
 export async function claimDueDeviceJobs(
   db: Db,
   key: JobKey,
@@ -164,7 +164,7 @@ export async function recordLaterAttempts(
   return summed(found)
 }
 
-/** Device jobs that waited for one of these devices become due. Returns the jobs whose workers are to be woken. */
+/** Makes device jobs that wait for these devices due. Returns the jobs whose workers must be woken. */
 export async function markReachable(db: Db, deviceIds: readonly string[], now: Date): Promise<JobKey[]> {
   const found = await prepared<{ job_key: string }>(
     db,
@@ -186,8 +186,8 @@ export async function markReachable(db: Db, deviceIds: readonly string[], now: D
 }
 
 /**
- * Closes the race between a worker that finds a device offline and the gateway that sees it connect: once the wait is
- * committed, a device that has become reachable meanwhile is due at once. Returns how many were.
+ * Closes the race between a worker that finds a device offline and the gateway that sees it connect. Call it after the commit of the
+ * wait: a device that has become reachable meanwhile is due at once. Returns how many there were.
  */
 export async function markDueWhereReachable(
   db: Db,
@@ -215,7 +215,7 @@ export async function markDueWhereReachable(
   return due.length
 }
 
-/** The waiting device jobs are due. Locked in key order, so that two of these statements cannot wait for each other. */
+/** Makes waiting device jobs due. Locks them in key order, so that two of these statements cannot wait for each other. */
 export function nowDue(now: Date): SQL {
   return sql`reached as (
       update device_jobs r
@@ -264,7 +264,7 @@ function lockedChunks(job: RunningJob): SQL {
          for update of c)`
 }
 
-/** In a chunk whose rest has ended, what would be tried again has ended with the rest. */
+/** If the rest of a chunk has ended, a device that would be attempted again has ended with it. */
 const movedCounters = sql.raw(
   `running = running - n,
            succeeded = succeeded + n_completed,

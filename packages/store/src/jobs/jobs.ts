@@ -17,7 +17,7 @@ import { at, type Db, instant, instantOrNull, rows, texts } from '../postgres/sq
 import { lockOutClaims } from './chunks.ts'
 import { closeChunks } from './close-chunks.ts'
 
-/** Inserts a job as `queued`. Null when the id exists already. `queryCondition` is what reads of the job show. */
+/** Inserts a job as `queued`. Null when the id exists already. Reads of the job show `queryCondition`. */
 export async function insertJob(
   db: Db,
   request: JobRequest & { readonly queryCondition: string },
@@ -46,7 +46,7 @@ export async function readJob(db: Db, jobId: string): Promise<Job | null> {
   return row === undefined ? null : toJob(row)
 }
 
-/** A page of jobs, latest first, each as it is when it is read: the page is no snapshot. */
+/** A page of jobs, latest first. Each is as it is when it is read: the page is no snapshot. */
 export async function listJobs(
   db: Db,
   filter: JobFilter,
@@ -79,7 +79,7 @@ function selectJobs({ type, status }: JobFilter, { limit, after }: PageRequest):
      limit ${limit}`
 }
 
-/** The job service has taken a job that starts later: its wake-up is on the bus. False when it is queued no more. */
+/** Marks a job that starts later as `scheduled`: its wake-up is on the bus. False when it is not `queued` any more. */
 export async function markScheduled(db: Db, key: JobKey): Promise<boolean> {
   const changed = await rows(
     db,
@@ -98,8 +98,8 @@ export type Cancellation =
   | { readonly kind: 'missing' }
 
 /**
- * Cancels a job that has not ended, in one transaction: what has not started is canceled, what is in flight may finish and
- * is counted. Cancelling a cancelled job changes nothing and succeeds.
+ * Cancels a job that has not ended, in one transaction. Devices that have not started are canceled. A device in flight may finish and
+ * is counted. To cancel a cancelled job changes nothing and succeeds.
  */
 export async function cancelJob(db: Db, jobId: string, now: Date): Promise<Cancellation> {
   return db.transaction(async (tx) => {
@@ -112,7 +112,7 @@ export async function cancelJob(db: Db, jobId: string, now: Date): Promise<Cance
   })
 }
 
-/** Completes a running job of which no device is open any more. Null when it is not so, or another worker was first. */
+/** Completes a running job without an open device. Null when a device is open, or another worker was first. */
 export async function completeJob(db: Db, key: JobKey, now: Date): Promise<Job | null> {
   const [row] = await prepared<JobRow>(
     db,
@@ -140,7 +140,7 @@ export async function failJob(db: Db, key: JobKey, reason: string, now: Date): P
   })
 }
 
-/** Ends a job that has not ended, and all of it that has not started. Its id; null when it had ended before. */
+/** Ends a job that has not ended, and its devices that have not started. Returns its id; null when it had ended before. */
 async function endJob(tx: Db, key: JobKey, end: SQL, now: Date): Promise<string | null> {
   await lockOutClaims(tx, key)
   const [ended] = await rows<{ job_id: string; week: string | null }>(
@@ -212,7 +212,7 @@ function toJob(row: JobRow): Job {
   }
 }
 
-/** The job row and the chunk sums come from one statement, so no read can see them apart. */
+/** One statement reads the job row and the chunk sums, so they always fit together. */
 function toStatistics({ counts }: JobRow): DeviceJobStatistics {
   const [devices, succeeded, failed, running, canceled] = counts ?? []
   const statistics = {

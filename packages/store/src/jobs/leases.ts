@@ -10,18 +10,18 @@ export async function renewLeases(
   await setLeases(db, leaseIds, sql`greatest(lease_until, ${at(new Date(now.getTime() + leaseMs))})`)
 }
 
-/** Gives up what these claims still hold: the next sweep hands it to others. */
+/** Gives up the devices that these claims still hold. The next sweep gives them to others. */
 export async function dropLeases(db: Db, leaseIds: readonly string[], now: Date): Promise<void> {
   await setLeases(db, leaseIds, at(now))
 }
 
-/** The two tables whose rows are claimed: what names a row within its job, and the status of a row that is leased. */
+/** The two tables whose rows are claimed, each with the key of a row within its job, and the status of a leased row. */
 const leased = [
   { table: 'chunks', row: 'chunk_no', status: 'leased' },
   { table: 'device_jobs', row: 'device_id', status: 'running' },
 ] as const
 
-/** A row that is locked is being recorded just now. It is left alone: several renewals fit into a lease. */
+/** A locked row is being recorded now, and is skipped. Several renewals fit into a lease. */
 async function setLeases(db: Db, leaseIds: readonly string[], until: SQL): Promise<void> {
   for (const { table, row, status } of leased) {
     const name = sql.raw(table)

@@ -3,15 +3,15 @@ import { type Db, rows } from '../postgres/sql.ts'
 
 const dayMs = 24 * 3600 * 1000
 
-/** The Monday (UTC) of the week of a time, as `YYYY-MM-DD`: which partition a target set frozen then goes to. */
+/** The Monday (UTC) of the week of a time, as `YYYY-MM-DD`. It names the partition for a target set that is frozen at that time. */
 export function weekOf(time: Date): string {
   const sinceMonday = (time.getUTCDay() + 6) % 7
   return new Date(time.getTime() - sinceMonday * dayMs).toISOString().slice(0, 10)
 }
 
 /**
- * Makes the partitions of chunks and device jobs for the week of a time, unless they are there. Weeks, not days: a device job
- * may wait 30 days and be kept for 30 more, and every partition costs each lookup by device a probe.
+ * Makes the partitions of chunks and device jobs for the week of a time, unless they exist. Weeks, not days: a device job may wait 30
+ * days and be kept for 30 more, and each lookup by device must search every partition.
  */
 export async function ensurePartitions(db: Db, time: Date): Promise<void> {
   const week = weekOf(time)
@@ -19,8 +19,8 @@ export async function ensurePartitions(db: Db, time: Date): Promise<void> {
   for (const table of partitionedTables) {
     const partition = partitionName(table, week)
     if (await exists(db, partition)) continue
-    // Attaching a table takes a weaker lock than creating a partition: readers go on. Names and bounds are made of dates of
-    // ours; DDL takes no parameters.
+    // To attach a table takes a weaker lock than to create a partition, so readers go on. DDL takes no parameters; names and bounds
+    // come from our own dates.
     await alter(db, async (tx) =>
       (await exists(tx, partition))
         ? []
@@ -35,7 +35,7 @@ export async function ensurePartitions(db: Db, time: Date): Promise<void> {
 /** Drops the partitions of the weeks before a time that no job needs any more. */
 export async function dropUnusedPartitions(db: Db, before: Date): Promise<void> {
   for (const week of await unusedWeeks(db, before)) {
-    // The chunks last: they are what shows that a week is still there to be dropped.
+    // The chunks last, because the chunks show that a week still has to be dropped.
     for (const table of partitionedTables.toReversed()) {
       await alter(db, async () => [`drop table if exists ${partitionName(table, week)}`])
     }
@@ -44,7 +44,7 @@ export async function dropUnusedPartitions(db: Db, before: Date): Promise<void> 
 
 const partitionedTables = ['chunks', 'device_jobs'] as const
 
-/** Waits 2 s at most for its locks: behind a long reader it gives up, instead of making everyone else wait behind it. */
+/** Waits 2 s at most for its locks. Behind a long reader it gives up, because all others would wait behind it. */
 async function alter(db: Db, decide: (tx: Db) => Promise<readonly string[]>): Promise<void> {
   await db.transaction(async (tx) => {
     await rows(tx, sql`select set_config('lock_timeout', '2s', true)`)
@@ -53,7 +53,7 @@ async function alter(db: Db, decide: (tx: Db) => Promise<readonly string[]>): Pr
   })
 }
 
-/** Any number that no other advisory lock of the database uses: one alteration at a time. */
+/** One alteration at a time. Any number that no other advisory lock of the database uses. */
 const alterLock = 7_301_966
 
 async function exists(db: Db, table: string): Promise<boolean> {

@@ -5,13 +5,13 @@ import { withinQueryTime } from '../postgres/query-time.ts'
 import { type Db, texts } from '../postgres/sql.ts'
 import { listedDevices, matchingDevices } from './target-devices.ts'
 
-/** What a job would find that froze its target set now. */
+/** The result for a job that would freeze its target set now. */
 export interface TargetPreview {
-  /** As the statistics of the job would have it: devices that do not exist count. */
+  /** As in the statistics of the job: listed devices that do not exist count too. */
   readonly deviceCount: number
   readonly disabledCount: number
   readonly disconnectedCount: number
-  /** Listed, but not existing. They count as neither disabled nor disconnected. */
+  /** Listed devices that do not exist. They count as neither disabled nor disconnected. */
   readonly unknownCount: number
   /** The first in the order of their ids, at most 100. */
   readonly sample: readonly PreviewedDevice[]
@@ -28,8 +28,8 @@ type PreviewedDevice =
 const sampleSize = 100
 
 /**
- * Resolves a target as the start of a job does, in one statement that writes nothing.
- * @throws HubError GatewayTimeout when it takes too long; QueryError when the condition is none.
+ * Finds the devices of a target as the start of a job does, in one statement that writes nothing.
+ * @throws HubError GatewayTimeout when it takes too long; QueryError when the condition does not parse
  */
 export async function previewTarget(db: Db, target: Target): Promise<TargetPreview> {
   const devices =

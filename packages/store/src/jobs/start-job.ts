@@ -15,20 +15,20 @@ export type JobStart =
       readonly deviceCount: number
       readonly deadlineAt: Date
     }
-  /** As many jobs run as may; it waits in `queued`. */
+  /** The most allowed jobs run already. The job waits in `queued`. */
   | { readonly kind: 'full' }
-  /** It is not due, runs already, or has ended: nothing to do. */
+  /** The job is not due, runs already, or has ended. */
   | { readonly kind: 'idle' }
 
-/** Any number that no other advisory lock of the database uses: one start at a time, so that the limit of running jobs holds. */
+/** One start at a time, so that the limit of running jobs holds. Any number that no other advisory lock of the database uses. */
 const startLock = 7_301_965
 
-/** The job's condition cannot be evaluated: the job could not do its work, however often it is tried. */
+/** The condition of the job cannot be evaluated, however often it is tried. */
 export class ConditionError extends Error {
   override readonly name = 'ConditionError'
 }
 
-/** As many jobs run as may: undoes the start. */
+/** The most allowed jobs run already. This undoes the start. */
 class NoPlaceError extends Error {}
 
 export interface StartOptions {
@@ -39,7 +39,7 @@ export interface StartOptions {
 /**
  * Starts a due job: moves it to `running` and freezes its target set into chunks, in one transaction and one snapshot. A
  * crash in the middle leaves nothing.
- * @throws ConditionError when the condition's evaluation fails; the job is unchanged then.
+ * @throws ConditionError when the condition cannot be evaluated; the job is unchanged then
  */
 export async function startJob(db: Db, key: JobKey, options: StartOptions, now: Date): Promise<JobStart> {
   await ensurePartitions(db, now)
@@ -71,7 +71,7 @@ async function start(tx: Db, key: JobKey, { maxRunningJobs, chunkSize }: StartOp
     return { kind: 'full' }
   }
   const deviceCount = await freeze(tx, key, due, chunkSize(due.type), now)
-  // One at a time from here, and not before: freezing may take seconds, and the limit must hold all the same.
+  // One at a time only from here: to freeze the target set may take seconds. The limit still holds.
   await rows(tx, sql`select pg_advisory_xact_lock(${startLock})`)
   if (await isFull(tx, key, maxRunningJobs, now)) throw new NoPlaceError()
   await rows(
@@ -85,7 +85,7 @@ async function start(tx: Db, key: JobKey, { maxRunningJobs, chunkSize }: StartOp
   return { kind: 'started', jobId: due.job_id, type: due.type, deviceCount, deadlineAt: instant(due.deadline_at) }
 }
 
-/** Whether the places that are free belong to running jobs and to due jobs that come before this one. */
+/** Whether all places belong to running jobs, or to due jobs that come before this one. */
 async function isFull(tx: Db, key: JobKey, maxRunningJobs: number, now: Date): Promise<boolean> {
   const [counted] = await rows<{ ahead: number }>(
     tx,
@@ -108,7 +108,7 @@ interface DueRow extends Record<string, unknown> {
   readonly deadline_at: string
 }
 
-/** In device id order: a page of per-device rows is then a walk along the chunks. */
+/** In device id order, so that a page of device jobs is read along the chunks. */
 async function freeze(tx: Db, key: JobKey, due: DueRow, chunkSize: number, now: Date): Promise<number> {
   const devices = due.is_listed
     ? listedDevices(sql`(select target_ids from jobs where job_key = ${key})`)
@@ -131,7 +131,7 @@ async function freeze(tx: Db, key: JobKey, due: DueRow, chunkSize: number, now: 
   return frozen?.device_count ?? 0
 }
 
-/** Parse errors, and what Postgres says of the data (22), of its limits (54) and of its statement timeout. */
+/** Parse errors, and errors of Postgres about data (22), about its limits (54), and its statement timeout. */
 function blameCondition(error: unknown): never {
   if (error instanceof QueryError) throw new ConditionError(error.message, { cause: error })
   const { code, message } = databaseError(error)

@@ -42,14 +42,14 @@ export function connect({
 }
 
 /**
- * Hears of a connection that is lost between two statements: unheard, the event would end the process. There is nothing to
- * do, because the next statement of its transaction fails, and any other statement gets another connection.
+ * Listens for a connection that is lost between two statements. Without a listener the event would end the process. There is nothing
+ * to do: the next statement of its transaction fails, and any other statement gets another connection.
  */
 export function leaveToNextStatement(): void {}
 
 /**
- * drizzle's own transaction over a pool never gives the connection back when `begin` fails: the pool would run dry. A lost
- * connection looks like a good one until its socket closes, so it is not given to the next who waits.
+ * The transaction of drizzle over a pool never gives the connection back when `begin` fails, and the pool would run empty. A lost
+ * connection looks like a good one until its socket closes, so nobody else gets it.
  */
 function databaseOf(pool: Pool, { prepare }: { readonly prepare: boolean }): Db {
   const named = <Named extends Db>(db: Named): Named =>
@@ -78,11 +78,11 @@ async function closePool(pool: Pool, open: ReadonlySet<PoolClient>): Promise<voi
   if (!hasEnded) for (const client of open) client.connection.stream.destroy()
 }
 
-/** Sessions run in UTC, which `instant` relies on. Both sides see within 25 s that the other one is gone without a word. */
+/** Sessions run in UTC, which `instant` needs. Each side notices within 25 s that the other one is gone. */
 const sessionOptions =
   '-c TimeZone=UTC -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3'
 
-/** What the address says about the session is kept, and ours come last: the driver would take only one of them. */
+/** Keeps the session options of the address and adds ours after them. The driver would take only one of the two. */
 export function settings(url: string): ClientConfig {
   const address = new URL(url)
   const options = [address.searchParams.get('options') ?? '', sessionOptions].join(' ').trim()
@@ -97,7 +97,7 @@ export function settings(url: string): ClientConfig {
   }
 }
 
-/** Postgres answers. Throws when it does not. */
+/** Throws when Postgres does not answer. */
 export async function checkPostgres(db: Db): Promise<void> {
   await rows(db, sql`select 1`)
 }

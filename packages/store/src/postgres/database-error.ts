@@ -5,7 +5,7 @@ export function databaseError(error: unknown): { readonly code: string; readonly
   return { code: 'code' in cause ? String(cause.code) : '', message: cause.message }
 }
 
-/** Postgres cannot be reached, or ended the connection: worth trying again, and nobody's fault who asked. */
+/** Postgres cannot be reached, or ended the connection. Another try may succeed, and the caller has made no mistake. */
 export function isDatabaseLost(error: unknown): boolean {
   const { code, message } = databaseError(error)
   return code === '' ? driverLost.test(message) : serverLost.test(code)
@@ -13,7 +13,7 @@ export function isDatabaseLost(error: unknown): boolean {
 
 const serverLost = /^(08|57P0|25P03|53300|ECONN|ENOTFOUND|EAI_AGAIN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)/
 
-/** The driver's own errors have no code. In order: a connection is cut; cannot be had in time; is used after it was cut or closed. */
+/** Errors of the driver have no code. In order: a connection is cut; is not free in time; is used after it was cut or closed. */
 const driverLost =
   /^(Connection terminated|timeout e(xceeded|xpired)|Client (has encountered a connection error|was closed)|Cannot use a pool after)/
 
@@ -21,7 +21,7 @@ export function isStatementTimeout(error: unknown): boolean {
   return databaseError(error).code === '57014'
 }
 
-/** The same statement may succeed in a moment: Postgres was lost, or the statement was the victim of a deadlock. */
+/** The same statement may succeed in a moment: Postgres was lost, or a deadlock ended the statement. */
 export function isWorthRepeating(error: unknown): boolean {
   return isDatabaseLost(error) || ['40001', '40P01', '55P03'].includes(databaseError(error).code)
 }

@@ -3,36 +3,36 @@ import type { Page } from './page.ts'
 import type { Search } from './query-time.ts'
 
 /**
- * What the rows of a page come to; the row that goes beyond is its last. Rows may have more than 100 KB, and a page may have 1000,
- * while the thread that writes it serves other requests and, where all roles are one process, the devices, too: 4 MiB take it 0.1 s.
- * 1000 ordinary twins, which have 1 to 4 KB, are a page still.
+ * The size of a page. The row that reaches it is the last. A row may have more than 100 KB, and a page 1000 rows. The thread that
+ * writes the page also serves other requests, and the devices if all roles are one process; 4 MiB take it 0.1 s. 1000 ordinary twins
+ * of 1 to 4 KB still fit into a page.
  */
 export const pageBytes = 4 * 2 ** 20
 
-/** What is read for a page of which little may be written. It is read in portions of `pageBytes`. */
+/** The bytes that may be read for a page of which little is written. They are read in portions of `pageBytes`. */
 const selectiveBytes = 8 * pageBytes
 
-/** How many rows are selected while they may be large: Postgres measures them all. The page of 100 and one more need one statement. */
+/** Rows per statement while rows may be large, because Postgres measures all of them. A page of 100 and one more need one statement. */
 const rowsAtOnce = 128
 
 /** Rows in an order of their own, in columns that JSON has, too. */
 interface RowSource<Row> {
-  /** One after the other: selects the next `count` rows of a part of the order, behind one or from its start. */
+  /** The parts of the order, one after the other. Each selects the next `count` rows after a row, or from its start. */
   readonly parts: Iterable<NextRows<Row>> | AsyncIterable<NextRows<Row>>
-  /** What is large in a row, in bytes, as an expression of its columns: at least what is read of it, and cheap. */
+  /** The size of the large parts of a row, in bytes, as a cheap expression of its columns. At least as much as is read of it. */
   readonly size: SQL
   readonly write: (row: Row) => string
-  /** The position behind a row. */
+  /** The position after a row. */
   readonly placeOf: (row: Row) => string
-  /** Little of a row may be written: then it is by what is written that a page ends early, or by `selectiveBytes`. */
+  /** Little of a row may be written. Then the written bytes, or `selectiveBytes`, end a page early. */
   readonly isSelective?: boolean
-  /** For statements that do the same work for few rows as for many. */
+  /** For statements that do the same work for few rows and for many. */
   readonly atOnce?: number
 }
 
 export type NextRows<Row> = (last: Row | null, count: number) => SQL
 
-/** A page as far as it is filled. `read`, `written`: bytes; `place`: behind its last row. */
+/** A partly filled page. `read`, `written`: bytes. `place`: after its last row. */
 interface Draft {
   readonly items: string[]
   readonly limit: number
@@ -41,7 +41,7 @@ interface Draft {
   place: string | null
 }
 
-/** A page of at most `limit` rows and `pageBytes`, and of one row at least where there is one. */
+/** A page of at most `limit` rows and `pageBytes`, and at least one row if there is one. */
 export async function fillPage<Row>(search: Search, limit: number, source: RowSource<Row>): Promise<Page> {
   const page: Draft = { items: [], limit, read: 0, written: 0, place: null }
   for await (const next of source.parts) {
@@ -81,8 +81,8 @@ function isFull({ items, limit, written }: Draft): boolean {
 }
 
 /**
- * The first rows of a statement that come to so many bytes, one at least, and whether it has more. A window without an order takes
- * the rows as the statement gives them.
+ * The first rows of a statement up to so many bytes, at least one, and whether it has more. A window without an order takes the rows
+ * in the order of the statement.
  */
 async function firstRows(
   search: Search,

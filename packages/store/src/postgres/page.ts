@@ -1,6 +1,6 @@
 import { HubError, type JsonObject } from '@muster/contract'
 
-/** Where a page begins: behind the position at which another ended, or at the start. */
+/** Where a page begins: after the position of another page, or at the start. */
 export interface PageRequest {
   /** How many rows it has at most. */
   readonly limit: number

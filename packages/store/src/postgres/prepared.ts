@@ -3,7 +3,7 @@ import { PgDialect } from 'drizzle-orm/pg-core'
 import type { QueryResult } from 'pg'
 import { type Assume, type Db, withoutNames } from './sql.ts'
 
-/** The hot statements: what jobs and connections do for each chunk and each device. Each has one text, which no caller writes. */
+/** The hot statements, which run for each chunk and each device. Each has one text, and no caller writes any part of it. */
 export const hotStatements = [
   'claimChunk',
   'claimDueDeviceJobs',
@@ -28,8 +28,8 @@ export type HotStatement = (typeof hotStatements)[number]
 const dialect = new PgDialect()
 
 /**
- * Runs a hot statement by its name. A connection has Postgres parse it once; Postgres keeps a plan for any values where that costs no
- * more than a plan for these. The driver refuses a second text under one name.
+ * Runs a hot statement by its name. Postgres parses it once for each connection. It keeps a plan for any values, if that plan costs no
+ * more than a plan for the given ones. The driver refuses a second text under one name.
  */
 export async function prepared<Row extends Record<string, unknown>>(
   db: Db,

@@ -3,15 +3,15 @@ import { type SQL, sql } from 'drizzle-orm'
 import { isStatementTimeout } from './database-error.ts'
 import { type Db, rows } from './sql.ts'
 
-/** What one page of a caller's query may take. */
+/** The time for one page of a query of a caller. */
 const queryTimeSeconds = 10
 
 /** Runs one statement of a caller's query. */
 export type Search = <Row extends Record<string, unknown>>(statement: SQL) => ReturnType<typeof rows<Row>>
 
 /**
- * Runs a caller's query on one snapshot, read-only and in bounded time: no statement of it takes longer, and none begins
- * afterwards.
+ * Runs a query of a caller on one snapshot, read-only and in bounded time: no statement takes longer, and none begins after that
+ * time.
  * @throws HubError GatewayTimeout when the time is over.
  */
 export async function withinQueryTime<Result>(db: Db, work: (search: Search) => Promise<Result>): Promise<Result> {
@@ -25,7 +25,7 @@ export async function withinQueryTime<Result>(db: Db, work: (search: Search) => 
   try {
     return await db.transaction(
       async (tx) => {
-        // What the just-in-time compiler would take is longer than most pages take.
+        // The just-in-time compiler would take longer than most pages.
         await rows(
           tx,
           sql`select set_config('statement_timeout', ${`${queryTimeSeconds}s`}, true), set_config('jit', 'off', true)`,

@@ -3,8 +3,8 @@ import { sql } from 'drizzle-orm'
 import { bigint, boolean, date, integer, json, jsonb, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core'
 
 /**
- * The columns of the migrations, for statements that drizzle can type. The migrations decide; a test compares the two.
- * Indexes, checks and partitions are only there.
+ * The columns of the migrations, for statements that drizzle can type. The migrations count; a test compares the two.
+ * Only the migrations have indexes, checks and partitions.
  */
 export const devices = pgTable('devices', {
   deviceId: text('device_id').$type<IdentityKey>().primaryKey(),
@@ -24,14 +24,14 @@ export const devices = pgTable('devices', {
   secondaryThumbprint: text('secondary_thumbprint'),
   isEdge: boolean('is_edge').notNull().default(false),
   createdAt: instant('created_at').notNull(),
-  /** Made from the id: of a module, the device that it belongs to. */
+  /** Derived from the id: the device of a module. */
   moduleOf: text('module_of'),
   managedBy: text('managed_by'),
 })
 
 /**
- * What the patch that led to a version of the desired properties removed: its nulls, and the objects that lead to them. Null:
- * of this patch and those before it, it is not known.
+ * The removals of the patch that led to a version of the desired properties: its nulls, and the objects around them. Null: the removals
+ * of this patch and of those before it are not known.
  */
 export type DesiredRemoval = readonly [version: number, removed: JsonObject | null]
 
@@ -47,7 +47,7 @@ export const twins = pgTable('twins', {
   reported: members('reported'),
   reportedVersion: counter('reported_version').notNull().default(1),
   reportedMetadata: members('reported_metadata'),
-  /** Made from the id: null for a device. */
+  /** Derived from the id: null for a device. */
   moduleId: text('module_id'),
   /** Oldest first. Null: no patch has removed anything. */
   desiredRemovals: jsonb('desired_removals').$type<readonly DesiredRemoval[]>(),
@@ -59,7 +59,7 @@ export const gateways = pgTable('gateways', {
   heartbeatAt: instant('heartbeat_at').notNull(),
 })
 
-/** A topic filter that a device holds, over its connections. */
+/** A topic filter that a device keeps over its connections. */
 export interface Subscription {
   readonly topic: string
   readonly qos: 0 | 1
@@ -73,7 +73,7 @@ export const sessions = pgTable('sessions', {
   lastActivityAt: instant('last_activity_at').notNull(),
   subscriptions: jsonb('subscriptions').$type<readonly Subscription[]>().notNull().default([]),
   acceptsMethods: boolean('accepts_methods').notNull().default(false),
-  /** The last connection left a session behind, be it without subscriptions. */
+  /** The last connection left a session, also if it had no subscriptions. */
   isPersistent: boolean('is_persistent').notNull().default(false),
 })
 
@@ -145,7 +145,7 @@ export const deviceJobs = pgTable(
   (table) => [primaryKey({ columns: [table.week, table.jobKey, table.deviceId] })],
 )
 
-/** Counts in a life of the hub stay far below 2^53. */
+/** Counts of a hub stay far below 2^53. */
 function counter(name: string) {
   return bigint(name, { mode: 'number' })
 }

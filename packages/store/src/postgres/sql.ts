@@ -7,7 +7,7 @@ import type { QueryResultRow } from 'pg'
 /** A connection pool or a transaction: every statement function takes either. */
 export type Db = PgDatabase<NodePgQueryResultHKT> & { readonly [withoutNames]?: true }
 
-/** Marks a database in which statements have no names: a pooler of transactions between us and Postgres may lose them. */
+/** Marks a database in which statements have no names, because a pooler of transactions between us and Postgres may lose them. */
 export const withoutNames = Symbol('statements have no names')
 
 /** Runs one statement. Timestamps, bigints and counts come back as text: see `instant`. */
@@ -19,12 +19,12 @@ export async function rows<Row extends Record<string, unknown>>(db: Db, query: S
 /** drizzle's own guard around the row type: the driver's rows are any objects. */
 export type Assume<Row> = Row extends QueryResultRow ? Row : QueryResultRow
 
-/** A point in time as a parameter: the driver takes no Date inside raw SQL. */
+/** A time as a parameter. The driver takes no Date inside raw SQL. */
 export function at(time: Date): SQL {
   return sql`${time.toISOString()}::timestamptz`
 }
 
-/** A list of texts as one array parameter: a list of scalars ends at 65,535 parameters. */
+/** A list of texts as one array parameter, because a statement has at most 65,535 parameters. */
 export function texts(values: readonly string[]): SQL {
   return sql`${sql.param(values)}::text[]`
 }
@@ -34,7 +34,7 @@ export function json(value: unknown): SQL {
   return sql`${JSON.stringify(value)}::jsonb`
 }
 
-/** A compiled condition inside a statement: its values become parameters, never text. */
+/** A compiled condition inside a statement. Its values become parameters, and never text. */
 export function embed(fragment: SqlFragment): SQL {
   return sql.join(
     fragment.strings.flatMap((text, index) =>
@@ -43,7 +43,7 @@ export function embed(fragment: SqlFragment): SQL {
   )
 }
 
-/** Sessions run in UTC. Only the ISO form is read right for every year: `0001-01-01 00:00:00+00` would become 2001. */
+/** Sessions run in UTC. Only the ISO form is right for every year: `0001-01-01 00:00:00+00` would become 2001. */
 export function instant(text: string): Date {
   return new Date(text.replace(' ', 'T').replace(/\+00$/, 'Z'))
 }

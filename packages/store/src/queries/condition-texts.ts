@@ -1,8 +1,8 @@
 import type { Expression } from '@muster/query'
 
 /**
- * The texts that a member of the row must be one of where a condition is true; null when the condition does not say. For
- * leaving out early what cannot be selected: the condition itself still has to be checked.
+ * If a condition is true, the member of the row is one of these texts. Null: the condition does not say so. Rows that cannot match are
+ * left out early by it; the condition itself must still be checked.
  */
 export function requiredTexts(where: Expression | null, member: string): ReadonlySet<string> | null {
   switch (where?.kind) {
@@ -34,7 +34,7 @@ function union(alternatives: readonly (ReadonlySet<string> | null)[]): ReadonlyS
   return texts
 }
 
-/** Constants of other types equal no text, and one with U+0000 none that Postgres holds, so they add none. */
+/** A constant of another type equals no text. A text with U+0000 equals none in Postgres. So neither adds a text. */
 function equalTexts(path: Expression, constants: readonly Expression[], member: string): ReadonlySet<string> | null {
   if (path.kind !== 'path' || path.root !== member || path.steps.length > 0) return null
   if (constants.some((constant) => constant.kind !== 'constant')) return null

@@ -4,10 +4,9 @@ import { type SQL, sql } from 'drizzle-orm'
 import { instant, texts } from '../postgres/sql.ts'
 
 /**
- * A row for every device of the chunks for which `isWanted`, a predicate on `chunks c`, is true, whether or not it has one in
- * `device_jobs`; with `statuses`, at least for those that have one of these. What a device's state is, is said by the first
- * of these that says anything: its own row where an attempt has begun; the lease under which its chunk is being attempted;
- * `rest`, for all devices that have no more to say; else it is pending. Run it with `planByChunk`.
+ * A row for every device of the chunks for which `isWanted`, a predicate on `chunks c`, is true, also without a row in `device_jobs`.
+ * With `statuses`, at least for devices with one of these. The first of these gives the state of a device: its own row, if an attempt
+ * has begun; the lease of its chunk; `rest`, for all other devices; else it is pending. Run it with `planByChunk`.
  */
 export function deviceJobRows(isWanted: SQL, statuses: readonly DeviceJobStatus[] | null = null): SQL {
   return sql`
@@ -56,7 +55,7 @@ const everyDevice = sql`
           from (select id collate "C" as device_id from unnest(c.device_ids) as id) as target
           left join (${ownRows}) as own on own.key = target.device_id`
 
-/** Few devices of a chunk fail: where only rows can tell of these statuses, the others are not looked at. */
+/** Few devices of a chunk fail. If only rows can have these statuses, devices without a row are not read. */
 function devicesWith(statuses: readonly DeviceJobStatus[]): SQL {
   const isToldByChunk = sql`(${sql.join([sql`false`, ...statuses.map((status) => toldByChunk[status])], sql` or `)})`
   return sql`${everyDevice}
@@ -67,7 +66,7 @@ function devicesWith(statuses: readonly DeviceJobStatus[]): SQL {
          where status = any(${texts(statuses)}) and not ${isToldByChunk}`
 }
 
-/** Of a chunk c: whether a device without a row that says so may have this status. */
+/** Whether a device of a chunk c may have this status without a row that says so. */
 const toldByChunk: Record<DeviceJobStatus, SQL> = {
   pending: sql`true`,
   running: sql`c.status = 'leased'`,
@@ -77,9 +76,9 @@ const toldByChunk: Record<DeviceJobStatus, SQL> = {
 }
 
 /**
- * Settings for the rest of the transaction under which a chunk's devices and rows are hashed together, 500 with 500. With
- * the statistics of a table that has just grown, the planner may think the rows few and compare each with each. Starting
- * parallel workers takes longer than a batch of chunks.
+ * Settings for the rest of the transaction, which make Postgres join the devices and rows of a chunk by a hash, 500 with 500. After a
+ * table has just grown, the planner may expect few rows and compare each with each. To start parallel workers takes longer than a
+ * batch of chunks.
  */
 export const planByChunk: SQL = sql`
   select set_config('enable_nestloop', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)`
@@ -87,7 +86,7 @@ export const planByChunk: SQL = sql`
 const windowOver =
   'The window of the job was over before it could start on this device: the device was not online, or the window was too short.'
 
-/** Which chunks can have a device of this status: the counters move in the statement that changes a state. */
+/** The chunks that can have a device of this status. Counters are exact, because the statement that changes a state moves them. */
 export const chunksByStatus: Record<DeviceJobStatus, SQL> = {
   pending: sql`(c.rest is null and c.succeeded + c.failed + c.canceled + c.running < c.device_count)`,
   running: sql`(c.running > 0 or c.status = 'leased')`,
@@ -118,8 +117,8 @@ export const deviceJobColumns: Columns = new Map<string, Column>([
 ])
 
 /**
- * A device's answer may hold what jsonb refuses, U+0000 and halves of surrogate pairs: replaced for the search by U+FFFD.
- * Behind an odd number of backslashes alone, `u0000` is such an escape.
+ * The answer of a device may have U+0000 and halves of surrogate pairs, which jsonb refuses. The search replaces them by U+FFFD.
+ * `u0000` is an escape only after an odd number of backslashes.
  */
 function searchable(column: string): string {
   const unstorable = String.raw`(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})`
@@ -148,7 +147,7 @@ export interface DeviceJobRow extends Record<string, unknown> {
   readonly error_text: string | null
 }
 
-/** A device job as the wire shows it. `endTimeUtc` is the deadline, not when the device was done. */
+/** A device job as the wire shows it. `endTimeUtc` is the deadline, and not the end of the work on the device. */
 export function deviceJobDocument(row: DeviceJobRow): JsonObject {
   return {
     deviceId: row.device_id,

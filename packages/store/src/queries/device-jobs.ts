@@ -17,9 +17,9 @@ import {
 } from './device-job-rows.ts'
 
 /**
- * The device jobs that a condition selects, of every job whose target set is frozen; `null` selects all. In the order of the
- * weeks in which jobs started, then jobs, then device ids, which is the order of the chunks.
- * @throws HubError GatewayTimeout when the search takes too long, ArgumentInvalid for a position that no page gave.
+ * The device jobs that a condition selects, of every job whose target set is frozen; `null` selects all. Ordered by the week
+ * in which the job started, then by job, then by device id, which is the order of the chunks.
+ * @throws HubError GatewayTimeout when the search takes too long, ArgumentInvalid for a position of no page
  */
 export async function queryDeviceJobs(
   db: Db,
@@ -42,8 +42,8 @@ const firstBatch = 2
 const largestBatch = 2048
 
 /**
- * Walks along the chunks, in batches that grow while they yield too little to fill the page. A single statement would do, but no
- * plan of it stops early for certain: at worst all rows of a job are made and sorted.
+ * Walks along the chunks, in batches that grow while they yield too little for the page. A single statement could do it, but may not
+ * stop early: in the worst case it makes and sorts all rows of a job.
  */
 async function* batches(
   search: Search,
@@ -77,7 +77,7 @@ async function* batches(
   }
 }
 
-/** The bounds of the partitions are given apart: a comparison of whole keys does not leave one out. */
+/** The bounds of the partitions are separate conditions, because a comparison of whole keys leaves no partition out. */
 async function nextChunks(search: Search, isWanted: SQL, from: Position, limit: number): Promise<ChunkPosition[]> {
   return search<ChunkPosition>(sql`
     select week::text, job_key::text, chunk_no
@@ -113,7 +113,7 @@ function requiredStatuses(where: Expression | null): readonly DeviceJobStatus[] 
   return wanted === null ? null : deviceJobStatuses.filter((status) => wanted.has(status))
 }
 
-/** Looked up first, so that their keys, and with them the partitions, are known when the chunks are planned. */
+/** Looked up first, so that their keys and partitions are known when the chunks are planned. */
 async function ofJobs(
   search: Search,
   jobIds: ReadonlySet<string> | null,
@@ -137,16 +137,16 @@ interface ChunkPosition extends Record<string, unknown> {
   readonly chunk_no: number
 }
 
-/** A device job's place in the order. */
+/** The place of a device job in the order. */
 interface Position extends ChunkPosition {
   readonly device_id: string
 }
 
 const firstPosition: Position = { week: '0001-01-01', job_key: '0', chunk_no: 0, device_id: '' }
-/** Behind every device id: none of their characters comes as late. */
+/** After every device id: all their characters come before it. */
 const endOfChunk = '~'
 
-// Qualified: in `order by`, a bare name would mean the column of the output, which is text: 10 before 9.
+// Qualified, because in `order by` a bare name is the column of the output, which is text: 10 before 9.
 const chunkKey = sql.raw('c.week, c.job_key, c.chunk_no')
 const position = sql.raw('device_job.week, device_job.job_key, device_job.chunk_no, device_job.device_id')
 

@@ -14,8 +14,8 @@ export interface GroupQuery {
 }
 
 /**
- * A row per group, in the order of their keys. Every page counts anew, so that its numbers are those of its time.
- * @throws HubError GatewayTimeout when the search takes too long, ArgumentInvalid for a position that no page gave.
+ * A row per group, in the order of the keys. Every page counts anew, so its numbers are those of its time.
+ * @throws HubError GatewayTimeout when the search takes too long, ArgumentInvalid for a position of no page
  */
 export async function queryGroups(
   db: Db,
@@ -31,15 +31,14 @@ export async function queryGroups(
       size: sql`pg_column_size(key) + pg_column_size(values)`,
       write: ({ key, values }) => write(groupRow(query.grouping, key, values)),
       placeOf: ({ place }) => place,
-      // To find some groups, all are made.
+      // To find some groups, Postgres makes all of them.
       atOnce: limit + 1,
     })
   })
 }
 
 /**
- * How many groups there are, the planner cannot know: for want of better it takes the values of a member for as many as the
- * rows, and would sort all those.
+ * The planner cannot know how many groups there are. It assumes as many values of a member as rows, and would sort all rows.
  */
 const planByHash = sql`select set_config('enable_sort', 'off', true)`
 

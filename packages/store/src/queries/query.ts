@@ -7,10 +7,9 @@ import { twinSources } from './twin-sources.ts'
 import { queryTwins } from './twins.ts'
 
 /**
- * A page of what a query asks for. Twins come in the order of their device ids, then module ids; device jobs in that of
- * `queryDeviceJobs`; groups in that of their keys. An order that does not depend on the page: what comes or goes between two
- * pages makes no other row come twice, or not at all.
- * @throws HubError GatewayTimeout when the search takes too long, ArgumentInvalid for a position that no page gave.
+ * A page of the results of a query. Twins are ordered by device id, then module id; device jobs as in `queryDeviceJobs`; groups by their
+ * keys. The order does not depend on the page: a row that comes or goes between two pages makes no other row come twice or disappear.
+ * @throws HubError GatewayTimeout when the search takes too long, ArgumentInvalid for a position of no page
  */
 export async function runQuery(db: Db, query: Query, request: WrittenPageRequest): Promise<Page> {
   const { limit, after } = request
@@ -29,7 +28,7 @@ async function queryPage(db: Db, { source, select, where }: Query, request: Writ
   return queryTwins(db, twins, { where, projection: select.kind === 'projection' ? select : null }, request)
 }
 
-/** TOP: how many rows are left, and the position of the query without it. */
+/** For TOP: how many rows are left, and the position of the query without TOP. */
 function parsePosition(text: string): { readonly left: number; readonly after: string } {
   const [, left, after] = /^([1-9]\d{0,15}) (.+)$/s.exec(text) ?? []
   if (left === undefined || after === undefined) throw foreignPosition()

@@ -18,7 +18,7 @@ const twinColumns: Columns = new Map<string, Column>([
   ['properties.reported.$metadata', { kind: 'json', sql: 't.reported_metadata' }],
 ])
 
-/** Those that need the table d. */
+/** The columns that need the table d. */
 export const identityColumns: Columns = new Map<string, Column>([
   ['deviceEtag', { kind: 'text', sql: deviceEtag }],
   ['status', { kind: 'text', sql: 'd.status' }],
@@ -30,7 +30,7 @@ export const identityColumns: Columns = new Map<string, Column>([
   [iotEdge, { kind: 'json', sql: 'to_jsonb(d.is_edge)' }],
 ])
 
-/** Those that need the table s, which has no row for what never connected. */
+/** The columns that need the table s, which has no row for an identity that never connected. */
 export const sessionColumns: Columns = new Map<string, Column>([
   [
     'connectionState',
@@ -46,10 +46,10 @@ export const sessionColumns: Columns = new Map<string, Column>([
   ['lastActivityTime', { kind: 'instant', sql: orNever('s.last_activity_at') }],
 ])
 
-/** The members that a query may name of a device's twin. Tables: t twins, d devices, s sessions. */
+/** The members of the twin of a device that a query may name. Tables: t twins, d devices, s sessions. */
 export const deviceColumns: Columns = new Map([...twinColumns, ...identityColumns, ...sessionColumns])
 
-/** Those of a module's twin, which has no capabilities. */
+/** The same for a module, whose twin has no capabilities. */
 export const moduleColumns: Columns = new Map<string, Column>([
   ...[...deviceColumns].filter(([member]) => member !== iotEdge),
   ['deviceId', { kind: 'text', sql: `split_part(t.device_id, '/', 1)` }],

@@ -4,7 +4,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { embed } from '../postgres/sql.ts'
 import { deviceColumns, identityColumns, moduleColumns, sessionColumns } from './twin-columns.ts'
 
-/** Twins of one kind, and how they are found. Tables: t twins, d devices, s sessions. */
+/** Twins of one kind, and how to find them. Tables: t twins, d devices, s sessions. */
 export interface TwinSource {
   /** The members that a query may name. */
   readonly columns: Columns
@@ -34,7 +34,7 @@ export const twinSources: Record<'devices' | 'devices.modules', TwinSource> = {
   },
 }
 
-/** `from ... where ...`: a row for each twin that a condition selects. `members`: what else is read, keys of the columns. */
+/** `from ... where ...`: a row for each twin that a condition selects. `members`: keys of other columns that are read. */
 export function twinsWhere(source: TwinSource, where: Expression | null, members: Iterable<string> = []): SQL {
   const { sql: condition, roots } = compileCondition(where, source.columns)
   const needs = needsOf([...roots, ...members])
@@ -47,8 +47,8 @@ export function twinsWhere(source: TwinSource, where: Expression | null, members
 }
 
 /**
- * The same of no more than the next so many twins behind a place, selected or not. They are walked along in their order, and
- * what belongs to each is looked up, whatever the planner thinks of the condition: OFFSET 0 keeps its hands off.
+ * The same, but only for the next so many twins after a place, selected or not. Postgres walks along them in their order and looks up
+ * the other tables for each, whatever the planner thinks of the condition: OFFSET 0 ensures that.
  */
 export function nextTwinsWhere(
   source: TwinSource,

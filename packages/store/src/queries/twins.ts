@@ -8,7 +8,7 @@ import { selectTwins, type TwinRow, twinDocument } from '../twins/document.ts'
 import { requiredTexts } from './condition-texts.ts'
 import { isBehind, nextTwinsWhere, type TwinSource, twinsWhere } from './twin-sources.ts'
 
-/** The twins that a condition selects, whole or what a select list names of them; `where: null` selects all. */
+/** The twins that a condition selects, whole or only the members of a select list. `where: null` selects all. */
 export interface TwinQuery {
   readonly where: Expression | null
   readonly projection: Projection | null
@@ -16,7 +16,7 @@ export interface TwinQuery {
 
 /**
  * Twins in the order of their source.
- * @throws HubError GatewayTimeout when the search takes too long, ArgumentInvalid for a position that no page gave.
+ * @throws HubError GatewayTimeout when the search takes too long, ArgumentInvalid for a position of no page
  */
 export async function queryTwins(
   db: Db,
@@ -46,7 +46,7 @@ function selectNext(source: TwinSource, keys: readonly string[], last: TwinRow |
   return sql`${selectTwins} where t.device_id = any(${some}) order by ${source.order}`
 }
 
-/** Of a twin, when it is not compressed any more; to concatenate does that. To make its text takes ten times as long. */
+/** The size of a twin without compression; to concatenate removes it. To make its text would take ten times as long. */
 const sizeOfSections = sql.raw(
   ['tags', 'desired', 'desired_metadata', 'reported', 'reported_metadata']
     .map((section) => `pg_column_size(${section} || '{}')`)
@@ -58,9 +58,9 @@ interface KeyRow extends Record<string, unknown> {
 }
 
 /**
- * Of many matches the next are near: it walks along the twins as long as that yields something. Few matches may be far
- * away: an index finds them all, or one scan, and they are sorted. The planner cannot choose between the two: how many twins
- * have a tag it guesses from a sample, and where in the order they are, it does not know.
+ * With many matches the next ones are near, so the search walks along the twins while that yields rows. Few matches may be far away.
+ * Then an index or one scan finds them all, and they are sorted. The planner cannot choose between the two: it guesses from a sample how
+ * many twins have a tag, and does not know where in the order they are.
  */
 async function findKeys(
   search: Search,
@@ -77,7 +77,7 @@ async function findKeys(
   return [...near, ...far.map((row) => row.device_id)]
 }
 
-/** What part of a page a stretch of twins must yield for the next stretch to be walked along, too. */
+/** The part of a page that a stretch of twins must yield. With less, the search does not walk along the next stretch. */
 const leastYield = 1 / 10
 
 async function walk(
@@ -96,7 +96,7 @@ async function walk(
   }
 }
 
-/** How many twins a stretch has: to walk along more costs what the index does, of a tag that 1 % of a million twins have. */
+/** The twins of a stretch. To walk along more costs as much as the index, for a tag that 1 % of a million twins have. */
 const stretchPerItem = 20
 const longestStretch = 4000
 
@@ -113,7 +113,7 @@ export function selectNearKeys(
      limit ${limit}`
 }
 
-/** OFFSET 0: all are found first and sorted then, never found by walking along the order. */
+/** With OFFSET 0 Postgres first finds all and then sorts them. It does not walk along the order. */
 export function selectKeys(source: TwinSource, where: Expression | null, { limit, after }: PageRequest): SQL {
   return sql`
     select t.device_id

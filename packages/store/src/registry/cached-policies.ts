@@ -1,10 +1,10 @@
 import type { Db } from '../postgres/sql.ts'
 import { readPolicies, type StoredPolicy } from './policies.ts'
 
-/** A policy that has changed counts in every process after this time. Without it every request would read them all. */
+/** A changed policy is in force in every process after this time. Without the cache every request would read all policies. */
 const keptMs = 5_000
 
-/** Reads the policies at most once in 5 s. A read that fails is not kept; everyone who waits for it hears of it. */
+/** Reads the policies at most once in 5 s. A failed read is not kept. All callers that wait for it get the error. */
 export function cachePolicies({
   db,
   clock,

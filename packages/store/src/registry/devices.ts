@@ -2,13 +2,13 @@ import { isNull, sql } from 'drizzle-orm'
 import { type Db, rows } from '../postgres/sql.ts'
 import { d, type Identity, selectIdentities, toIdentity } from './identities.ts'
 
-/** The first devices in device id order, at most `top`; modules are none. */
+/** The first devices in device id order, at most `top`, without modules. */
 export async function listDevices(db: Db, top: number): Promise<Identity[]> {
   const found = await selectIdentities(db).where(isNull(d.moduleOf)).orderBy(d.deviceId).limit(top)
   return found.map(toIdentity)
 }
 
-/** How many devices there are, modules apart. */
+/** How many devices there are, without modules. */
 export async function countDevices(db: Db): Promise<{ enabled: number; disabled: number }> {
   const [counted] = await rows<{ total: string; disabled: string }>(
     db,
@@ -20,7 +20,7 @@ export async function countDevices(db: Db): Promise<{ enabled: number; disabled:
   return { enabled: Number(total) - Number(disabled), disabled: Number(disabled) }
 }
 
-/** How many devices are connected, modules apart. */
+/** How many devices are connected, without modules. */
 export async function countConnectedDevices(db: Db): Promise<number> {
   const [counted] = await rows<{ count: string }>(
     db,

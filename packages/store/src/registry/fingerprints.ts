@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto'
 import { type SQL, sql } from 'drizzle-orm'
 
 /**
- * A fingerprint tells one credential from another and does not give it away: a connection remembers by it what opened it. The key
- * of a policy is another credential than the same key of a device, for which the policy is null.
+ * A fingerprint identifies a credential and does not reveal it. A connection remembers the fingerprint of the credential that opened
+ * it. The same key of a policy and of a device are two credentials. For a device the policy is null.
  */
 export function keyFingerprint(key: string, policyName: string | null): string {
   return hash(policyName === null ? `key ${key}` : `policy ${key} ${policyName}`)
 }
 
-/** Of a certificate, by its SHA-1 or SHA-256 in upper case. */
+/** The fingerprint of a certificate, from its SHA-1 or SHA-256 in upper case. */
 export function thumbprintFingerprint(thumbprint: string): string {
   return hash(`thumbprint ${thumbprint}`)
 }
@@ -18,7 +18,7 @@ function hash(text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
-/** Those of all that now opens a connection of the device or module that goes by the name `d`: an array, with nulls. */
+/** SQL of the fingerprints that now open a connection of the device or module `d`: an array, with nulls. */
 export const validFingerprints = sql`
   case d.authentication_type
   when 'certificateAuthority' then array[]::text[]

@@ -22,25 +22,25 @@ export interface Authentication {
   readonly secondaryThumbprint: string | null
 }
 
-/** What a caller says about a device or a module of one. */
+/** The members of a device or module that a caller sets. */
 export interface IdentitySettings {
   readonly identity: IdentityKey
   readonly status: 'enabled' | 'disabled'
   readonly statusReason: string | null
   readonly authentication: Authentication
   readonly isEdge: boolean
-  /** Of a module: who looks after it. */
+  /** For a module: who manages it. */
   readonly managedBy: string | null
 }
 
-/** An identity to be created, with what its twin is to hold from the start. */
+/** An identity to be created, with the first content of its twin. */
 export interface IdentityDraft extends IdentitySettings {
   readonly tags?: JsonObject
   readonly desired?: JsonObject
 }
 
 export interface Identity extends IdentitySettings {
-  /** New when an identity of the same name is created again. */
+  /** Another one when an identity of the same name is created again. */
   readonly generationId: string
   readonly etag: string
   readonly statusUpdatedTime: Date | null
@@ -49,7 +49,7 @@ export interface Identity extends IdentitySettings {
   readonly lastActivityTime: Date | null
 }
 
-/** Where the counter of a new identity begins: anywhere, so that no etag of one that was deleted is one of its successor. */
+/** The first value of the counter of a new identity. It is random, so that no etag of a deleted identity fits its successor. */
 const anyEtag = sql`(1 + floor(random() * 1e12))::bigint`
 
 /**
@@ -85,7 +85,7 @@ export async function insertIdentities(db: Db, drafts: readonly IdentityDraft[],
   return created.map((row) => row.device_id)
 }
 
-/** `etag`: only while the identity still has it; null: whatever it has. */
+/** `etag`: only if the identity still has it. Null: any etag. */
 export async function updateIdentity(
   db: Db,
   settings: IdentitySettings,
@@ -120,7 +120,7 @@ export async function updateIdentity(
   return found.is_updated ? 'updated' : 'etag'
 }
 
-/** Deletes identities with what belongs to them, whatever their etags. Returns those that existed. */
+/** Deletes identities and everything that belongs to them, with any etag. Returns those that existed. */
 export async function deleteIdentities(db: Db, identities: readonly string[]): Promise<IdentityKey[]> {
   return db.transaction(async (tx) => {
     await lockToDelete(tx, identities)
@@ -133,8 +133,8 @@ export async function deleteIdentities(db: Db, identities: readonly string[]): P
 }
 
 /**
- * A deletion takes its rows in any order, so all of them are locked before, in the order in which those take theirs that change
- * many twins or sessions: neither ever waits for the other while the other waits for it.
+ * A deletion takes its rows in any order, so all of them are locked first, in the order of statements that change many twins or
+ * sessions. So there is no deadlock between the two.
  */
 async function lockToDelete(tx: Db, identities: readonly string[]): Promise<void> {
   const listed = texts(identities)
@@ -175,15 +175,15 @@ export async function readIdentity(db: Db, identity: IdentityKey): Promise<Ident
   return row === undefined ? null : toIdentity(row)
 }
 
-/** The same; no other transaction changes or deletes the identity before this one ends. */
+/** The same, and locks the identity: no other transaction changes or deletes it before this one ends. */
 export async function lockIdentity(tx: Db, identity: IdentityKey): Promise<Identity | null> {
   const [row] = await selectIdentities(tx).where(eq(d.deviceId, identity)).for('no key update', { of: d })
   return row === undefined ? null : toIdentity(row)
 }
 
-/** What decides whether a device or module may connect. */
+/** The data that decide whether a device or module may connect. */
 export interface Credentials {
-  /** Of a module: `disabled` also while its device is. */
+  /** For a module: also `disabled` while its device is. */
   readonly status: 'enabled' | 'disabled'
   readonly authentication: Authentication
   readonly generationId: string
@@ -225,7 +225,7 @@ interface CredentialsRow extends Record<string, unknown> {
   readonly generation_id: string
 }
 
-/** The name that the SQL of the etag goes by. */
+/** The table name in the SQL of the etag. */
 export const d = alias(devices, 'd')
 
 const authenticationOf = {

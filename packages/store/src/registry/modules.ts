@@ -4,8 +4,8 @@ import { type Db, rows } from '../postgres/sql.ts'
 import { d, type Identity, type IdentityDraft, insertIdentities, selectIdentities, toIdentity } from './identities.ts'
 
 /**
- * Creates a module of a device. The device's row is locked meanwhile: however many are created at once, no device gets more
- * modules than it may have.
+ * Creates a module of a device. The row of the device is locked meanwhile, so that no device gets too many modules, however many are
+ * created at once.
  * @throws HubError ArgumentInvalid when a section of its twin is larger than its limit.
  */
 export async function insertModule(
@@ -18,7 +18,7 @@ export async function insertModule(
     const [device] = await rows(tx, sql`select from devices where device_id = ${deviceId} for no key update`)
     if (device === undefined) return 'noDevice'
 
-    // A statement of its own: it sees what was created while the lock was waited for.
+    // A separate statement, so that it sees modules that were created while this one waited for the lock.
     const [modules] = await rows<{ count: string; has_this: boolean }>(
       tx,
       sql`

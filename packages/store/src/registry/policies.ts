@@ -1,7 +1,7 @@
 import { policies } from '../postgres/schema.ts'
 import type { Db } from '../postgres/sql.ts'
 
-/** A shared access policy as it is kept. What its permissions mean is not known here. */
+/** A shared access policy as it is stored. The store does not know the meaning of permissions. */
 export interface StoredPolicy {
   readonly name: string
   readonly permissions: readonly string[]
@@ -9,14 +9,14 @@ export interface StoredPolicy {
   readonly secondaryKey: string
 }
 
-/** Inserts the policies that are missing. One that exists keeps its keys and its permissions. */
+/** Inserts missing policies. An existing one keeps its keys and permissions. */
 export async function ensurePolicies(db: Db, wanted: readonly StoredPolicy[]): Promise<void> {
   if (wanted.length === 0) return
   const values = wanted.map((policy) => ({ ...policy, permissions: [...policy.permissions] }))
   await db.insert(policies).values(values).onConflictDoNothing()
 }
 
-/** Inserts the policy if it is missing; else makes `changes` to the stored one, which keeps what is undefined there. */
+/** Inserts the policy if it is missing; else makes `changes` to the stored one. Undefined members stay. */
 export async function putPolicy(
   db: Db,
   policy: StoredPolicy,

@@ -3,20 +3,20 @@ import { sql } from 'drizzle-orm'
 import { at, type Db, rows, texts } from '../postgres/sql.ts'
 import { validFingerprints } from '../registry/fingerprints.ts'
 
-/** A connection that is still its identity's. */
+/** A connection that still belongs to its identity. */
 export interface ConfirmedSession {
   readonly identity: IdentityKey
-  /** One of the credentials that opened it would do so again. Its gateway may keep no other. */
+  /** One of the credentials that opened it would open it again. If not, its gateway must end it. */
   readonly isProven: boolean
-  /** It had been closed for want of a sign of life of its gateway, and is open again. */
+  /** Its session had been closed without a sign of life of its gateway, and is open again. */
   readonly isRevived: boolean
-  /** Of its desired properties, now. */
+  /** The version of its desired properties now. */
   readonly desiredVersion: number
 }
 
 /**
- * Compares the connections that a gateway believes to hold with the sessions. Returns those that stand, in no order; the
- * identity of any other has been taken over, disabled or deleted, and its connection must end.
+ * Compares the connections of a gateway with the sessions. Returns the connections that still count, in no order. The identity of any
+ * other has been taken over, disabled or deleted, and its connection must end.
  */
 export async function confirmSessions(
   db: Db,
@@ -24,14 +24,14 @@ export async function confirmSessions(
   connections: readonly {
     readonly identity: IdentityKey
     readonly connectionNo: number
-    /** Of the credentials that opened it, each of which is enough. */
+    /** Fingerprints of the credentials that opened it, each of which is enough. */
     readonly fingerprints: readonly string[]
   }[],
   now: Date,
 ): Promise<ConfirmedSession[]> {
   const identities = texts(connections.map(({ identity }) => identity))
   const connectionNos = texts(connections.map(({ connectionNo }) => String(connectionNo)))
-  // Arrays in an array would all have to be of one length.
+  // Arrays in an array must all have the same length.
   const fingerprints = texts(connections.map((connection) => connection.fingerprints.join(' ')))
   const confirmed = await rows<{
     device_id: IdentityKey

@@ -2,16 +2,15 @@ import { sql } from 'drizzle-orm'
 import { at, type Db, rows } from '../postgres/sql.ts'
 
 /**
- * Closes up to `limit` sessions whose gateway has shown no sign of life since `deadBefore`, or is not known at
- * all. Returns how many. The row of a dead gateway goes with the first sweep that finds no session of it. It waits for no session
- * that another holds, so that it needs no order.
+ * Closes up to `limit` sessions whose gateway has shown no sign of life since `deadBefore`, or is unknown. Returns how many. The first
+ * sweep that finds no session of a dead gateway deletes its row. It skips locked sessions, so it needs no order.
  */
 export async function closeSessionsOfDeadGateways(
   db: Db,
   { deadBefore, limit }: { deadBefore: Date; limit: number },
   now: Date,
 ): Promise<number> {
-  // The owners are found by jumping from one to the next along the index: a million sessions have a few gateways.
+  // Jumps from one gateway to the next along the index, because a million sessions have few gateways.
   const closed = await rows(
     db,
     sql`

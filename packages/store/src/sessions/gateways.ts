@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm'
 import { gateways } from '../postgres/schema.ts'
 import { at, type Db, rows } from '../postgres/sql.ts'
 
-/** Registers a running gateway, and says again that it runs. */
+/** Registers a running gateway, and writes its later signs of life. */
 export async function heartbeat(db: Db, gatewayId: GatewayId, now: Date): Promise<void> {
   await db
     .insert(gateways)
@@ -11,7 +11,7 @@ export async function heartbeat(db: Db, gatewayId: GatewayId, now: Date): Promis
     .onConflictDoUpdate({ target: gateways.gatewayId, set: { heartbeatAt: now } })
 }
 
-/** A clean stop: its devices are disconnected, and no sweep has to find out. Returns how many there were. */
+/** A clean stop: closes the sessions of the gateway, so that no sweep has to. Returns how many there were. */
 export async function removeGateway(db: Db, gatewayId: GatewayId, now: Date): Promise<number> {
   const closed = await rows(
     db,

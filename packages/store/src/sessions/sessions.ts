@@ -7,9 +7,9 @@ import { at, type Db, rows, texts } from '../postgres/sql.ts'
 export type { Subscription } from '../postgres/schema.ts'
 
 export interface OpenedSession {
-  /** Rises with each connection of the identity, and fences whatever an older one still has to say. */
+  /** Rises with each connection of the identity. Writes of an older connection are refused by it. */
   readonly connectionNo: number
-  /** The identity has had it before, and comes back to it, with or without subscriptions. */
+  /** The identity had this session before, with or without subscriptions. */
   readonly isResumed: boolean
   readonly subscriptions: readonly Subscription[]
   /** The gateway that held it until now, when it is another one. */
@@ -22,14 +22,14 @@ interface NewConnection {
   readonly identity: IdentityKey
   readonly gatewayId: GatewayId
   readonly clean: boolean
-  /** What its twin is to say of its model. Null or left out: what it says already. */
+  /** The model for its twin. Null or left out: the twin keeps its value. */
   readonly modelId?: string | null
 }
 
 /**
- * Makes a gateway the owner of the connection of a device or module. The stored subscriptions come back, methods are
- * accepted again if they were; `clean` drops both.
- * @throws HubError DeviceNotFound, ModuleNotFound when it was deleted meanwhile.
+ * Makes a gateway the owner of the connection of a device or module. The stored subscriptions come back, also that for methods; `clean`
+ * drops them.
+ * @throws HubError DeviceNotFound, ModuleNotFound when it was deleted meanwhile
  */
 export async function openSession(db: Db, connection: NewConnection, now: Date): Promise<OpenedSession> {
   const { identity, modelId = null } = connection
@@ -45,7 +45,7 @@ async function openFirstSession(db: Db, connection: NewConnection, now: Date): P
   return first
 }
 
-/** The end of a connection. False, and nothing changes, when a newer connection owns the session. */
+/** Writes the end of a connection. False, and nothing changes, when a newer connection owns the session. */
 export async function closeSession(
   db: Db,
   connection: { identity: IdentityKey; gatewayId: GatewayId; connectionNo: number },
@@ -65,7 +65,7 @@ export async function closeSession(
   return closed.length === 1
 }
 
-/** Keeps what an identity has subscribed to. False, and nothing changes, when a newer connection owns the session. */
+/** Stores the subscriptions of an identity. False, and nothing changes, when a newer connection owns the session. */
 export async function storeSubscriptions(
   db: Db,
   connection: { identity: IdentityKey; connectionNo: number },
@@ -82,7 +82,7 @@ export async function storeSubscriptions(
 
 /**
  * Notes that these identities of a gateway have sent or received something. Time never goes back. Returns how many it noted.
- * Like all that takes many sessions, it locks them in the order of their keys: those that wait never wait for each other.
+ * Like every statement over many sessions, it locks them in the order of their keys, so that there is no deadlock.
  */
 export async function recordActivity(
   db: Db,
@@ -109,16 +109,16 @@ export async function recordActivity(
   return active.length
 }
 
-/** Where a direct method for a device or module has to go. */
+/** The route of a direct method for a device or module. */
 export interface Route {
   readonly identity: IdentityKey
-  /** Of a module: `disabled` also while its device is. */
+  /** For a module: also `disabled` while its device is. */
   readonly status: 'enabled' | 'disabled'
   /** Null: not connected, or not subscribed to methods. */
   readonly gatewayId: GatewayId | null
 }
 
-/** The routes of those of the identities that exist, in no order. */
+/** The routes of the existing identities, in no order. */
 export async function findRoutes(db: Db, identities: readonly string[]): Promise<Route[]> {
   return prepared<{ identity: IdentityKey; status: 'enabled' | 'disabled'; gatewayId: GatewayId | null }>(
     db,
@@ -139,7 +139,7 @@ export interface Owner {
   readonly gatewayId: GatewayId
 }
 
-/** Which gateways hold these identities, in no order. What is not connected is left out. */
+/** The gateways that hold these identities, in no order. Identities that are not connected are left out. */
 export async function findOwners(db: Db, identities: readonly string[]): Promise<Owner[]> {
   return prepared<{ identity: IdentityKey; gatewayId: GatewayId }>(
     db,
@@ -152,7 +152,7 @@ export async function findOwners(db: Db, identities: readonly string[]): Promise
   )
 }
 
-/** The same of these identities and of all modules of the devices among them. */
+/** The same for these identities and all modules of the devices among them. */
 export async function findOwnersWithModules(db: Db, identities: readonly string[]): Promise<Owner[]> {
   const modules = await rows<{ device_id: IdentityKey }>(
     db,
@@ -172,7 +172,7 @@ async function takeSession(
   { identity, gatewayId, clean }: NewConnection,
   now: Date,
 ): Promise<TakenSession | null> {
-  // The row is locked before it is changed: `previous` is then who really held it, however many connect at once.
+  // The row is locked before the change, so that `previous` is the real owner, however many connect at once.
   const [taken] = await prepared<{
     connection_no: string
     is_resumed: boolean
@@ -210,14 +210,14 @@ async function takeSession(
   }
 }
 
-/** The model is no section of the twin: neither its version nor its etag change. */
+/** The model is no section of the twin, so neither version nor etag change. */
 async function setModelId(db: Db, identity: IdentityKey, modelId: string): Promise<void> {
   await rows(db, sql`update twins set model_id = ${modelId} where device_id = ${identity} and model_id <> ${modelId}`)
 }
 
 /**
- * Its numbers begin with the milliseconds of Postgres' own clock, and so above those of a former identity of this name, of
- * which a gateway may still hold a connection: no device connects a thousand times a second.
+ * Its numbers begin with the milliseconds of the clock of Postgres. So they are above those of a deleted identity of this name, whose
+ * connection a gateway may still hold: no device connects a thousand times a second.
  */
 async function createSession(db: Db, identity: IdentityKey, now: Date): Promise<void> {
   await rows(

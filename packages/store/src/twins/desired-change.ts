@@ -1,16 +1,16 @@
 import { type IdentityKey, isJsonObject, type JsonObject } from '@muster/contract'
 
 /**
- * A change of desired properties, for those whose twins it changed: they are told of it, when they are connected and it has
- * been committed. Whoever merges the patch into what it had has what its twin has now.
+ * A change of desired properties, for the identities whose twins it changed. Connected ones are told about it after the commit. A
+ * device that merges the patch into its own copy has the same properties as its twin.
  */
 export interface DesiredChange {
   readonly patch: JsonObject
-  /** The version that each twin has reached by it. */
+  /** The new version of each twin. */
   readonly versions: readonly { readonly identity: IdentityKey; readonly version: number }[]
 }
 
-/** The patch that leads from one state of a section to another: all that is there now, and null for what is not any more. */
+/** The patch that leads from one state of a section to another: all members of the new one, and null for each removed member. */
 export function replacementOf(before: JsonObject, after: JsonObject): JsonObject {
   const removed = Object.keys(before).filter((key) => !Object.hasOwn(after, key))
   const kept = Object.entries(after).map(([key, value]) => {

@@ -3,14 +3,14 @@ import { eq, type SQL, sql } from 'drizzle-orm'
 import { type DesiredRemoval, twins } from '../postgres/schema.ts'
 import { type Db, json } from '../postgres/sql.ts'
 
-/** Patches for which a twin keeps what they removed. */
+/** The number of patches whose removals a twin keeps. */
 const keptMax = 8
-/** Of what one patch removed, as JSON. */
+/** The bytes kept for the removals of one patch, as JSON. */
 const keptBytesMax = 4 * 1024
 
 /**
- * The assignment of an `update twins t` that notes what a patch of the desired properties removes, in place of the oldest note
- * when there are enough; null when it removes nothing.
+ * The assignment of an `update twins t` that notes the removals of a patch of desired properties. When there are enough notes, it
+ * replaces the oldest one. Null when the patch removes nothing.
  */
 export function compileRemoval(patch: JsonObject): SQL | null {
   const removed = nullsOf(patch)
@@ -23,10 +23,10 @@ export function compileRemoval(patch: JsonObject): SQL | null {
     || jsonb_build_array(jsonb_build_array(t.desired_version + 1, ${json(removed)}))`
 }
 
-/** The same for a change that does not say what it removes. Notes of earlier ones are of no use any more. */
+/** The same for a change that does not say what it removes. Earlier notes are then useless. */
 export const unknownRemoval: SQL = sql`desired_removals = jsonb_build_array(jsonb_build_array(t.desired_version + 1, null))`
 
-/** The nulls of a patch, and the objects that lead to them. */
+/** The nulls of a patch, and the objects around them. */
 function nullsOf(patch: JsonObject): JsonObject {
   const members = Object.entries(patch).map(
     ([key, value]) => [key, isJsonObject(value) ? nullsOf(value) : value] as const,
@@ -38,11 +38,11 @@ function isFilled(value: unknown): boolean {
   return isJsonObject(value) && Object.keys(value).length > 0
 }
 
-/** Desired properties, for one who knows them as of an earlier version. */
+/** Desired properties, for a reader who knows an earlier version. */
 export interface DesiredSince {
   readonly version: number
   readonly section: JsonObject
-  /** What patches since then removed, by the version that each led to. Null: it is not known of all. */
+  /** The removals of the patches since then, by the version that each led to. Null: not all of them are known. */
   readonly removals: ReadonlyMap<number, JsonObject> | null
 }
 
@@ -57,7 +57,7 @@ export async function readDesiredSince(db: Db, identity: IdentityKey, version: n
 
 function since(version: number, removals: readonly DesiredRemoval[]): Map<number, JsonObject> | null {
   const [[oldest] = [0]] = removals
-  // Where no more are kept, some that led to lower versions than the oldest may have gone.
+  // With the full number of notes, notes of lower versions than the oldest may be gone.
   if (removals.length >= keptMax && oldest > version + 1) return null
   const known = new Map<number, JsonObject>()
   for (const [reached, removed] of removals) {

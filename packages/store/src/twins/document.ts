@@ -2,10 +2,10 @@ import { formatInstant, type GatewayId, type IdentityKey, type JsonObject, parts
 import { type SQL, sql } from 'drizzle-orm'
 import { instantOrNull } from '../postgres/sql.ts'
 
-/** SQL of the twin's etag on the wire: its counter as 8 bytes, big-endian, in base64. */
+/** SQL of the etag of the twin on the wire: its counter as 8 bytes, big-endian, in base64. */
 export const twinEtag = `encode(int8send(t.etag), 'base64')`
 
-/** SQL of the identity's etag on the wire: its counter in decimal digits, in base64. */
+/** SQL of the etag of the identity on the wire: its counter in decimal digits, in base64. */
 export const deviceEtag = `encode(convert_to(d.etag::text, 'UTF8'), 'base64')`
 
 /** `select ... from` of whole twins, for `twinDocument`. Tables: t twins, d devices, s sessions. */
@@ -46,7 +46,7 @@ export interface TwinRow extends Record<string, unknown> {
 }
 
 /**
- * A twin as the wire shows it, members in the order of Azure IoT Hub's answers. Empty tags are left out, as there, and the
+ * A twin as the wire shows it, with its members in the order of Azure IoT Hub. Empty tags are left out, as in Azure IoT Hub. So are the
  * capabilities of a module.
  */
 export function twinDocument(row: TwinRow): JsonObject {

@@ -4,12 +4,12 @@ import { json, texts } from '../postgres/sql.ts'
 import { compileRemoval, unknownRemoval } from './desired-removals.ts'
 
 /**
- * Compiles a patch to the assignments of one `update twins t`: the same statement merges it into one twin or into a
- * million. Keys and values are bind parameters, and only the versions are read per row.
+ * Compiles a patch to the assignments of one `update twins t`. The same statement merges it into one twin or into a million. Keys and
+ * values are bind parameters, and only the versions are read per row.
  *
- * At each level of the patch, objects merge, null removes the member, anything else replaces it. The metadata mirrors the
- * tree and gets a stamp at every level and member that the patch names. What is removed of `desired` is noted beside it.
- * @throws HubError ArgumentInvalid when the patch nests more objects than a statement can take.
+ * At each level of the patch, objects merge, null removes the member, and any other value replaces it. The metadata mirrors the tree
+ * and gets a stamp at every level and member that the patch names. Removals from `desired` are noted in another column.
+ * @throws HubError ArgumentInvalid when the patch nests more objects than a statement can take
  */
 export function compilePatch({ tags, desired }: TwinPatch, now: Date): SQL {
   requireFit(tags, desired)
@@ -40,7 +40,7 @@ export function compileReplacement({ tags, desired }: TwinSections, now: Date): 
     ${unknownRemoval}`
 }
 
-/** The same for what a device reports. The twin's etag stays: it covers what the back end writes. */
+/** The same for reported properties. The etag of the twin stays, because it covers only the sections of the back end. */
 export function compileReported(reported: JsonObject | null, now: Date): SQL {
   requireFit(reported)
   return sql`
@@ -55,7 +55,7 @@ export function checkPatchFits({ tags, desired }: TwinPatch): void {
   requireFit(tags, desired)
 }
 
-/** Metadata of a section that begins its life with these members: a stamp at every level and member. */
+/** Metadata of a new section with these members: a stamp at every level and member. */
 export function freshMetadata(members: JsonObject, stamp: JsonObject): JsonObject {
   const below = Object.entries(members).map(([key, value]) => [
     key,
@@ -110,7 +110,7 @@ function without(base: SQL, keys: readonly string[]): SQL {
 /** A function takes 100 arguments at most. */
 const membersPerObject = 50
 
-/** The object at `path`, of which `level` is all but the children that the patch names. */
+/** The object at `path`. `level` is this object without the children that the patch names. */
 function withChildren(
   level: SQL,
   path: SQL,
@@ -118,12 +118,12 @@ function withChildren(
   changedAt: (path: SQL, base: SQL, patch: JsonObject) => SQL,
 ): SQL {
   const members = children.map(([key, patch]) => {
-    // `->` with a text steps into objects only; `#>` would take the key "0" of an array for its first element.
+    // `->` with a text steps only into objects. For `#>` the key "0" would be the first element of an array.
     const child = sql`${path} -> ${key}::text`
     const base = sql`case when jsonb_typeof(${child}) = 'object' then ${child} else '{}'::jsonb end`
     return { key, value: changedAt(child, base, patch) }
   })
-  // One call saves the object in between: a tenth of the time of a patch with one path.
+  // One call avoids the object in between, which saves a tenth of the time of a patch with one path.
   const [only] = members
   if (only !== undefined && members.length === 1)
     return sql`jsonb_set(${level}, array[${only.key}::text], ${only.value})`
@@ -147,8 +147,8 @@ function plainStamps(now: Date): Stamps {
 }
 
 /**
- * Written as JSON text with a mark where the row's version goes: parsing it is cheaper than building the same object by
- * function calls. JSON text escapes control characters, so that no key can hold the mark.
+ * JSON text with a mark in the place of the version of the row. To parse it is cheaper than to build the same object by function calls.
+ * JSON text escapes control characters, so no key can contain the mark.
  */
 function versionedStamps(now: Date, version: SQL): Stamps {
   const stamp = versionedStamp(now)
@@ -177,7 +177,7 @@ function versioned(metadata: string, version: SQL): SQL {
   return sql`replace(${metadata}::text, ${mark}::text, (${version})::text)::jsonb`
 }
 
-/** Of the 65,535 parameters that a statement takes; the rest is for everything but the patch. */
+/** A statement takes 65,535 parameters. This is the part for the patch. */
 const parametersMax = 60_000
 
 function requireFit(...sections: readonly (JsonObject | null | undefined)[]): void {
@@ -189,7 +189,7 @@ function requireFit(...sections: readonly (JsonObject | null | undefined)[]): vo
   }
 }
 
-/** An upper bound: of value and metadata alike, the key and twice the path to it; then leaves, removed keys and the stamp. */
+/** An upper bound. Value and metadata each need the key and twice the path to it; then leaves, removed keys and the stamp. */
 function parametersAt(members: JsonObject, depth: number): number {
   const own = 2 * (1 + 2 * depth) + 5
   return Object.values(members).reduce<number>(

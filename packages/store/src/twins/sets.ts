@@ -13,17 +13,17 @@ import { compilePatch } from './patch.ts'
 
 export interface PatchedTwins {
   readonly patched: number
-  /** Left as they were, because a section may grow beyond its limit: `patchTwin` counts exactly. */
+  /** Twins that were not patched, because a section may grow beyond its limit. `patchTwin` counts exactly. */
   readonly unsure: readonly DeviceId[]
   readonly missing: readonly DeviceId[]
-  /** Of the patched devices. Empty when the patch does not name `desired`. */
+  /** The changes for the patched devices. Empty when the patch does not name `desired`. */
   readonly desired: readonly DesiredChange[]
 }
 
 /**
- * Merges a patch into the twins of these devices, in one statement. Call it inside a transaction. The rows are locked in
- * device id order, so that two such statements cannot wait for each other: the update is made to walk along the index,
- * because a select for update ahead of it would cost a fifth of the speed.
+ * Merges a patch into the twins of these devices, in one statement. Call it inside a transaction. The rows are locked in device id
+ * order, so that two such statements cannot wait for each other. For this the update walks along the index: a select for update before
+ * it would cost a fifth of the speed.
  */
 export async function patchTwins(
   tx: Db,
@@ -60,7 +60,7 @@ export async function patchTwins(
 
 type Versions = DesiredChange['versions']
 
-/** `cleared`: what the twins held of which `desired` is cleared. Fleets are alike, so that few patches serve them all. */
+/** `cleared`: the former content of twins whose `desired` is cleared. Twins of a fleet are alike, so few patches serve them all. */
 function changesOf(
   patch: TwinPatch,
   versions: Versions,
@@ -79,7 +79,7 @@ function changesOf(
   return [...byPatch.values()]
 }
 
-/** Reads what is about to be cleared. The locks are those that the update takes, in the same order. */
+/** Reads the content that will be cleared. It takes the same locks as the update, in the same order. */
 async function lockDesired(tx: Db, deviceIds: readonly string[]): Promise<Map<string, JsonObject>> {
   const locked = await rows<{ device_id: string; desired: JsonObject }>(
     tx,
@@ -93,7 +93,7 @@ async function lockDesired(tx: Db, deviceIds: readonly string[]): Promise<Map<st
   return new Map(locked.map((row) => [row.device_id, row.desired]))
 }
 
-/** Those that an update left out: it could not be sure of their size, or there is no such device. Mostly there are none. */
+/** Devices that an update left out: their size was not certain, or there is no such device. Mostly there are none. */
 async function explainUnpatched(
   tx: Db,
   deviceIds: readonly string[],
@@ -114,8 +114,8 @@ async function explainUnpatched(
 }
 
 /**
- * True where the patched sections stay within their limits for certain: stored without compression, a section takes at
- * least the bytes that its limit counts, and a merge adds at most those of the patch.
+ * True where the patched sections certainly stay within their limits. Stored without compression, a section takes at least the bytes
+ * that its limit counts. A merge adds at most the bytes of the patch.
  */
 function fitsFor(patch: TwinPatch): SQL {
   const conditions = (['tags', 'desired'] as const).flatMap((section) => {

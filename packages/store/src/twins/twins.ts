@@ -21,7 +21,7 @@ export async function readTwin(db: Db, identity: IdentityKey): Promise<JsonObjec
   return row === null ? null : twinDocument(row)
 }
 
-/** What a device or module reads of its own twin: its properties with `$version`, without metadata and tags. */
+/** The part of its twin that a device or module reads: properties with `$version`, without metadata and tags. */
 export async function readProperties(
   db: Db,
   identity: IdentityKey,
@@ -51,12 +51,12 @@ export type ChangedTwin =
       readonly desired: DesiredChange | null
     }
   | { readonly kind: 'missing' }
-  /** The twin is another one by now than the caller's etag says. */
+  /** The twin does not have the etag of the caller any more. */
   | { readonly kind: 'etag' }
 
 /**
- * Merges a patch into one twin, all of it or nothing. `etag`: only while the twin still has it; null: whatever it has. An
- * accepted patch raises the twin's version and etag, and the version of `desired` when it names that, also when it changes nothing.
+ * Merges a patch into one twin, all of it or nothing. `etag`: only if the twin still has it; null: any etag. An accepted patch raises the
+ * version and the etag of the twin, also when it changes nothing. If it names `desired`, it raises the version of `desired` too.
  * @throws HubError ArgumentInvalid when a section would grow beyond its limit.
  */
 export async function patchTwin(
@@ -110,15 +110,14 @@ function hasEtag(etag: string | null): SQL {
 export type PatchedReported =
   | { readonly kind: 'patched'; readonly version: number }
   | { readonly kind: 'missing' }
-  /** `reported` has another version than the device says. */
+  /** `reported` does not have the version of the request. */
   | { readonly kind: 'version' }
-  /** A newer connection owns the session, or the identity has been made anew. */
+  /** A newer connection owns the session, or the identity was deleted and made again. */
   | { readonly kind: 'outdated' }
 
 /**
- * Merges what a device reports into its twin; null clears `reported`. `version`: only while it is the current one.
- * `connectionNo`: of the connection over which it reports. An accepted patch raises the version by one, also when it changes
- * nothing.
+ * Merges reported properties into a twin; null clears `reported`. `version`: only if it is the current one. `connectionNo`: the number
+ * of the connection that reports. An accepted patch raises the version by one, also when it changes nothing.
  * @throws HubError ArgumentInvalid when the section would grow beyond its limit.
  */
 export async function patchReported(
@@ -129,7 +128,7 @@ export async function patchReported(
   now: Date,
 ): Promise<PatchedReported> {
   return db.transaction(async (tx) => {
-    // Locked first: the next statement then sees every connection that has reported before it, and so is fenced by it.
+    // Locked first, so that the next statement sees every connection that has reported before it, and is fenced by it.
     const [held] = await tx
       .select({ version: twins.reportedVersion })
       .from(twins)
@@ -145,8 +144,8 @@ export async function patchReported(
 }
 
 /**
- * Applies assignments to one twin. Returns the desired properties that it had, or null when there is none, or it is not as
- * expected.
+ * Applies assignments to one twin. Returns its former desired properties. Null: there is no such twin, or it does not have the expected
+ * etag.
  * @throws HubError ArgumentInvalid when a section is too large now and larger than before; roll back then.
  */
 async function changeOne(
@@ -179,7 +178,7 @@ interface Grown {
   readonly after: JsonObject
 }
 
-/** Both states of a section that may be too large; null where it cannot be. */
+/** Both states of a section that may be too large. Null if it cannot be too large. */
 function suspect(section: Section): SQL {
   const after = sql`t.${sql.identifier(section)}`
   return sql`${section}::text,

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm'
 import { at, type Db, rows } from '../../postgres/sql.ts'
 import { closeChunks } from '../close-chunks.ts'
 
-/** Running jobs whose window is over: nothing new starts, what waits has failed. Returns how many jobs it closed. */
+/** Closes running jobs whose window is over: no attempt starts any more, and waiting devices fail. Returns how many it closed. */
 export async function expireOverdueJobs(db: Db, { limit }: { readonly limit: number }, now: Date): Promise<number> {
   return db.transaction(async (tx) => {
     const overdue = await rows<{ job_key: string; week: string }>(
@@ -19,7 +19,7 @@ export async function expireOverdueJobs(db: Db, { limit }: { readonly limit: num
        limit ${limit}
          for update skip locked`,
     )
-    // A job at a time: its chunks are one statement, and few jobs end in the same second.
+    // One job at a time: its chunks are one statement, and few jobs end in the same second.
     for (const { job_key, week } of overdue) await closeChunks(tx, jobKey(job_key), week, 'expired', now)
     return overdue.length
   })

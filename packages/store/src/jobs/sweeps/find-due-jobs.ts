@@ -2,7 +2,7 @@ import { type JobKey, jobKey } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { at, type Db, rows } from '../../postgres/sql.ts'
 
-/** Queued and scheduled jobs that are due, in the order in which `startJob` lets them start: a bare name would sort by text. */
+/** Due jobs that are queued or scheduled, in the order in which `startJob` starts them. An unqualified name would sort by text. */
 export async function findDueJobs(db: Db, { limit }: { readonly limit: number }, now: Date): Promise<JobKey[]> {
   const found = await rows<{ job_key: string }>(
     db,

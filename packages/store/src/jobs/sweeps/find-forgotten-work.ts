@@ -2,7 +2,7 @@ import { type JobKey, jobKey } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { at, type Db, rows } from '../../postgres/sql.ts'
 
-/** Running jobs with a chunk that is ready or a device job that is due: a wake-up for them may have been lost. */
+/** Running jobs with a ready chunk or a due device job. A wake-up for them may have been lost. */
 export async function findForgottenWork(
   db: Db,
   { limit }: { readonly limit: number },

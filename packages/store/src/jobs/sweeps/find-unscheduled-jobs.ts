@@ -2,7 +2,7 @@ import { type JobKey, jobKey } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { at, type Db, instant, rows } from '../../postgres/sql.ts'
 
-/** Queued jobs that start later and whose wake-up is not known to be on the bus. */
+/** Queued jobs that start later. Their wake-up may not be on the bus. */
 export async function findUnscheduledJobs(
   db: Db,
   { limit }: { readonly limit: number },

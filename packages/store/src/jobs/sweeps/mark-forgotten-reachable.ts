@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { at, type Db, rows } from '../../postgres/sql.ts'
 import { nowDue } from '../device-jobs.ts'
 
-/** Waiting device jobs whose device is reachable: the gateway's word of it was lost. Returns how many became due. */
+/** Makes waiting device jobs with a reachable device due: the message of the gateway was lost. Returns how many there were. */
 export async function markForgottenReachable(
   db: Db,
   { limit }: { readonly limit: number },

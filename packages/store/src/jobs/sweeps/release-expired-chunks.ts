@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { at, type Db, rows } from '../../postgres/sql.ts'
 
-/** Chunks whose worker is gone: what was in flight is to be attempted again, or has ended with the rest. */
+/** Releases chunks whose worker is gone. Devices that were in flight are attempted again, or end with the rest of the chunk. */
 export async function releaseExpiredChunks(db: Db, { limit }: { readonly limit: number }, now: Date): Promise<number> {
   const released = await rows(
     db,

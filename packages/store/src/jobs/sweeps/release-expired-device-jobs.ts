@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { at, type Db, rows } from '../../postgres/sql.ts'
 
-/** Device jobs whose worker is gone are due again. */
+/** Makes device jobs whose worker is gone due again. */
 export async function releaseExpiredDeviceJobs(
   db: Db,
   { limit }: { readonly limit: number },

@@ -1,10 +1,10 @@
-/** One sweep: an idempotent repair, bounded by a limit for each pass, that is safe beside any number of others. */
+/** One sweep: an idempotent repair with a limit for each pass. Any number of sweeps may run at the same time. */
 export interface Sweep {
   /** The mean pause between two passes. A pass that reached its limit is followed by the next one at once. */
   readonly everySeconds: number
   /** The fault that it repairs. */
   readonly repairs: string
-  /** What the number that a pass returns counts. */
+  /** What a pass counts. */
   readonly counts: string
 }
 
@@ -46,7 +46,7 @@ export const sweeps = {
     counts: 'jobs whose wake-up is on the bus',
   },
   markForgottenReachable: {
-    // It reads every device job that waits. It repairs what a gateway left undone that died between two statements.
+    // It reads every waiting device job. It is needed only after a gateway died between two statements.
     everySeconds: 60,
     repairs: 'the word of a gateway that a device is reachable was lost',
     counts: 'device jobs that are due',
