@@ -70,7 +70,7 @@ export async function openApi({
   }))
   await ensurePolicies(connection.db, policies)
   const bus = await connectBus({ url: inject('redisUrl'), prefix: uniquePrefix(), onError: () => {} })
-  const events = openEvents({ log: openLog('silent'), metrics: openMetrics() })
+  const events = openEvents({ log: openLog('silent'), metrics: openMetrics('1.2.3') })
   const throttles = createThrottles({ bus, events }, parseThrottleRates(throttle) ?? {})
   const clock = { time: noon, now: () => clock.time }
   let isDatabaseLost = false

@@ -40,6 +40,8 @@ export const errorCodes = {
 
 export type ErrorName = keyof typeof errorCodes
 
+export const errorNames = Object.keys(errorCodes).filter((name): name is ErrorName => name in errorCodes)
+
 /** A fault of the caller or a known condition of the hub. Any other thrown error is a bug or lost infrastructure. */
 export class HubError extends Error {
   readonly code: ErrorName

@@ -7,7 +7,7 @@ import { documentOf, twins } from './arbitrary-twin.ts'
 import { openCoverage } from './coverage.ts'
 import { accepted, selected } from './selected.ts'
 
-const cases = Number(process.env.MUSTER_DIFFERENTIAL_CASES) || 20_000
+const cases = Number(process.env.MUSTER_TEST_DIFFERENTIAL_CASES) || 20_000
 const conditionsPerStatement = 40
 
 const database = postgres(inject('databaseUrl'), { max: 1, onnotice: () => {} })

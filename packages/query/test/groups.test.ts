@@ -18,7 +18,7 @@ import { groupingsOver } from './arbitrary-grouping.ts'
 import { columns, documentOf, recordType, type TwinRow, twins } from './arbitrary-twin.ts'
 import { numbered } from './statement.ts'
 
-const cases = Math.ceil((Number(process.env.MUSTER_DIFFERENTIAL_CASES) || 20_000) / 10)
+const cases = Math.ceil((Number(process.env.MUSTER_TEST_DIFFERENTIAL_CASES) || 20_000) / 10)
 const queriesPerStatement = 20
 
 const database = postgres(inject('databaseUrl'), { max: 1, onnotice: () => {} })

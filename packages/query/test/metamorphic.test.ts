@@ -7,7 +7,7 @@ import { type Scalar, writtenConstant, writtenList } from './facts.ts'
 import { selected } from './selected.ts'
 
 /** Each run tries every rule, and its negation: below NOT, false and undefined differ too. */
-const runs = Math.ceil((Number(process.env.MUSTER_DIFFERENTIAL_CASES) || 20_000) / 100)
+const runs = Math.ceil((Number(process.env.MUSTER_TEST_DIFFERENTIAL_CASES) || 20_000) / 100)
 
 const database = postgres(inject('databaseUrl'), { max: 1, onnotice: () => {} })
 afterAll(() => database.end())

@@ -1,4 +1,4 @@
-/** How long the tests with random bytes on running sockets last: MUSTER_FUZZ_SECONDS, or 10. */
+/** How long the tests with random bytes on running sockets last: MUSTER_TEST_FUZZ_SECONDS, or 10. */
 export function fuzzSeconds(): number {
-  return Number(process.env.MUSTER_FUZZ_SECONDS) || 10
+  return Number(process.env.MUSTER_TEST_FUZZ_SECONDS) || 10
 }

@@ -8,7 +8,7 @@ import { givenFleet } from '../given-fleet.ts'
 import { givenStartedJob } from '../jobs/given-started-job.ts'
 import { arbitraryQuery } from './arbitrary-query.ts'
 
-const numRuns = Number(process.env.MUSTER_FUZZ_RUNS) || 500
+const numRuns = Number(process.env.MUSTER_TEST_FUZZ_RUNS) || 500
 
 let api: Api
 let documents: Readonly<Record<Query['source'], readonly JsonObject[]>>

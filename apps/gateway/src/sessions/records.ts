@@ -1,4 +1,5 @@
 import type { IdentityKey } from '@muster/contract'
+import type { GatewayStep } from '@muster/runtime'
 import { closeSession, confirmSessions, markReachable, recordActivity } from '@muster/store'
 import type { Gateway } from '../gateway.ts'
 import { type GroupCommit, groupCommit } from './group-commit.ts'
@@ -47,7 +48,10 @@ export function createRecords<Connection extends HeldConnection>(
   },
 ): Records<Connection> {
   const { db, bus, clock, events, gatewayId, statements } = gateway
-  const options = (step: string) => ({ setSize, onError: (error: unknown) => events.gatewayFailed({ step, error }) })
+  const options = (step: GatewayStep) => ({
+    setSize,
+    onError: (error: unknown) => events.gatewayFailed({ step, error }),
+  })
 
   const active = groupCommit<IdentityKey>(
     async (identities) => {

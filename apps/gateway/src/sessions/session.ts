@@ -1,24 +1,9 @@
 import type { IdentityKey, JsonObject } from '@muster/contract'
-import type { Clock } from '@muster/runtime'
+import type { Clock, EndReason } from '@muster/runtime'
 import type { Client } from 'aedes'
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { Filter } from '../topics/topics.ts'
 import type { PendingCall } from './pending-call.ts'
-
-/** Why a connection ended. */
-export type EndReason =
-  | 'disconnect'
-  | 'lost'
-  | 'keepAlive'
-  | 'protocol'
-  | 'takeover'
-  | 'expired'
-  | 'disabled'
-  | 'rekeyed'
-  | 'deleted'
-  | 'slow'
-  | 'stale'
-  | 'shutdown'
 
 /** One live connection of a device or of a module. */
 export interface Session {

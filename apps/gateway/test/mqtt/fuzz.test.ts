@@ -8,9 +8,9 @@ import { openRaw } from '../raw.ts'
 import { arbitraryPackets, randomOf } from './arbitrary-packets.ts'
 import { startHonestDevice } from './honest.ts'
 
-const seconds = Number(process.env.MUSTER_FUZZ_SECONDS ?? 10)
+const seconds = Number(process.env.MUSTER_TEST_FUZZ_SECONDS ?? 10)
 /** Printed with a failure; set it to see the same packets again. */
-const seed = Number(process.env.MUSTER_FUZZ_SEED ?? Date.now() % 2 ** 31)
+const seed = Number(process.env.MUSTER_TEST_FUZZ_SEED ?? Date.now() % 2 ** 31)
 
 const hostileCount = 6
 const honestCount = 3

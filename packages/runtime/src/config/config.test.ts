@@ -77,6 +77,67 @@ it.each([
   expect(() => loadConfig(defaults, env)).toThrow(new StartError(message))
 })
 
+const nonsense = ' ?no such thing?'
+
+it.each([
+  ['DATABASE_URL', {}],
+  ['REDIS_URL', {}],
+  ['MUSTER_REDIS_PREFIX', {}],
+  ['MUSTER_HOSTNAME', {}],
+  ['MUSTER_BIND', {}],
+  ['MUSTER_HTTPS_PORT', {}],
+  ['MUSTER_HTTP_PORT', {}],
+  ['MUSTER_MQTTS_PORT', {}],
+  ['MUSTER_POLICIES', {}],
+  ['MUSTER_OIDC_ISSUER', { MUSTER_OIDC_AUDIENCE: 'muster' }],
+  ['MUSTER_THROTTLE', {}],
+  ['MUSTER_LOG_LEVEL', {}],
+  ['MUSTER_PG_POOL_SIZE', {}],
+  ['MUSTER_PG_PREPARE', {}],
+  ['MUSTER_MAX_RUNNING_JOBS', {}],
+  ['MUSTER_HISTORY_DAYS', {}],
+  ['MUSTER_WORKER_CONCURRENCY', {}],
+  ['MUSTER_CALLS_IN_FLIGHT', {}],
+  ['MUSTER_SHUTDOWN_SECONDS', {}],
+] as const)('%s with a value that makes no sense is one complaint, and no crash', (name, others) => {
+  const load = () => loadConfig(defaults, { ...others, [name]: nonsense })
+
+  expect(load).toThrow(StartError)
+  expect(load).toThrow(new RegExp(`^${name}(\\.0)?: [^;\n]*$`))
+})
+
+it.each([
+  ['MUSTER_HTPS_PORT', 'MUSTER_HTTPS_PORT'],
+  ['MUSTER_MQTT_PORT', 'MUSTER_MQTTS_PORT'],
+  ['MUSTER_DATADIR', 'MUSTER_DATA_DIR'],
+  ['MUSTER_HOST_NAME', 'MUSTER_HOSTNAME'],
+  ['MUSTER_POLICIES_FILES', 'MUSTER_POLICIES_FILE'],
+])('refuses the misspelt name %s and names %s', (name, nearest) => {
+  expect(() => loadConfig(defaults, { [name]: '1' })).toThrow(
+    new StartError(`${name} is no setting; the nearest is ${nearest}`),
+  )
+})
+
+it('refuses a name that is like none, and lists the settings', () => {
+  expect(() => loadConfig(defaults, { MUSTER_COLOUR_OF_THE_CONSOLE: 'red' })).toThrow(
+    /^MUSTER_COLOUR_OF_THE_CONSOLE is no setting; the settings are DATABASE_URL, .*MUSTER_POLICIES_FILE$/,
+  )
+})
+
+it('passes over the addresses that Kubernetes puts into every container, and the settings of tests', () => {
+  const addresses = {
+    MUSTER_API_SERVICE_HOST: '10.0.0.1',
+    MUSTER_API_SERVICE_PORT: '8080',
+    MUSTER_API_SERVICE_PORT_HTTP: '8080',
+    MUSTER_API_PORT: 'tcp://10.0.0.1:8080',
+    MUSTER_API_PORT_8080_TCP: 'tcp://10.0.0.1:8080',
+    MUSTER_API_PORT_8080_TCP_ADDR: '10.0.0.1',
+    MUSTER_TEST_PROVIDER: 'testcontainers',
+  }
+
+  expect(loadConfig(defaults, addresses)).toEqual(loadConfig(defaults, {}))
+})
+
 it('never repeats a secret in a complaint', () => {
   expect(() => loadConfig(defaults, { DATABASE_URL: 'mysql://root:hunter2@db' })).toThrow(
     new StartError('DATABASE_URL: expected a URL such as postgres://user:password@host:5432/muster'),

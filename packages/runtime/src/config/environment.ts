@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { permissions } from '@muster/auth'
 import { clip } from '@muster/contract'
+import { closest, distance } from 'fastest-levenshtein'
 import { z } from 'zod'
 import { StartError } from './start-error.ts'
 import { parseThrottleRates, throttleNames } from './throttle-rates.ts'
@@ -17,9 +18,11 @@ export type Variables = z.output<typeof variables>
  */
 export function parseEnvironment(env: Environment): Variables {
   const given = { ...present(env), ...secretsFromFiles(env) }
+  const unknown = unknownSettings(given).map(complaintOfUnknown)
   const parsed = variables.safeParse(given)
-  if (parsed.success) return parsed.data
-  throw new StartError(parsed.error.issues.map((issue) => complaintOf(issue, given)).join('; '))
+  if (parsed.success && unknown.length === 0) return parsed.data
+  const wrong = parsed.error?.issues.map((issue) => complaintOf(issue, given)) ?? []
+  throw new StartError([...unknown, ...wrong].join('; '))
 }
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -58,7 +61,7 @@ const throttles = z.string().transform((text, context) => {
 
 /** http is allowed only for this machine: whoever can change the keys of the issuer on the way can do everything. */
 const issuer = z
-  .url({ protocol: /^https?$/, error: 'expected a URL such as https://login.example.com/tenant' })
+  .url({ protocol: /^https?$/, error: 'expected a URL such as https://login.example.com/tenant', abort: true })
   .refine((text) => text.startsWith('https:') || /^(localhost|127\.0\.0\.1|\[::1\])$/.test(new URL(text).hostname), {
     error: 'expected https, which may be left out for localhost only',
     abort: true,
@@ -109,6 +112,32 @@ const variables = z
       context.addIssue({ code: 'custom', path: [missing], message: 'expected too, since its counterpart is set' })
     }
   })
+
+const settingNames: readonly string[] = [...Object.keys(variables.shape), ...secrets.map((name) => `${name}_FILE`)]
+
+/** Names that look like settings and are none. Those of the tests begin with `MUSTER_TEST_`. */
+function unknownSettings(given: Environment): readonly string[] {
+  return Object.keys(given).filter(
+    (name) =>
+      name.startsWith('MUSTER_') &&
+      !name.startsWith('MUSTER_TEST_') &&
+      !settingNames.includes(name) &&
+      !isServiceAddress(name, given[name] ?? ''),
+  )
+}
+
+/** Kubernetes tells every container the addresses of the Services beside it: of one named `muster-api`, `MUSTER_API_PORT` and more. */
+function isServiceAddress(name: string, value: string): boolean {
+  return /_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)/.test(name) || /^(tcp|udp|sctp):\/\//.test(value)
+}
+
+function complaintOfUnknown(name: string): string {
+  const nearest = closest(name, [...settingNames])
+  const isNear = distance(name, nearest) <= 4
+  return isNear
+    ? `${name} is no setting; the nearest is ${nearest}`
+    : `${name} is no setting; the settings are ${settingNames.join(', ')}`
+}
 
 function integer(min: number, max: number) {
   const error = `expected a whole number from ${min} to ${max}`

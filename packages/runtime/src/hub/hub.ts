@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Config } from '../config/config.ts'
+import { readVersion } from '../config/version.ts'
 import { loadTls } from '../front/certificates.ts'
 import { type FrontPorts, openFront } from '../front/front.ts'
 import { type LiveTls, openTls } from '../front/live-tls.ts'
@@ -36,8 +37,10 @@ export async function runRoles(
   { clock = systemClock, log = openLog(config.logLevel) }: { clock?: Clock; log?: Logger } = {},
 ): Promise<RunningHub> {
   const startedAtMs = performance.now()
-  const metrics = openMetrics()
+  const version = readVersion()
+  const metrics = openMetrics(version)
   const events = openEvents({ log, metrics })
+  events.hubStarting({ version, roles: roles.map(({ name }) => name) })
   const hasTls = roles.some(({ name }) => name === 'api' || name === 'gateway')
   const tls = hasTls ? await openCertificates({ config, clock, events }) : null
   // Redis only wakes. Without it the API and the gateways still serve.
@@ -54,7 +57,12 @@ export async function runRoles(
     ...stores.checks,
     ...running.map(({ role, run }) => ({ name: role.name, check: async () => run.check?.(), isNeeded: true })),
   ]
-  const page = operatorPages({ metrics, checks, onFailure: (check, error) => events.readinessLost({ check, error }) })
+  const page = operatorPages({
+    version,
+    metrics,
+    checks,
+    onFailure: (check, error) => events.readinessLost({ check, error }),
+  })
   const front = openFront({ config, tls, page, onRefused: (error) => events.connectionNotAccepted({ error }) })
   const throttles = createThrottles({ bus: stores.bus, events }, config.throttles)
   const hub: Hub = { config, db: stores.db, bus: stores.bus, events, clock, front, throttles }

@@ -6,7 +6,7 @@ import { openMetrics } from './metrics.ts'
 function setup() {
   const lines: Record<string, unknown>[] = []
   const log = pino({ level: 'trace', messageKey: 'event' }, { write: (line) => lines.push(JSON.parse(line)) })
-  const metrics = openMetrics()
+  const metrics = openMetrics('1.2.3')
   return { lines, metrics, events: openEvents({ log, metrics }) }
 }
 
@@ -37,7 +37,7 @@ it('counts connected devices up and down', async () => {
 
   events.deviceConnected({ deviceId: 'a' })
   events.deviceConnected({ deviceId: 'b' })
-  events.deviceDisconnected({ deviceId: 'a', reason: 'closed' })
+  events.deviceDisconnected({ deviceId: 'a', reason: 'lost' })
 
   expect(await metrics.metrics()).toContain('muster_devices_connected 1')
 })
@@ -61,4 +61,41 @@ it('stops telling a listener that has left', () => {
   events.telemetryReceived({ deviceId: 'a' })
 
   expect(heard).toEqual([])
+})
+
+it('every series of a counter is there from the start, with 0', async () => {
+  const { metrics } = setup()
+
+  const text = await metrics.metrics()
+
+  for (const series of [
+    'muster_sweep_repaired_total{sweep="startDueJobs"} 0',
+    'muster_sweep_failed_total{sweep="purgeHistory"} 0',
+    'muster_device_jobs_recorded_total{type="scheduleUpdateTwin",outcome="failed"} 0',
+    'muster_job_ended_total{type="scheduleDeviceMethod",status="cancelled"} 0',
+    'muster_connection_refused_total{reason="token"} 0',
+    'muster_device_disconnected_total{reason="keepAlive"} 0',
+    'muster_request_refused_total{code="JobNotFound"} 0',
+    'muster_store_incident_total{store="Redis",kind="restartFailed"} 0',
+    'muster_gateway_failed_total{step="heartbeat"} 0',
+    'muster_readiness_lost_total{check="worker"} 0',
+    'muster_throttled_total{throttle="queries"} 0',
+    'muster_bus_failed_total 0',
+  ]) {
+    expect(text).toContain(`${series}\n`)
+  }
+})
+
+it('tells when a certificate ends only where one is served', async () => {
+  const { metrics, events } = setup()
+  const before = await metrics.metrics()
+
+  events.certificateLoaded({ expiresAt: new Date(1_700_000_000_000) })
+
+  expect(before).not.toContain('muster_certificate_expiry_timestamp_seconds')
+  expect(await metrics.metrics()).toContain('muster_certificate_expiry_timestamp_seconds 1700000000')
+})
+
+it('tells the version of the process', async () => {
+  expect(await setup().metrics.metrics()).toContain('muster_build_info{version="1.2.3"} 1')
 })

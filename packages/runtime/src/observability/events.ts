@@ -1,10 +1,31 @@
 import { EventEmitter } from 'node:events'
-import type { ErrorName, JobStatus, JobType } from '@muster/contract'
-import type { SweepName } from '@muster/store'
+import {
+  type ErrorName,
+  errorNames,
+  isTerminal,
+  type JobStatus,
+  type JobType,
+  jobStatuses,
+  jobTypes,
+} from '@muster/contract'
+import { type SweepName, sweepNames } from '@muster/store'
 import type { Level, Logger } from 'pino'
 import { Counter, Gauge, Histogram } from 'prom-client'
-import type { RoleName } from '../config/role-names.ts'
-import type { ThrottleName } from '../config/throttle-rates.ts'
+import { type RoleName, roleNames } from '../config/role-names.ts'
+import { type ThrottleName, throttleNames } from '../config/throttle-rates.ts'
+import {
+  type CheckName,
+  type callOutcomes,
+  checkNames,
+  type EndReason,
+  endReasons,
+  type GatewayStep,
+  gatewaySteps,
+  refusalReasons,
+  storeIncidentKinds,
+  storeNames,
+  wakeUpKinds,
+} from './labels.ts'
 import type { Metrics } from './metrics.ts'
 
 /**
@@ -13,13 +34,14 @@ import type { Metrics } from './metrics.ts'
  * payload, a key or a token.
  */
 interface EventFields {
+  hubStarting: { version: string; roles: readonly RoleName[] }
   hubStarted: { roles: readonly RoleName[]; https: number | null; http: number; seconds: number }
   httpsPortReplaced: { wanted: number; bound: number }
   hubStopping: { reason: string }
   roleStopped: { role: RoleName; seconds: number }
-  readinessLost: { check: string; error: unknown }
+  readinessLost: { check: CheckName; error: unknown }
   busFailed: { error: unknown }
-  storeIncident: { store: StoreName; kind: StoreIncidentKind; message: string }
+  storeIncident: { store: Word<typeof storeNames>; kind: Word<typeof storeIncidentKinds>; message: string }
   certificateLoaded: { expiresAt: Date }
   certificateRefused: { error: unknown }
   connectionNotAccepted: { error: unknown }
@@ -36,28 +58,23 @@ interface EventFields {
   jobEnded: { jobId: string; type: JobType; status: JobStatus }
   chunkRecorded: { jobKey: string; type: JobType; succeeded: number; failed: number; retried: number; waiting: number }
   claimLost: { jobKey: string; type: JobType }
-  wakeUpLost: { kind: WakeUpKind }
-  wakeUpFailed: { kind: WakeUpKind; jobKey: string; error: unknown }
+  wakeUpLost: { kind: Word<typeof wakeUpKinds> }
+  wakeUpFailed: { kind: Word<typeof wakeUpKinds>; jobKey: string; error: unknown }
   leaseRenewalFailed: { error: unknown }
   sweepRepaired: { sweep: SweepName; count: number }
   sweepFailed: { sweep: SweepName; error: unknown }
 
   deviceConnected: { deviceId: string }
-  deviceDisconnected: { deviceId: string; reason: string }
-  connectionRefused: { reason: string }
-  methodInvoked: { outcome: string; seconds: number }
+  deviceDisconnected: { deviceId: string; reason: EndReason }
+  connectionRefused: { reason: Word<typeof refusalReasons> }
+  methodInvoked: { outcome: Word<typeof callOutcomes>; seconds: number }
   telemetryReceived: { deviceId: string }
   reportedPatched: { deviceId: string }
   desiredPushed: { devices: number }
-  gatewayFailed: { step: string; error: unknown }
+  gatewayFailed: { step: GatewayStep; error: unknown }
 }
 
-/** The two stores that a whole hub may run itself, and the steps after one ends without being asked. */
-type StoreName = 'Postgres' | 'Redis'
-type StoreIncidentKind = 'ended' | 'restarted' | 'restartFailed'
-
-/** A job to look at; its ready chunks; its due device jobs; the desired properties or the connection of a device. */
-type WakeUpKind = 'job' | 'chunks' | 'due' | 'desired' | 'connection'
+type Word<List extends readonly string[]> = List[number]
 
 export interface Events extends Recorders {
   /** For tests: calls the listener for each such event, until the returned function is called. */
@@ -95,66 +112,86 @@ export function openEvents({ log, metrics }: { log: Logger; metrics: Metrics }):
     help: 'Devices connected to this process',
     registers,
   })
-  const expiry = new Gauge({
-    name: 'muster_certificate_expiry_timestamp_seconds',
-    help: 'When the certificate of the TLS listeners ends, in seconds since 1970',
-    registers,
-  })
+  /** Only a process that serves a certificate has it: 0 would be an alert. */
+  const expiry = once(
+    () =>
+      new Gauge({
+        name: 'muster_certificate_expiry_timestamp_seconds',
+        help: 'When the certificate of the TLS listeners ends, in seconds since 1970',
+        registers,
+      }),
+  )
   const pushed = new Counter({
     name: 'muster_desired_pushed_total',
     help: 'Desired patches sent to connected devices',
     registers,
   })
 
+  startAtZero(deviceJobs, { type: jobTypes, outcome: ['succeeded', 'failed', 'retried', 'waiting'] })
+  startAtZero(repaired, { sweep: sweepNames })
+  startAtZero(disconnected, { reason: endReasons })
+
   return {
+    hubStarting: event('hubStarting', 'info', () => {}),
     hubStarted: counted('hubStarted', 'info', 'Starts of this process'),
     httpsPortReplaced: counted('httpsPortReplaced', 'warn', 'Starts without the privileges for the HTTPS port'),
     hubStopping: counted('hubStopping', 'info', 'Stops of this process'),
-    roleStopped: counted('roleStopped', 'info', 'Roles stopped', 'role'),
-    readinessLost: counted('readinessLost', 'warn', 'Readiness checks failed', 'check'),
+    roleStopped: counted('roleStopped', 'info', 'Roles stopped', { role: roleNames }),
+    readinessLost: counted('readinessLost', 'warn', 'Readiness checks failed', { check: checkNames }),
     busFailed: counted('busFailed', 'warn', 'Errors of the connection to Redis'),
-    storeIncident: counted('storeIncident', 'warn', 'Ends and restarts of private stores', 'store', 'kind'),
-    certificateLoaded: event('certificateLoaded', 'info', ({ expiresAt }) => expiry.set(expiresAt.getTime() / 1000)),
+    storeIncident: counted('storeIncident', 'warn', 'Ends and restarts of private stores', {
+      store: storeNames,
+      kind: storeIncidentKinds,
+    }),
+    certificateLoaded: event('certificateLoaded', 'info', ({ expiresAt }) => expiry().set(expiresAt.getTime() / 1000)),
     connectionNotAccepted: counted('connectionNotAccepted', 'error', 'HTTP connections that could not be accepted'),
     certificateRefused: counted('certificateRefused', 'error', 'Changed certificates that could not be used'),
 
-    throttled: counted('throttled', 'debug', 'Operations over their rate, refused or put off', 'throttle'),
-    requestServed: timed('requestServed', 'Requests of the service API', 'method', 'route', 'status'),
-    requestRefused: counted('requestRefused', 'info', 'Requests answered with an error', 'code'),
+    throttled: counted('throttled', 'debug', 'Operations over their rate, refused or put off', {
+      throttle: throttleNames,
+    }),
+    requestServed: timed('requestServed', 'Requests of the service API', ['method', 'route', 'status']),
+    requestRefused: counted('requestRefused', 'info', 'Requests answered with an error', { code: errorNames }),
     requestFailed: counted('requestFailed', 'error', 'Requests that met a bug or lost infrastructure'),
     issuerFailed: counted('issuerFailed', 'warn', 'Readings of the keys of the token issuer that failed'),
-    jobCreated: counted('jobCreated', 'info', 'Jobs accepted', 'type'),
-    jobCancelled: counted('jobCancelled', 'info', 'Jobs cancelled by a caller', 'type'),
+    jobCreated: counted('jobCreated', 'info', 'Jobs accepted', { type: jobTypes }),
+    jobCancelled: counted('jobCancelled', 'info', 'Jobs cancelled by a caller', { type: jobTypes }),
 
-    jobStarted: counted('jobStarted', 'info', 'Jobs started', 'type'),
-    jobEnded: counted('jobEnded', 'info', 'Jobs ended', 'type', 'status'),
+    jobStarted: counted('jobStarted', 'info', 'Jobs started', { type: jobTypes }),
+    jobEnded: counted('jobEnded', 'info', 'Jobs ended', { type: jobTypes, status: jobStatuses.filter(isTerminal) }),
     chunkRecorded: event('chunkRecorded', 'debug', ({ type, succeeded, failed, retried, waiting }) => {
       for (const [outcome, count] of Object.entries({ succeeded, failed, retried, waiting })) {
         deviceJobs.inc({ type, outcome }, count)
       }
     }),
-    claimLost: counted('claimLost', 'warn', 'Outcomes refused because the claim was no longer ours', 'type'),
-    wakeUpLost: counted('wakeUpLost', 'warn', 'Wake-ups that Redis did not take', 'kind'),
-    wakeUpFailed: counted('wakeUpFailed', 'error', 'Wake-ups whose work met a bug or lost infrastructure', 'kind'),
+    claimLost: counted('claimLost', 'warn', 'Outcomes refused because the claim was no longer ours', {
+      type: jobTypes,
+    }),
+    wakeUpLost: counted('wakeUpLost', 'warn', 'Wake-ups that Redis did not take', { kind: wakeUpKinds }),
+    wakeUpFailed: counted('wakeUpFailed', 'error', 'Wake-ups whose work met a bug or lost infrastructure', {
+      kind: wakeUpKinds,
+    }),
     leaseRenewalFailed: counted(
       'leaseRenewalFailed',
       'error',
       'Renewals of leases that met a bug or lost infrastructure',
     ),
     sweepRepaired: event('sweepRepaired', 'info', ({ sweep, count }) => repaired.inc({ sweep }, count)),
-    sweepFailed: counted('sweepFailed', 'error', 'Sweeps that met a bug or lost infrastructure', 'sweep'),
+    sweepFailed: counted('sweepFailed', 'error', 'Sweeps that met a bug or lost infrastructure', {
+      sweep: sweepNames,
+    }),
 
     deviceConnected: event('deviceConnected', 'debug', () => connected.inc()),
     deviceDisconnected: event('deviceDisconnected', 'debug', ({ reason }) => {
       connected.dec()
       disconnected.inc({ reason })
     }),
-    connectionRefused: counted('connectionRefused', 'info', 'Connections refused', 'reason'),
-    methodInvoked: timed('methodInvoked', 'Direct methods invoked', 'outcome'),
+    connectionRefused: counted('connectionRefused', 'info', 'Connections refused', { reason: refusalReasons }),
+    methodInvoked: timed('methodInvoked', 'Direct methods invoked', ['outcome']),
     telemetryReceived: counted('telemetryReceived', 'trace', 'Telemetry messages received'),
     reportedPatched: counted('reportedPatched', 'trace', 'Patches of reported properties'),
     desiredPushed: event('desiredPushed', 'debug', ({ devices }) => pushed.inc(devices)),
-    gatewayFailed: counted('gatewayFailed', 'error', 'Steps of the gateway that failed', 'step'),
+    gatewayFailed: counted('gatewayFailed', 'error', 'Steps of the gateway that failed', { step: gatewaySteps }),
 
     on(name, listener) {
       signals.on(name, listener)
@@ -174,17 +211,20 @@ function kinds(signals: EventEmitter, log: Logger, metrics: Metrics) {
       signals.emit(name, fields)
     }
 
-  const counted = <Name extends EventName>(name: Name, level: Level, help: string, ...labels: Label<Name>[]) => {
+  /** `words`: the closed list of each label. Every series begins with 0. */
+  const counted = <Name extends EventName>(name: Name, level: Level, help: string, words: Words<Name> = {}) => {
+    const labels = labelsOf<Name>(words)
     const total = new Counter<string>({
       name: `muster_${snakeCase(name)}_total`,
       help: described(help, labels),
       labelNames: labels,
       registers: [metrics],
     })
+    startAtZero(total, words)
     return event(name, level, (fields) => total.inc(valuesOf(fields, labels)))
   }
 
-  const timed = <Name extends TimedEvent>(name: Name, help: string, ...labels: Label<Name>[]) => {
+  const timed = <Name extends TimedEvent>(name: Name, help: string, labels: readonly Label<Name>[]) => {
     const histogram = new Histogram<string>({
       name: `muster_${snakeCase(name)}_seconds`,
       help: described(help, labels),
@@ -199,6 +239,30 @@ function kinds(signals: EventEmitter, log: Logger, metrics: Metrics) {
 }
 
 type Label<Name extends EventName> = keyof EventFields[Name] & string
+type Words<Name extends EventName> = { readonly [L in Label<Name>]?: readonly (EventFields[Name][L] & string)[] }
+
+function labelsOf<Name extends EventName>(words: Words<Name>): readonly Label<Name>[] {
+  const isLabel = (name: string): name is Label<Name> => name in words
+  return Object.keys(words).filter(isLabel)
+}
+
+/** Makes every series of a counter: one that appears with its first event hides that event from a rate. */
+function startAtZero(counter: Counter<string>, words: Readonly<Record<string, readonly string[] | undefined>>): void {
+  const series = Object.entries(words).reduce<readonly Record<string, string>[]>(
+    (made, [label, values = []]) => made.flatMap((labels) => values.map((value) => ({ ...labels, [label]: value }))),
+    [{}],
+  )
+  for (const labels of series) counter.inc(labels, 0)
+}
+
+function once<Value>(make: () => Value): () => Value {
+  let made: Value | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
 type TimedEvent = 'requestServed' | 'methodInvoked'
 
 function described(help: string, labels: readonly string[]): string {

@@ -8,7 +8,12 @@ afterEach(() => {
 
 function pagesWith(checks: Parameters<typeof operatorPages>[0]['checks']) {
   const failures: string[] = []
-  const page = operatorPages({ metrics: openMetrics(), checks, onFailure: (check) => failures.push(check) })
+  const page = operatorPages({
+    version: '1.2.3',
+    metrics: openMetrics('1.2.3'),
+    checks,
+    onFailure: (check) => failures.push(check),
+  })
   return { page, failures }
 }
 
@@ -72,4 +77,12 @@ it('shows the metrics of the process', async () => {
 
 it('has no other page', () => {
   expect(pagesWith(() => []).page('/jobs/v2/query')).toBeNull()
+})
+
+it('says that it is live, and which version it is', async () => {
+  const { page } = pagesWith(() => [])
+
+  const response = await page('/health/live')
+
+  expect(await response?.json()).toEqual({ status: 'live', version: '1.2.3' })
 })

@@ -1,9 +1,10 @@
 import pTimeout from 'p-timeout'
+import type { CheckName } from './labels.ts'
 import type { Metrics } from './metrics.ts'
 
 /** Something that this process depends on. */
 export interface Check {
-  readonly name: string
+  readonly name: CheckName
   /** Throws when it does not work. */
   readonly check: () => Promise<void>
   /** True: without it the process must get no requests. False: its state is only shown. */
@@ -18,13 +19,14 @@ const checkMs = 2000
  * neither Postgres nor Redis. Ready: everything that is needed passes its check within 2 s.
  */
 export function operatorPages(options: {
+  version: string
   metrics: Metrics
   checks: () => readonly Check[]
-  onFailure: (check: string, error: unknown) => void
+  onFailure: (check: CheckName, error: unknown) => void
 }): (path: string) => Promise<Response> | null {
-  const { metrics, checks, onFailure } = options
+  const { version, metrics, checks, onFailure } = options
   const pages = new Map<string, () => Promise<Response>>([
-    ['/health/live', async () => Response.json({ status: 'live' })],
+    ['/health/live', async () => Response.json({ status: 'live', version })],
     ['/health/ready', () => readiness(checks(), onFailure)],
     [
       '/metrics',
@@ -36,7 +38,7 @@ export function operatorPages(options: {
 
 async function readiness(
   checks: readonly Check[],
-  onFailure: (check: string, error: unknown) => void,
+  onFailure: (check: CheckName, error: unknown) => void,
 ): Promise<Response> {
   const results = await Promise.all(
     checks.map(async ({ name, check, isNeeded }) => {

@@ -11,7 +11,7 @@ import { create, startDue } from './engine-model/jobs.ts'
 import type { Model } from './engine-model/model.ts'
 import { any, knownIds, type Step } from './engine-model/step.ts'
 
-const numRuns = Number(process.env.MUSTER_MODEL_RUNS) || 60
+const numRuns = Number(process.env.MUSTER_TEST_MODEL_RUNS) || 60
 
 let store: Awaited<ReturnType<typeof openStore>>
 let db: Db

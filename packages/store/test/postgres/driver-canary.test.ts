@@ -10,7 +10,7 @@ import { attemptMs, type Report, reportOn } from './driver-canary/report.ts'
 // Decision 7 (docs/adr/0007-node-postgres.md) turned postgres.js down for these faults. The test fails when they are gone.
 
 /** How often each fault is tried. Without it, each that is no matter of chance is tried once. */
-const longRuns = Number(process.env.MUSTER_CANARY_RUNS) || 0
+const longRuns = Number(process.env.MUSTER_TEST_CANARY_RUNS) || 0
 const names = (Object.keys(faults) as FaultName[]).filter((name) => longRuns > 0 || name !== 'load')
 const runs = longRuns || 1
 

@@ -1,0 +1,82 @@
+import type { CallResult } from '@muster/bus'
+import { type RoleName, roleNames } from '../config/role-names.ts'
+
+// The words that are labels of metrics. The lists are closed, so that every series exists from the start, with 0.
+
+/** The checks of readiness: the two stores, and each role. */
+export const checkNames = ['postgres', 'redis', ...roleNames] as const
+export type CheckName = 'postgres' | 'redis' | RoleName
+
+/** The two stores that a whole hub may run itself, and what happens after one ends without being asked. */
+export const storeNames = ['Postgres', 'Redis'] as const
+export const storeIncidentKinds = ['ended', 'restarted', 'restartFailed'] as const
+
+/** A job to look at; its ready chunks; its due device jobs; the desired properties or the connection of a device. */
+export const wakeUpKinds = ['job', 'chunks', 'due', 'desired', 'connection'] as const
+
+/** Why the connection of a device ended. */
+export const endReasons = [
+  'disconnect',
+  'lost',
+  'keepAlive',
+  'protocol',
+  'takeover',
+  'expired',
+  'disabled',
+  'rekeyed',
+  'deleted',
+  'slow',
+  'stale',
+  'shutdown',
+] as const
+export type EndReason = (typeof endReasons)[number]
+
+/** Why a connection was refused before it was open. */
+export const refusalReasons = [
+  'protocol',
+  'clientId',
+  'stopping',
+  'busy',
+  'throttled',
+  'timeout',
+  'failed',
+  'takeover',
+  'gone',
+  'userName',
+  'hostName',
+  'unknown',
+  'disabled',
+  'token',
+  'certificate',
+  'expired',
+] as const
+
+/** What came of a direct method. */
+export const callOutcomes = [
+  'answered',
+  'noAnswer',
+  'badAnswer',
+  'notOnline',
+  'connectionLost',
+  'takenOver',
+  'busy',
+  'gatewayLost',
+] as const satisfies readonly CallResult['kind'][]
+
+/** The steps of a gateway that may fail. */
+export const gatewaySteps = [
+  'accept',
+  'connect',
+  'publish',
+  'subscribe',
+  'unsubscribe',
+  'twin',
+  'notify',
+  'heartbeat',
+  'recordActivity',
+  'markReachable',
+  'closeSession',
+  'confirmSessions',
+  'closeDoor',
+] as const
+export type GatewayStep = (typeof gatewaySteps)[number]
