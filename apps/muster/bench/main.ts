@@ -1,37 +1,59 @@
 import { cpus } from 'node:os'
-import { parseArgs } from 'node:util'
+import { Command, InvalidArgumentError } from 'commander'
 import { print } from './figures.ts'
 import { benchQueries } from './queries.ts'
 import { benchStatements } from './statements.ts'
 import { benchTwinJob } from './twin-job.ts'
 
-/** `npm run bench [-- name ... --devices N]`: the benchmarks named, or all, one after the other, each on stores of its own. */
-const benchmarks: Readonly<Record<string, (deviceCount: number) => Promise<void>>> = {
-  'twin-job': benchTwinJob,
-  queries: benchQueries,
-  statements: benchStatements,
+interface Benchmark {
+  /** For the help. */
+  readonly measures: string
+  readonly run: (deviceCount: number) => Promise<void>
 }
 
-const { values, positionals } = parseArgs({
-  options: { devices: { type: 'string', default: '100000' } },
-  allowPositionals: true,
-})
-const unknown = positionals.find((name) => !Object.hasOwn(benchmarks, name))
+/** `npm run bench [-- name ... --devices N]`: the benchmarks named, or all, one after the other, each on stores of its own. */
+const benchmarks: Readonly<Record<string, Benchmark>> = {
+  'twin-job': { measures: 'a job over all twins, beside a bare UPDATE of the same rows', run: benchTwinJob },
+  queries: { measures: 'pages, conditions, groups and previews, as a caller gets them', run: benchQueries },
+  statements: { measures: 'processor time of hot statements, planned once and each time', run: benchStatements },
+}
+const names = Object.keys(benchmarks)
 
-if (unknown !== undefined) {
-  refuse(`there is no benchmark "${unknown}"; expected ${Object.keys(benchmarks).join(' or ')}`)
-} else if (!/^[1-9]\d{4,6}$/.test(values.devices)) {
-  refuse(`--devices must be a whole number from 10000 to 9999999, got "${values.devices}"`)
-} else {
+const program = new Command('npm run bench --')
+  .description('Measures this machine: most figures are ratios to what cannot be beaten on it.')
+  .argument('[names...]', 'which benchmarks, default: all')
+  .option('--devices <count>', 'how many devices the fleet has, 10000 to 9999999', parseDeviceCount, 100_000)
+  .addHelpText('after', helpText())
+  .showHelpAfterError('"npm run bench -- --help" tells more')
+  .action(runBenchmarks)
+await program.parseAsync()
+
+async function runBenchmarks(wanted: readonly string[], { devices }: { readonly devices: number }): Promise<void> {
+  const unknown = wanted.find((name) => !names.includes(name))
+  if (unknown !== undefined)
+    program.error(`error: there is no benchmark "${unknown}"; expected one of ${names.join(', ')}`)
   print(`machine             ${cpus().length} x ${cpus()[0]?.model}, Node ${process.versions.node}`)
-  for (const [name, bench] of Object.entries(benchmarks)) {
-    if (positionals.length > 0 && !positionals.includes(name)) continue
+  for (const [name, { run }] of Object.entries(benchmarks)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue
     print(`\n${name}`)
-    await bench(Number(values.devices))
+    await run(devices)
   }
 }
 
-function refuse(complaint: string): void {
-  process.stderr.write(`${complaint}\n`)
-  process.exitCode = 1
+function parseDeviceCount(text: string): number {
+  if (/^[1-9]\d{4,6}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('expected a whole number from 10000 to 9999999')
+}
+
+function helpText(): string {
+  const width = Math.max(...names.map((name) => name.length))
+  const lines = Object.entries(benchmarks).map(([name, { measures }]) => `  ${name.padEnd(width)}  ${measures}`)
+  return [
+    '',
+    'Benchmarks, each on a Postgres and a Redis of its own:',
+    ...lines,
+    '',
+    'Example:',
+    '  npm run bench -- twin-job --devices 100000',
+  ].join('\n')
 }
