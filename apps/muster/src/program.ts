@@ -1,5 +1,5 @@
 import { defaultDataDir } from '@muster/local-services'
-import { type Config, loadConfig, redactConfig, roleNames, runRoles } from '@muster/runtime'
+import { type Config, loadConfig, readVersion, redactConfig, roleNames, runRoles } from '@muster/runtime'
 import { simulateCommand } from '@muster/simulator'
 import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import { makeConnectionString, makeToken } from './credentials.ts'
@@ -10,18 +10,19 @@ import { startLocalHub } from './local-hub.ts'
 import { quickstart } from './quickstart/quickstart.ts'
 import { roles } from './roles.ts'
 
-/** The command line of `muster`. Throws StartError when the environment is wrong. */
+/** The command line of `muster`. A command throws StartError when the environment is wrong. Help and version need no environment. */
 export function createProgram(): Command {
   const dataDir = defaultDataDir()
-  const config = loadConfig({ dataDir })
+  const config = () => loadConfig({ dataDir })
   // A whole hub on one machine serves only that machine, unless its owner says otherwise.
   const ownMachine = { dataDir, bind: '127.0.0.1' }
   const policyOption = new Option('--policy <name>', 'the policy whose key is used').default('iothubowner')
   const program = new Command('muster')
     .description('Fleet jobs for IoT devices that anyone can host')
+    .version(readVersion())
     .showHelpAfterError('"muster --help" tells more')
     .addArgument(new Argument('<roles...>', 'roles to run in this process').choices(roleNames))
-    .action((names: readonly string[]) => serveRoles(names, config))
+    .action((names: readonly string[]) => serveRoles(names, config()))
 
   program
     .command('all')
@@ -38,23 +39,23 @@ export function createProgram(): Command {
   program
     .command('migrate')
     .description('bring the database up to date and store the access policies')
-    .action(() => prepareDatabase(config))
+    .action(() => prepareDatabase(config()))
   program
     .command('token')
     .description('print a token for the service API')
     .addOption(policyOption)
     .option('--ttl <seconds>', 'how long it is good', parseSeconds, 3600)
-    .action(async ({ policy, ttl }) => print(await makeToken(config, policy, ttl)))
+    .action(async ({ policy, ttl }) => print(await makeToken(config(), policy, ttl)))
   program
     .command('connection-string')
     .description('print what the service SDKs connect with')
     .addOption(policyOption)
-    .action(async ({ policy }) => print(await makeConnectionString(config, policy)))
+    .action(async ({ policy }) => print(await makeConnectionString(config(), policy)))
   program
     .command('config')
     .description('print the configuration, without secrets')
-    .action(() => print(JSON.stringify(redactConfig(config), null, 2)))
-  return program.addCommand(simulateCommand({ hubFile: hubFilePath(config.dataDir) }))
+    .action(() => print(JSON.stringify(redactConfig(config()), null, 2)))
+  return program.addCommand(simulateCommand({ hubFile: () => hubFilePath(config().dataDir) }))
 }
 
 function serveRoles(names: readonly string[], config: Config): Promise<void> {

@@ -32,7 +32,7 @@ it.each([
 
 async function run(args: readonly string[]): Promise<{ line: string; exitCode: number }> {
   let line = ''
-  const command = simulateCommand({ hubFile: '/nowhere/hub.json' })
+  const command = simulateCommand({ hubFile: () => '/nowhere/hub.json' })
     .exitOverride()
     .configureOutput({ writeErr: (text) => (line += text) })
   try {
