@@ -3,7 +3,7 @@ import { type Config, loadConfig, readVersion, redactConfig, roleNames, runRoles
 import { simulateCommand } from '@muster/simulator'
 import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import { makeConnectionString, makeToken } from './credentials.ts'
-import { prepareDatabase } from './database.ts'
+import { describePreparation, prepareDatabase } from './database.ts'
 import { hubFilePath } from './hub-file.ts'
 import { live } from './lifetime.ts'
 import { startLocalHub } from './local-hub.ts'
@@ -39,7 +39,7 @@ export function createProgram(): Command {
   program
     .command('migrate')
     .description('bring the database up to date and store the access policies')
-    .action(() => prepareDatabase(config()))
+    .action(async () => print(describePreparation(await prepareDatabase(config()))))
   program
     .command('token')
     .description('print a token for the service API')

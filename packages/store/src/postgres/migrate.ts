@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
@@ -24,10 +25,10 @@ const migrationLock = 7_301_964
 
 /**
  * Brings the schema up to date. Safe to call from many processes at once: the migrator itself takes no lock, so an advisory
- * lock is held on its one connection.
+ * lock is held on its one connection. Returns the names of the migrations that were missing, in their order.
  * @throws SchemaTooNewError when the database knows migrations that this version does not.
  */
-export async function migrate(url: string): Promise<void> {
+export async function migrate(url: string): Promise<readonly string[]> {
   const client = new Client(settings(url))
   client.on('error', leaveToNextStatement)
   await client.connect()
@@ -35,7 +36,9 @@ export async function migrate(url: string): Promise<void> {
   try {
     await rows(db, sql`select pg_advisory_lock(${migrationLock})`)
     await refuseNewerSchema(db)
+    const missing = knownMigrations().slice(await countAppliedMigrations(db))
     await applyMigrations(db, { migrationsFolder })
+    return missing
   } finally {
     await client.end()
   }
@@ -47,14 +50,14 @@ export async function migrate(url: string): Promise<void> {
  */
 export async function checkSchema(db: Db): Promise<void> {
   await refuseNewerSchema(db)
-  if ((await countAppliedMigrations(db)) < countKnownMigrations()) {
+  if ((await countAppliedMigrations(db)) < knownMigrations().length) {
     throw new SchemaTooOldError('the schema is missing or of an older version: run "muster migrate"')
   }
 }
 
 async function refuseNewerSchema(db: Db): Promise<void> {
   const applied = await countAppliedMigrations(db)
-  const known = countKnownMigrations()
+  const known = knownMigrations().length
   if (applied > known) {
     throw new SchemaTooNewError(
       `the database holds ${applied} migrations and this version of Muster knows ${known}: start the version that migrated it, or a newer one`,
@@ -75,6 +78,10 @@ async function countAppliedMigrations(db: Db): Promise<number> {
   return applied?.count ?? 0
 }
 
-function countKnownMigrations(): number {
-  return readdirSync(migrationsFolder).filter((file) => file.endsWith('.sql')).length
+/** In the order in which they are applied, which their numbers give. */
+function knownMigrations(): readonly string[] {
+  return readdirSync(migrationsFolder)
+    .filter((file) => file.endsWith('.sql'))
+    .map((file) => basename(file, '.sql'))
+    .toSorted()
 }
