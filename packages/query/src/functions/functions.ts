@@ -19,7 +19,7 @@ export const functions: Readonly<Record<FunctionName, QueryFunction>> = {
   IS_DEFINED: {
     // Only a path is accepted. A text in quotes would always be defined, and the job would reach every device.
     parameters: ['member'],
-    doc: 'the member is there, be it null',
+    doc: 'the member is there, also when it is null',
     evaluate: (member) => member !== undefined,
     sql: (member) => sql`(${jsonOf(member)} is not null)`,
   },
