@@ -26,7 +26,7 @@ it('without a database, host name and key are those of the hub that runs on this
 
   expect(await makeConnectionString(config, 'iothubowner')).toBe(connectionString)
   expect(decodeURIComponent(await makeToken(config, 'iothubowner', 60))).toContain('sr=hub.example.com&')
-  await expect(makeToken(config, 'service', 60)).rejects.toThrow('tells the key of iothubowner only')
+  await expect(makeToken(config, 'service', 60)).rejects.toThrow('only the key of iothubowner is known')
 })
 
 it('beside a hub that was killed, the error says that it does not run any more', async () => {
@@ -36,6 +36,6 @@ it('beside a hub that was killed, the error says that it does not run any more',
   await writeHubFile(dataDir, left)
 
   await expect(makeToken(loadConfig({ dataDir }, {}), 'service', 60)).rejects.toThrow(
-    /^the hub of .*hub\.json has ended without a word \(Postgres at 127\.0\.0\.1:1: .*ECONNREFUSED.*\): start it again$/,
+    /^the hub of .*hub\.json does not answer \(Postgres at 127\.0\.0\.1:1: .*ECONNREFUSED.*\): start it again$/,
   )
 })

@@ -36,12 +36,12 @@ async function findCredentials(config: Config, policyName: string): Promise<{ ho
   const { hostName, sharedAccessKeyName, sharedAccessKey } = parseConnectionString(hub.connectionString)
   if (hub.databaseUrl !== undefined) {
     const policies = await listPolicies({ databaseUrl: hub.databaseUrl }).catch((cause) => {
-      throw new StartError(`the hub of ${path} has ended without a word (${cause.message}): start it again`, { cause })
+      throw new StartError(`the hub of ${path} does not answer (${cause.message}): start it again`, { cause })
     })
     return { hostName, key: policyNamed(policyName, policies).primaryKey }
   }
   if (sharedAccessKeyName === policyName && sharedAccessKey !== undefined) return { hostName, key: sharedAccessKey }
   throw new StartError(
-    `the hub on this machine tells the key of ${sharedAccessKeyName} only; set DATABASE_URL for others`,
+    `on this machine only the key of ${sharedAccessKeyName} is known; set DATABASE_URL for other policies`,
   )
 }

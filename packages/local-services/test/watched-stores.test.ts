@@ -18,7 +18,7 @@ it('a Redis that is killed runs again with the same address and data', async () 
 
   expect(await askRedis(redisUrl, authOf(redisUrl), 'get kept')).toEqual(['+OK', '$4', 'blue'])
   expect(watched.incidents).toEqual([
-    { store: 'Redis', kind: 'ended', message: 'Redis has ended unasked (SIGKILL): it is started again' },
+    { store: 'Redis', kind: 'ended', message: 'Redis has ended unexpectedly (SIGKILL): it is started again' },
     { store: 'Redis', kind: 'restarted', message: expect.stringMatching(/^Redis runs again after \d+\.\d s$/) },
   ])
 })

@@ -91,7 +91,7 @@ function readToken(authorization: string | undefined): SasToken {
   }
   const token = /^SharedAccessSignature /i.test(authorization) ? parseSasToken(authorization) : null
   if (token === null) {
-    throw new HubError('IotHubUnauthorized', { message: `Authorization header is no such token; ${expected}` })
+    throw new HubError('IotHubUnauthorized', { message: `Authorization header is malformed; ${expected}` })
   }
   return token
 }

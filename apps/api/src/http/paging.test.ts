@@ -25,7 +25,7 @@ describe('a continuation token', () => {
 
         expect(token).toMatch(/^[\w.-]+$/)
         expect(await read(query, token)).toEqual({ limit: 100, after: position })
-        expect(await read(`${query}.`, token)).toContain('is none that this query gave')
+        expect(await read(`${query}.`, token)).toContain('is not from a page of this query')
       }),
     )
   })
@@ -34,6 +34,6 @@ describe('a continuation token', () => {
     const other = createPaging(continuationKey('another secret'))
     const token = tokenOf(other, 'q', 'here')
 
-    expect(await read('q', token)).toContain('is none that this query gave')
+    expect(await read('q', token)).toContain('is not from a page of this query')
   })
 })

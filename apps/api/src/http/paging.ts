@@ -52,7 +52,7 @@ function openToken(token: string, sign: (position: string) => Buffer): string {
   const expected = sign(text)
   if (signature?.length === expected.length && timingSafeEqual(signature, expected)) return text
   throw new HubError('ArgumentInvalid', {
-    message: `continuation token "${clip(token, 40)}" is none that this query gave; leave it out to start with the first page`,
+    message: `continuation token "${clip(token, 40)}" is not from a page of this query; leave it out to start with the first page`,
   })
 }
 

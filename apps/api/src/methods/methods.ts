@@ -115,7 +115,7 @@ function answerOf(result: Exclude<CallResult, { kind: 'notOnline' }>): MethodRes
       })
     case 'takenOver':
       throw new HubError('ConnectionForcefullyClosedOnNewConnection', {
-        message: 'The device opened another connection before it answered on the one on which it was called.',
+        message: 'The device opened a new connection before it answered the call on the old one.',
       })
     case 'busy':
       throw new HubError('DeviceMaximumInflightMethodExceeded', {

@@ -95,7 +95,7 @@ function readKey(member: 'primaryKey' | 'secondaryKey', text: string | null | un
   if (!text) return null
   if (z.base64().safeParse(text).success) return text
   throw new HubError('ArgumentInvalid', {
-    message: `authentication.symmetricKey.${member} must be base64, or empty for a key of the hub's making`,
+    message: `authentication.symmetricKey.${member} must be base64, or empty to let the hub make it`,
   })
 }
 

@@ -94,7 +94,7 @@ describe('the list of jobs', () => {
     ['jobType=rebootAll&jobStatus=unknown', 'jobType must be one of'],
     ['jobType=import&pageSize=many', 'page size'],
     ['pageSize=many', 'page size must be a whole number from 1 to 1000, got "many"'],
-    ['continuationToken=abc', 'continuation token "abc" is none that this query gave'],
+    ['continuationToken=abc', 'continuation token "abc" is not from a page of this query'],
   ])('refuses %s', async (filter, text) => {
     const reply = await api.send('GET', `/jobs/v2/query?${filter}`)
 

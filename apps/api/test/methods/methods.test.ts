@@ -64,7 +64,7 @@ describe('a direct method', () => {
     ['badAnswer', 502, 502000, "The device's answer could not be used: no JSON"],
     ['notOnline', 404, 404103, 'Timed out waiting for device to connect.'],
     ['connectionLost', 404, 404104, 'Device unavailable'],
-    ['takenOver', 400, 400027, 'opened another connection'],
+    ['takenOver', 400, 400027, 'opened a new connection'],
     ['busy', 403, 403800, 'Too many direct methods'],
     ['gatewayLost', 504, 504101, 'gave no sign of life'],
   ])('that comes to %s is %i', async (kind, status, errorCode, message) => {
@@ -145,7 +145,7 @@ describe('a direct method', () => {
 
     expect(reply.status).toBe(400)
     expect(reply.headers.get('iothub-errorcode')).toBe('ConnectionForcefullyClosedOnNewConnection')
-    expect(reply.body.Message).toMatch(/^ErrorCode:ConnectionForcefullyClosedOnNewConnection;The device opened another/)
+    expect(reply.body.Message).toMatch(/^ErrorCode:ConnectionForcefullyClosedOnNewConnection;The device opened a new/)
   })
 
   it.each([

@@ -96,7 +96,7 @@ function answerInOrder(
 /** The caller does not see the text of the original error. */
 function hubFault(error: unknown): HubError {
   return isWorthRepeating(error)
-    ? new HubError('ServiceUnavailable', { message: 'The hub has no answer of its database, try again.' })
+    ? new HubError('ServiceUnavailable', { message: 'The database of the hub does not answer, try again.' })
     : new HubError('ServerError', { message: 'The hub failed.' })
 }
 

@@ -26,7 +26,7 @@ it.each(['Redis', 'Postgres'])(
     })
 
     process.kill(pidOf(store), 'SIGKILL')
-    await hub.prints(`${store} has ended unasked (SIGKILL): it is started again`)
+    await hub.prints(`${store} has ended unexpectedly (SIGKILL): it is started again`)
     await hub.prints(new RegExp(`${store} runs again after \\d+\\.\\d s`))
     const ended = await ending(hub, `after-${store}`)
 

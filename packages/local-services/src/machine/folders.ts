@@ -36,7 +36,7 @@ export async function makeFolder(purpose: Purpose, path: string, guest?: StoreUs
   }
   if (guest && !(await canEnter(guest, path))) {
     throw new LocalServicesError(
-      `${purpose} folder ${path} cannot be entered by the user "${guest.name}", as whom the stores run because Postgres refuses root: ${chooseAnother(purpose)}`,
+      `${purpose} folder ${path} cannot be entered by the user "${guest.name}", which runs the stores because Postgres refuses root: ${chooseAnother(purpose)}`,
     )
   }
 }

@@ -23,7 +23,7 @@ export async function startWatchedStore(place: StorePlace, command: StoreCommand
       place.onIncident({
         store: name,
         kind: 'ended',
-        message: `${name} has ended unasked (${how}): it is started again`,
+        message: `${name} has ended unexpectedly (${how}): it is started again`,
       })
       const restarted = await startAgain(place, command, { signal, recentEnds })
       if (restarted === undefined) return

@@ -17,13 +17,13 @@ describe('Q14 the error of a condition', () => {
   it('has the frame that clients know, and counts from 1 behind the words before the condition', () => {
     const error = errorOf(() => parseCondition('WHERE a = 1'))
     expect(error.message).toBe(
-      'SQL query parse failed due to following errors: \n\tLine 1:29 found "WHERE", expected a member, a constant, a function or (. A condition is only what stands after WHERE.',
+      'SQL query parse failed due to following errors: \n\tLine 1:29 found "WHERE", expected a member, a constant, a function or (. A condition is only the part after WHERE.',
     )
     expect(error).toMatchObject({
       line: 1,
       column: 29,
       found: '"WHERE"',
-      hint: 'A condition is only what stands after WHERE.',
+      hint: 'A condition is only the part after WHERE.',
     })
   })
 
@@ -79,15 +79,15 @@ describe('Q14 the error of a condition', () => {
     ['a = 1 LIMIT 5', 'LIMIT', 'x-ms-max-item-count'],
     ['a = 1 OFFSET 5', 'OFFSET', 'continuation token'],
     ['a = 1 HAVING b', 'HAVING', 'before they are grouped'],
-    ['a = NOT b', 'NOT', 'in front of a whole comparison'],
-    ['FROM devices.modules WHERE a = 1', 'FROM', 'only what stands after WHERE'],
+    ['a = NOT b', 'NOT', 'before a whole comparison'],
+    ['FROM devices.modules WHERE a = 1', 'FROM', 'only the part after WHERE'],
     ['a = 1;', ';', 'without a semicolon'],
     ["a.['line-no'] = 1", '[', "no dot before them: tags['line-no']"],
     ['a.* = 1', '*', '* alone'],
     ['a.1 = 1', '1', 'written in brackets'],
     ['1 < a < 3', '<', 'join two with AND'],
     ["a = 'x' IN [true]", 'IN', 'join two with AND'],
-    ['SELECT * FROM devices', 'SELECT', 'only what stands after WHERE'],
+    ['SELECT * FROM devices', 'SELECT', 'only the part after WHERE'],
     ["CONTAINS(a, 'x')", 'CONTAINS', 'STARTSWITH'],
     ["STARTS_WITH(a, 'x')", 'STARTS_WITH', 'STARTSWITH'],
     ['is_boolean(a)', 'is_boolean', 'IS_BOOL'],

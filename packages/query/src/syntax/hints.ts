@@ -16,7 +16,7 @@ export function hintFor(token: Token, before?: Token, input?: QueryText): string
 const hints: ReadonlyMap<string, string> = new Map([
   ['LIKE', "There is no LIKE: use STARTSWITH(member, 'text') or ENDSWITH(member, 'text')."],
   ['BETWEEN', 'There is no BETWEEN: write member >= low AND member <= high.'],
-  ['NOT', 'NOT stands in front of a whole comparison, and NOT IN is written NIN [...].'],
+  ['NOT', 'Write NOT before a whole comparison, and NIN [...] for NOT IN.'],
   ['IS', 'There is no IS: use IS_DEFINED(member) or IS_NULL(member).'],
   ['EXISTS', 'There is no EXISTS: use IS_DEFINED(member).'],
   ['ORDER', 'There is no ORDER BY: rows come ordered by their ids, groups by their keys.'],
@@ -37,12 +37,12 @@ const hints: ReadonlyMap<string, string> = new Map([
 
 const placesInQuery: ReadonlyMap<string, string> = new Map([
   ['SELECT', 'There are no queries within a query.'],
-  ['TOP', 'TOP stands right behind SELECT: SELECT TOP 10 *.'],
-  ['WHERE', 'WHERE stands once, between FROM and GROUP BY.'],
-  ['GROUP', 'GROUP BY stands once, at the end.'],
+  ['TOP', 'TOP comes right after SELECT: SELECT TOP 10 *.'],
+  ['WHERE', 'WHERE comes once, between FROM and GROUP BY.'],
+  ['GROUP', 'GROUP BY comes once, at the end.'],
 ])
 
-const wordsOfQueries = 'A condition is only what stands after WHERE.'
+const wordsOfQueries = 'A condition is only the part after WHERE.'
 const placesInCondition: ReadonlyMap<string, string> = new Map([
   ['SELECT', wordsOfQueries],
   ['TOP', 'A condition has no TOP: it means every device that it selects.'],

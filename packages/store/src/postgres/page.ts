@@ -21,5 +21,5 @@ export interface Page {
 }
 
 export function foreignPosition(): HubError {
-  return new HubError('ArgumentInvalid', { message: 'the continuation is not one that a page of this query gave' })
+  return new HubError('ArgumentInvalid', { message: 'the continuation token is not from a page of this query' })
 }
