@@ -58,6 +58,10 @@ it('takes a secret from a file', () => {
 
 it.each([
   [{ MUSTER_HTTP_PORT: 'http' }, 'MUSTER_HTTP_PORT: expected a whole number from 0 to 65535, got "http"'],
+  [{ MUSTER_HTTP_PORT: ' ' }, 'MUSTER_HTTP_PORT: expected a whole number from 0 to 65535, got " "'],
+  [{ MUSTER_HTTP_PORT: '0x50' }, 'MUSTER_HTTP_PORT: expected a whole number from 0 to 65535, got "0x50"'],
+  [{ MUSTER_HTTP_PORT: '1e3' }, 'MUSTER_HTTP_PORT: expected a whole number from 0 to 65535, got "1e3"'],
+  [{ MUSTER_HTTP_PORT: '-1' }, 'MUSTER_HTTP_PORT: expected a whole number from 0 to 65535, got "-1"'],
   [{ MUSTER_HTTP_PORT: '70000' }, 'MUSTER_HTTP_PORT: expected a whole number from 0 to 65535, got "70000"'],
   [
     { MUSTER_BIND: 'eth0' },
@@ -112,17 +116,23 @@ it.each([
   ['MUSTER_DATADIR', 'MUSTER_DATA_DIR'],
   ['MUSTER_HOST_NAME', 'MUSTER_HOSTNAME'],
   ['MUSTER_POLICIES_FILES', 'MUSTER_POLICIES_FILE'],
+  ['MUSTER_HTTPS_PROT', 'MUSTER_HTTPS_PORT'],
+  ['MUSTER_DATABASE_URL', 'DATABASE_URL'],
+  ['MUSTER_REDIS_URL', 'REDIS_URL'],
 ])('refuses the misspelt name %s and names %s', (name, nearest) => {
   expect(() => loadConfig(defaults, { [name]: '1' })).toThrow(
     new StartError(`${name} is no setting; the nearest is ${nearest}`),
   )
 })
 
-it('refuses a name that is like none, and lists the settings', () => {
-  expect(() => loadConfig(defaults, { MUSTER_COLOUR_OF_THE_CONSOLE: 'red' })).toThrow(
-    /^MUSTER_COLOUR_OF_THE_CONSOLE is no setting; the settings are DATABASE_URL, .*MUSTER_POLICIES_FILE$/,
-  )
-})
+it.each(['MUSTER_COLOUR_OF_THE_CONSOLE', 'MUSTER_PORT', 'MUSTER_'])(
+  'refuses the name %s, which is like none, and lists the settings',
+  (name) => {
+    expect(() => loadConfig(defaults, { [name]: 'red' })).toThrow(
+      new RegExp(`^${name} is no setting; the settings are DATABASE_URL, .*MUSTER_POLICIES_FILE$`),
+    )
+  },
+)
 
 it('passes over the addresses that Kubernetes puts into every container, and the settings of tests', () => {
   const addresses = {

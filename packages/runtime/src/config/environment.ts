@@ -131,17 +131,29 @@ function isServiceAddress(name: string, value: string): boolean {
   return /_SERVICE_(HOST|PORT)(_|$)|_PORT_\d+_(TCP|UDP|SCTP)(_|$)/.test(name) || /^(tcp|udp|sctp):\/\//.test(value)
 }
 
+/** Near: at most a third of the word is wrong. `MUSTER_` is no part of it, else every short name would be near to every other. */
 function complaintOfUnknown(name: string): string {
-  const nearest = closest(name, [...settingNames])
-  const isNear = distance(name, nearest) <= 4
+  const word = withoutPrefix(name)
+  const nearest = closest(word, settingNames.map(withoutPrefix))
+  const setting = settingNames.find((setting) => withoutPrefix(setting) === nearest)
+  const isNear = distance(word, nearest) <= word.length / 3
   return isNear
-    ? `${name} is no setting; the nearest is ${nearest}`
+    ? `${name} is no setting; the nearest is ${setting}`
     : `${name} is no setting; the settings are ${settingNames.join(', ')}`
+}
+
+function withoutPrefix(name: string): string {
+  return name.replace(/^MUSTER_/, '')
 }
 
 function integer(min: number, max: number) {
   const error = `expected a whole number from ${min} to ${max}`
-  return z.coerce.number(error).int(error).min(min, error).max(max, error)
+  // Digits only: Number() takes " " for 0, which would be any free port.
+  return z
+    .string()
+    .regex(/^\d+$/, { error, abort: true })
+    .transform(Number)
+    .pipe(z.int(error).min(min, error).max(max, error))
 }
 
 function url(protocol: RegExp, example: string) {
