@@ -92,6 +92,20 @@ it('names the address that is none of this machine, and the variable that sets i
   )
 })
 
+it('names the host that no address is known of, and the variable that sets it', async () => {
+  const front = openFront({
+    config: { ...freePorts, httpHost: 'no host' },
+    tls: live,
+    page: () => null,
+    onRefused: () => {},
+  })
+  onTestFinished(() => front.close(AbortSignal.abort()))
+
+  await expect(front.listen()).rejects.toThrow(
+    /^port 0 cannot be opened on no host \([A-Z_]+\): set MUSTER_HTTP_HOST or MUSTER_HTTP_PORT$/,
+  )
+})
+
 it("shows the operator's pages on the plain port only", async () => {
   const { http, https } = await opened((front) => front.serve(() => new Response('api')))
 

@@ -100,6 +100,21 @@ it('has clients trust a given certificate and the usual authorities, of which on
   expect(ca.match(/-----BEGIN CERTIFICATE-----$/gm)).toHaveLength(1 + rootCertificates.length)
 })
 
+it('refuses a file that holds no certificate, or no key, and names that file', async () => {
+  const { key, caFile } = await loadTls(own(), today)
+  const [keyFile, otherFile] = [join(dataDir, 'given.key'), join(dataDir, 'notes.txt')]
+  await writeFile(keyFile, key)
+  await writeFile(otherFile, 'buy milk')
+  const load = (certFile: string, keyFile: string) => loadTls({ ...own(), tls: { certFile, keyFile } }, today)
+
+  await expect(load(otherFile, keyFile)).rejects.toThrow(
+    `MUSTER_TLS_CERT "${otherFile}" is not a certificate in PEM form`,
+  )
+  await expect(load(caFile, otherFile)).rejects.toThrow(
+    `MUSTER_TLS_KEY "${otherFile}" is not a private key in PEM form without a passphrase`,
+  )
+})
+
 it('refuses a key that does not belong to the certificate', async () => {
   const { key, caFile } = await loadTls(own(), today)
   const keyFile = join(dataDir, 'given.key')

@@ -7,7 +7,9 @@ import { StartError } from '../config/start-error.ts'
 import {
   type Bundle,
   formatBundle,
+  isCertificate,
   isCurrent,
+  isKey,
   isPair,
   makeAuthority,
   makeServer,
@@ -36,6 +38,10 @@ export async function loadTls(config: Pick<Config, 'tls' | 'dataDir' | 'hostName
 async function givenTls({ certFile, keyFile }: { certFile: string; keyFile: string }): Promise<Tls> {
   const cert = await readPem('MUSTER_TLS_CERT', certFile)
   const key = await readPem('MUSTER_TLS_KEY', keyFile)
+  if (!isCertificate(cert)) throw new StartError(`MUSTER_TLS_CERT "${certFile}" is not a certificate in PEM form`)
+  if (!isKey(key)) {
+    throw new StartError(`MUSTER_TLS_KEY "${keyFile}" is not a private key in PEM form without a passphrase`)
+  }
   if (!isPair({ key, cert })) {
     throw new StartError(`MUSTER_TLS_KEY "${keyFile}" is not the private key of MUSTER_TLS_CERT "${certFile}"`)
   }

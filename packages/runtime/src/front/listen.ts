@@ -30,7 +30,11 @@ export async function listen(server: Server, endpoint: Endpoint): Promise<number
         `cannot be opened on ${host?.address}, which is no address of this machine: set ${host?.name} or`,
       ],
     ])
-    throw new StartError(`port ${port} ${reasons.get(code) ?? `cannot be opened (${code}): set`} ${name}`, { cause })
+    const other =
+      host === undefined
+        ? `cannot be opened (${code}): set`
+        : `cannot be opened on ${host.address} (${code}): set ${host.name} or`
+    throw new StartError(`port ${port} ${reasons.get(code) ?? other} ${name}`, { cause })
   }
 }
 

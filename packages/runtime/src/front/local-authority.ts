@@ -81,6 +81,23 @@ export function isPair({ key, cert }: Bundle): boolean {
   }
 }
 
+export function isCertificate(text: string): boolean {
+  return succeeds(() => new Certificate(text))
+}
+
+export function isKey(text: string): boolean {
+  return succeeds(() => createPrivateKey(text))
+}
+
+function succeeds(parse: () => unknown): boolean {
+  try {
+    parse()
+    return true
+  } catch {
+    return false
+  }
+}
+
 export function formatBundle({ key, cert }: Bundle): string {
   return `${key}${cert}`
 }
