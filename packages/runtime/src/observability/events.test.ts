@@ -63,7 +63,7 @@ it('stops telling a listener that has left', () => {
   expect(heard).toEqual([])
 })
 
-it('every series of a counter is there from the start, with 0', async () => {
+it('every series with words of a closed list is there from the start, with 0', async () => {
   const { metrics } = setup()
 
   const text = await metrics.metrics()
@@ -81,6 +81,7 @@ it('every series of a counter is there from the start, with 0', async () => {
     'muster_readiness_lost_total{check="worker"} 0',
     'muster_throttled_total{throttle="queries"} 0',
     'muster_bus_failed_total 0',
+    'muster_method_invoked_seconds_count{outcome="noAnswer"} 0',
   ]) {
     expect(text).toContain(`${series}\n`)
   }

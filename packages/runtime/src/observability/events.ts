@@ -15,7 +15,7 @@ import { type RoleName, roleNames } from '../config/role-names.ts'
 import { type ThrottleName, throttleNames } from '../config/throttle-rates.ts'
 import {
   type CheckName,
-  type callOutcomes,
+  callOutcomes,
   checkNames,
   type EndReason,
   endReasons,
@@ -187,7 +187,7 @@ export function openEvents({ log, metrics }: { log: Logger; metrics: Metrics }):
       disconnected.inc({ reason })
     }),
     connectionRefused: counted('connectionRefused', 'info', 'Connections refused', { reason: refusalReasons }),
-    methodInvoked: timed('methodInvoked', 'Direct methods invoked', ['outcome']),
+    methodInvoked: timed('methodInvoked', 'Direct methods invoked', ['outcome'], { outcome: callOutcomes }),
     telemetryReceived: counted('telemetryReceived', 'trace', 'Telemetry messages received'),
     reportedPatched: counted('reportedPatched', 'trace', 'Patches of reported properties'),
     desiredPushed: event('desiredPushed', 'debug', ({ devices }) => pushed.inc(devices)),
@@ -224,7 +224,13 @@ function kinds(signals: EventEmitter, log: Logger, metrics: Metrics) {
     return event(name, level, (fields) => total.inc(valuesOf(fields, labels)))
   }
 
-  const timed = <Name extends TimedEvent>(name: Name, help: string, labels: readonly Label<Name>[]) => {
+  /** `words`: the closed lists, where every label has one. */
+  const timed = <Name extends TimedEvent>(
+    name: Name,
+    help: string,
+    labels: readonly Label<Name>[],
+    words: Words<Name> | null = null,
+  ) => {
     const histogram = new Histogram<string>({
       name: `muster_${snakeCase(name)}_seconds`,
       help: described(help, labels),
@@ -232,6 +238,7 @@ function kinds(signals: EventEmitter, log: Logger, metrics: Metrics) {
       buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
       registers: [metrics],
     })
+    if (words !== null) for (const series of seriesOf(words)) histogram.zero(series)
     return event(name, 'debug', (fields) => histogram.observe(valuesOf(fields, labels), fields.seconds))
   }
 
@@ -248,11 +255,14 @@ function labelsOf<Name extends EventName>(words: Words<Name>): readonly Label<Na
 
 /** Makes every series of a counter: one that appears with its first event hides that event from a rate. */
 function startAtZero(counter: Counter<string>, words: Readonly<Record<string, readonly string[] | undefined>>): void {
-  const series = Object.entries(words).reduce<readonly Record<string, string>[]>(
+  for (const labels of seriesOf(words)) counter.inc(labels, 0)
+}
+
+function seriesOf(words: Readonly<Record<string, readonly string[] | undefined>>): readonly Record<string, string>[] {
+  return Object.entries(words).reduce<readonly Record<string, string>[]>(
     (made, [label, values = []]) => made.flatMap((labels) => values.map((value) => ({ ...labels, [label]: value }))),
     [{}],
   )
-  for (const labels of series) counter.inc(labels, 0)
 }
 
 function once<Value>(make: () => Value): () => Value {
