@@ -30,43 +30,35 @@ function isInstalled() {
 }
 
 async function install() {
-  const { firstPackage } = readLock()
-  // --include=dev: the compiler is one of those, also where NODE_ENV says production. No package needs its install script.
+  requireLock()
+  // --include=dev: the compiler is one of those, also where NODE_ENV says production. No package needs its install script. Who is
+  // offline hears of it after seconds: npm alone would try for more than a minute.
   const retries = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=4000']
-  // One package first, so that who is offline hears of it after seconds. "npm ci" tells of it only when it has failed with every
-  // package: without a name server after two minutes.
-  const commands = [
-    ['npm', 'view', firstPackage, 'version', ...retries],
-    ['npm', 'ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', ...retries],
-  ]
-  await step('Installing packages', commands, { reasonIn: reasonOfNpm })
+  const args = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', ...retries]
+  await step('Installing packages', 'npm', args, { reasonIn: reasonOfNpm })
   writeFileSync(stamp, lockDigest())
 }
 
 /** The lock says of every package which version is installed: without it a new one could break any clone. */
-function readLock() {
-  const home = 'node_modules/'
-  const file = join(root, 'package-lock.json')
+function requireLock() {
+  const lock = join(root, 'package-lock.json')
   const mend = '"git checkout package-lock.json" brings it back'
-  if (!existsSync(file)) fail(`package-lock.json is missing: ${mend}`)
-  const { lockfileVersion, packages = {} } = parseLock(readFileSync(file, 'utf8'))
-  if (lockfileVersion !== 3) fail(`package-lock.json has the lockfileVersion ${lockfileVersion}, expected 3: ${mend}`)
-  const path = Object.keys(packages).find((path) => path.startsWith(home) && !packages[path].link)
-  if (path === undefined) fail(`package-lock.json names no package: ${mend}`)
-  return { firstPackage: path.slice(home.length) }
+  if (!existsSync(lock)) fail(`package-lock.json is missing: ${mend}`)
+  const version = versionOf(readFileSync(lock, 'utf8'))
+  if (version !== 3) fail(`package-lock.json has the lockfileVersion ${version}, expected 3: ${mend}`)
 }
 
-function parseLock(text) {
+function versionOf(lock) {
   try {
-    return JSON.parse(text) ?? {}
+    return JSON.parse(lock).lockfileVersion
   } catch {
-    return { lockfileVersion: 'of no JSON' }
+    return 'of no JSON'
   }
 }
 
 /** What npm says of a failure that the user can mend, in one line; undefined for any other. */
 function reasonOfNpm(output) {
-  const [, url, reason] = /request to (\S+) failed(?:, reason)?: ([^\n]*)/.exec(output) ?? []
+  const [, url, reason] = /request to (\S+) failed, reason: ([^\n]*)/.exec(output) ?? []
   if (url !== undefined)
     return `the package ${packageIn(url)} could not be fetched (${reason}): is this machine online?`
   if (!output.includes('code EUSAGE')) return undefined
@@ -89,26 +81,14 @@ function lockDigest() {
 async function compile() {
   const turbo = join(root, 'node_modules', '.bin', 'turbo')
   const env = { TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1', TURBO_UI: 'false' }
-  await step('Building', [[turbo, 'run', 'build', '--output-logs=errors-only']], { env })
+  await step('Building', turbo, ['run', 'build', '--output-logs=errors-only'], { env })
 }
 
-/** Runs commands, one after the other, on one line of progress; what they say is only of interest when one fails. */
-async function step(label, commands, { env = {}, reasonIn = () => undefined } = {}) {
+/** Runs a command on one line of progress; what it says is only of interest when it fails. */
+async function step(label, command, args, { env = {}, reasonIn = () => undefined } = {}) {
   process.stderr.write(`${label} ... `)
   const startedAt = Date.now()
-  for (const command of commands) {
-    const { problem, text } = await run(command, env)
-    if (problem === undefined) continue
-    const reason = reasonIn(text)
-    process.stderr.write(reason === undefined ? `failed\n${text}` : 'failed\n')
-    fail(reason ?? `"${command.join(' ')}" ${problem}`)
-  }
-  process.stderr.write(`${((Date.now() - startedAt) / 1000).toFixed(1)} s\n`)
-}
-
-/** What a command said, and the problem if it did not end well. */
-async function run([program, ...args], env) {
-  const child = spawn(program, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   const output = []
   child.stdout.on('data', (chunk) => output.push(chunk))
   child.stderr.on('data', (chunk) => output.push(chunk))
@@ -116,7 +96,14 @@ async function run([program, ...args], env) {
     child.on('error', (error) => resolve(error.message))
     child.on('close', (code, signal) => resolve(code === 0 ? undefined : `ended with ${signal ?? `code ${code}`}`))
   })
-  return { problem, text: Buffer.concat(output).toString() }
+  if (problem === undefined) {
+    process.stderr.write(`${((Date.now() - startedAt) / 1000).toFixed(1)} s\n`)
+    return
+  }
+  const text = Buffer.concat(output).toString()
+  const reason = reasonIn(text)
+  process.stderr.write(reason === undefined ? `failed\n${text}` : 'failed\n')
+  fail(reason ?? `"${[command, ...args].join(' ')}" ${problem}`)
 }
 
 function fail(message) {
