@@ -31,8 +31,8 @@ function isInstalled() {
 
 async function install() {
   requireLock()
-  // --include=dev: the compiler is one of those, also where NODE_ENV says production. No package needs its install script. Who is
-  // offline hears of it after seconds: npm alone would try for more than a minute.
+  // --include=dev: the compiler is one of those, also where NODE_ENV says production. No package needs its install script. Who
+  // meets a registry that refuses hears of it after seconds: by itself npm would try for more than a minute.
   const retries = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=4000']
   const args = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', ...retries]
   await step('Installing packages', 'npm', args, { reasonIn: reasonOfNpm })
@@ -58,7 +58,7 @@ function versionOf(lock) {
 
 /** What npm says of a failure that the user can mend, in one line; undefined for any other. */
 function reasonOfNpm(output) {
-  const [, url, reason] = /request to (\S+) failed, reason: ([^\n]*)/.exec(output) ?? []
+  const [, url, reason] = /request to (\S+) failed(?:, reason)?: ([^\n]*)/.exec(output) ?? []
   if (url !== undefined)
     return `the package ${packageIn(url)} could not be fetched (${reason}): is this machine online?`
   if (!output.includes('code EUSAGE')) return undefined
