@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -6,6 +6,7 @@ import { createRequire } from 'node:module'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
@@ -20,11 +21,16 @@ export function givenDataDir(): AsyncDisposable & { path: string } {
 
 /** Another process that has started local services on the folder. */
 export async function givenOwner(dataDir: string): Promise<{ owner: ChildProcess; stores: OsProcess[] }> {
-  const loader = createRequire(import.meta.url).resolve('tsx')
-  const script = fileURLToPath(new URL('owner.ts', import.meta.url))
-  const owner = spawn(process.execPath, ['--import', loader, script, dataDir], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const owner = spawnProgram(new URL('owner.ts', import.meta.url), dataDir)
   await once(owner.stdout, 'data')
   return { owner, stores: storesOf(dataDir) }
+}
+
+/** Runs a program of ours in a process of its own. */
+export function spawnProgram(program: URL, ...args: string[]): ChildProcessByStdio<Writable, Readable, null> {
+  const loader = createRequire(import.meta.url).resolve('tsx')
+  const words = ['--import', loader, fileURLToPath(program), ...args]
+  return spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'inherit'] })
 }
 
 export async function killed(owner: ChildProcess): Promise<void> {

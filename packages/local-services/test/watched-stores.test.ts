@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import postgres from 'postgres'
 import { expect, it } from 'vitest'
 import { type LocalServices, type StoreIncident, startLocalServices } from '../src/index.ts'
 import { isAlive, type OsProcess } from '../src/machine/os-process.ts'
-import { askRedis, authOf, givenDataDir, givenOwner, killed, query, storesOf } from './given.ts'
+import { askRedis, authOf, givenDataDir, givenOwner, killed, query, spawnProgram, storesOf } from './given.ts'
 
 it('a Redis that is killed runs again with the same address and data', async () => {
   await using dataDir = givenDataDir()
@@ -96,6 +98,15 @@ it('dispose is no incident', async () => {
   await watched.services[Symbol.asyncDispose]()
 
   expect(watched.incidents).toEqual([])
+})
+
+it('a process that ends its stores last gets to its own end', async () => {
+  await using dataDir = givenDataDir()
+  const program = spawnProgram(new URL('repeat.ts', import.meta.url), dataDir.path, '20')
+
+  const [printed, [code]] = await Promise.all([text(program.stdout), once(program, 'exit')])
+
+  expect([printed, code]).toEqual(['done\n', 0])
 })
 
 it('ends a store that a killed owner had started again', async () => {

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { reasonOf } from './error.ts'
 import type { StorePlace } from './store.ts'
@@ -11,13 +12,16 @@ export async function startWatchedStore(place: StorePlace, command: StoreCommand
   const stopping = new AbortController()
   const { signal } = stopping
   let running = await startStoreProcess(place, command, signal)
+  const asked = once(signal, 'abort')
   const watching = watch()
 
   async function watch(): Promise<void> {
     for (let recentEnds = 0; ; recentEnds += 1) {
       const startedAtMs = performance.now()
-      const how = await running.ended
+      // Dispose sees by itself that the store has ended. The event of it does not keep the process alive, which could end before it.
+      await Promise.race([running.ended, asked])
       if (signal.aborted) return
+      const how = await running.ended
       if (performance.now() - startedAtMs > STEADY_AFTER_MS) recentEnds = 0
       const { name } = command
       place.onIncident({
