@@ -88,6 +88,22 @@ it('has certificates and an HTTPS port only where a role needs them', async () =
   expect(outer).toMatchObject({ ports: { https: expect.any(Number) }, caFile: join(dataDir, 'tls', 'ca.pem') })
 })
 
+it.each([
+  ['worker', false],
+  ['dispatcher', false],
+  ['api', true],
+  ['gateway', true],
+] as const)('the metrics of a process of the %s tell when its certificate ends: %s', async (name, isThere) => {
+  const running = await runRoles([role(name, { stop: async () => {} })], await givenConfig())
+  onTestFinished(() => running.stop('test'))
+
+  const response = await fetch(`http://127.0.0.1:${running.ports.http}/metrics`)
+
+  const lines = (await response.text()).split('\n')
+  expect(lines).toContain('muster_hub_started_total 1')
+  expect(lines.some((line) => line.startsWith('muster_certificate_expiry_timestamp_seconds '))).toBe(isThere)
+})
+
 it('stops those who call devices before the gateway that holds the connections', async () => {
   const stopped: RoleName[] = []
   const noted = (name: RoleName) => role(name, { stop: async () => void stopped.push(name) })
