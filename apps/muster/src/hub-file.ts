@@ -1,5 +1,6 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { toError } from '@muster/contract'
 import { makeFolder, StartError } from '@muster/runtime'
 import type { HubFile } from '@muster/simulator'
 import { z } from 'zod'
@@ -28,12 +29,9 @@ export async function writeHubFile(dataDir: string, hub: LocalHubFile): Promise<
     await writeFile(`${path}.new`, `${JSON.stringify(hub, null, 2)}\n`, { mode: 0o600 })
     await rename(`${path}.new`, path)
   } catch (cause) {
-    throw new StartError(
-      `${path} cannot be written (${cause instanceof Error ? cause.message : cause}): set MUSTER_DATA_DIR`,
-      {
-        cause,
-      },
-    )
+    throw new StartError(`${path} cannot be written (${toError(cause).message}): set MUSTER_DATA_DIR`, {
+      cause,
+    })
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { dirname, resolve } from 'node:path'
 import { formatConnectionString } from '@muster/auth'
+import { toError } from '@muster/contract'
 import { type StoreIncident, startLocalServices } from '@muster/local-services'
 import {
   type Config,
@@ -102,10 +103,7 @@ async function logTo(path: string, lifetime: Lifetime, { logLevel }: Config) {
     lifetime.defer(async () => file[Symbol.dispose]())
     return openLog(logLevel, file)
   } catch (cause) {
-    throw new StartError(
-      `the log ${path} cannot be opened (${cause instanceof Error ? cause.message : cause}): set MUSTER_DATA_DIR`,
-      { cause },
-    )
+    throw new StartError(`the log ${path} cannot be opened (${toError(cause).message}): set MUSTER_DATA_DIR`, { cause })
   }
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { permissions } from '@muster/auth'
-import { clip } from '@muster/contract'
+import { clip, toError } from '@muster/contract'
 import { closest, distance } from 'fastest-levenshtein'
 import { z } from 'zod'
 import { StartError } from './start-error.ts'
@@ -191,7 +191,7 @@ function readSecret(name: string, file: string): string {
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (cause) {
-    throw new StartError(`${name}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    throw new StartError(`${name}: ${toError(cause).message}`, { cause })
   }
 }
 

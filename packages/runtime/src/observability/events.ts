@@ -21,6 +21,7 @@ import {
   endReasons,
   type GatewayStep,
   gatewaySteps,
+  recordedOutcomes,
   refusalReasons,
   storeIncidentKinds,
   storeNames,
@@ -86,26 +87,16 @@ type Recorders = { readonly [Name in EventName]: (fields: EventFields[Name]) => 
 
 export function openEvents({ log, metrics }: { log: Logger; metrics: Metrics }): Events {
   const signals = new EventEmitter()
-  const { event, counted, timed } = kinds(signals, log, metrics)
+  const { event, counter, counted, timed } = kinds(signals, log, metrics)
   const registers = [metrics]
 
-  const deviceJobs = new Counter({
-    name: 'muster_device_jobs_recorded_total',
-    help: 'Device jobs recorded, by type and outcome',
-    labelNames: ['type', 'outcome'],
-    registers,
+  const deviceJobs = counter('muster_device_jobs_recorded_total', 'Device jobs recorded, by type and outcome', {
+    type: jobTypes,
+    outcome: recordedOutcomes,
   })
-  const repaired = new Counter({
-    name: 'muster_sweep_repaired_total',
-    help: 'Rows repaired, by sweep',
-    labelNames: ['sweep'],
-    registers,
-  })
-  const disconnected = new Counter({
-    name: 'muster_device_disconnected_total',
-    help: 'Connections ended, by reason',
-    labelNames: ['reason'],
-    registers,
+  const repaired = counter('muster_sweep_repaired_total', 'Rows repaired, by sweep', { sweep: sweepNames })
+  const disconnected = counter('muster_device_disconnected_total', 'Connections ended, by reason', {
+    reason: endReasons,
   })
   const connected = new Gauge({
     name: 'muster_devices_connected',
@@ -113,23 +104,8 @@ export function openEvents({ log, metrics }: { log: Logger; metrics: Metrics }):
     registers,
   })
   /** Only a process that serves a certificate has it: 0 would be an alert. */
-  const expiry = once(
-    () =>
-      new Gauge({
-        name: 'muster_certificate_expiry_timestamp_seconds',
-        help: 'When the certificate of the TLS listeners ends, in seconds since 1970',
-        registers,
-      }),
-  )
-  const pushed = new Counter({
-    name: 'muster_desired_pushed_total',
-    help: 'Desired patches sent to connected devices',
-    registers,
-  })
-
-  startAtZero(deviceJobs, { type: jobTypes, outcome: ['succeeded', 'failed', 'retried', 'waiting'] })
-  startAtZero(repaired, { sweep: sweepNames })
-  startAtZero(disconnected, { reason: endReasons })
+  let expiry: Gauge | undefined
+  const pushed = counter('muster_desired_pushed_total', 'Desired patches sent to connected devices', {})
 
   return {
     hubStarting: event('hubStarting', 'info', () => {}),
@@ -143,7 +119,14 @@ export function openEvents({ log, metrics }: { log: Logger; metrics: Metrics }):
       store: storeNames,
       kind: storeIncidentKinds,
     }),
-    certificateLoaded: event('certificateLoaded', 'info', ({ expiresAt }) => expiry().set(expiresAt.getTime() / 1000)),
+    certificateLoaded: event('certificateLoaded', 'info', ({ expiresAt }) => {
+      expiry ??= new Gauge({
+        name: 'muster_certificate_expiry_timestamp_seconds',
+        help: 'When the certificate of the TLS listeners ends, in seconds since 1970',
+        registers,
+      })
+      expiry.set(expiresAt.getTime() / 1000)
+    }),
     connectionNotAccepted: counted('connectionNotAccepted', 'error', 'HTTP connections that could not be accepted'),
     certificateRefused: counted('certificateRefused', 'error', 'Changed certificates that could not be used'),
 
@@ -159,10 +142,8 @@ export function openEvents({ log, metrics }: { log: Logger; metrics: Metrics }):
 
     jobStarted: counted('jobStarted', 'info', 'Jobs started', { type: jobTypes }),
     jobEnded: counted('jobEnded', 'info', 'Jobs ended', { type: jobTypes, status: jobStatuses.filter(isTerminal) }),
-    chunkRecorded: event('chunkRecorded', 'debug', ({ type, succeeded, failed, retried, waiting }) => {
-      for (const [outcome, count] of Object.entries({ succeeded, failed, retried, waiting })) {
-        deviceJobs.inc({ type, outcome }, count)
-      }
+    chunkRecorded: event('chunkRecorded', 'debug', ({ type, ...counts }) => {
+      for (const outcome of recordedOutcomes) deviceJobs.inc({ type, outcome }, counts[outcome])
     }),
     claimLost: counted('claimLost', 'warn', 'Outcomes refused because the claim was no longer ours', {
       type: jobTypes,
@@ -212,15 +193,15 @@ function kinds(signals: EventEmitter, log: Logger, metrics: Metrics) {
     }
 
   /** `words`: the closed list of each label. Every series begins with 0. */
+  const counter = (name: string, help: string, words: Readonly<Record<string, readonly string[] | undefined>>) => {
+    const made = new Counter<string>({ name, help, labelNames: Object.keys(words), registers: [metrics] })
+    for (const labels of seriesOf(words)) made.inc(labels, 0)
+    return made
+  }
+
   const counted = <Name extends EventName>(name: Name, level: Level, help: string, words: Words<Name> = {}) => {
     const labels = labelsOf<Name>(words)
-    const total = new Counter<string>({
-      name: `muster_${snakeCase(name)}_total`,
-      help: described(help, labels),
-      labelNames: labels,
-      registers: [metrics],
-    })
-    startAtZero(total, words)
+    const total = counter(`muster_${snakeCase(name)}_total`, described(help, labels), words)
     return event(name, level, (fields) => total.inc(valuesOf(fields, labels)))
   }
 
@@ -242,7 +223,7 @@ function kinds(signals: EventEmitter, log: Logger, metrics: Metrics) {
     return event(name, 'debug', (fields) => histogram.observe(valuesOf(fields, labels), fields.seconds))
   }
 
-  return { event, counted, timed }
+  return { event, counter, counted, timed }
 }
 
 type Label<Name extends EventName> = keyof EventFields[Name] & string
@@ -253,24 +234,12 @@ function labelsOf<Name extends EventName>(words: Words<Name>): readonly Label<Na
   return Object.keys(words).filter(isLabel)
 }
 
-/** Makes every series of a counter: one that appears with its first event hides that event from a rate. */
-function startAtZero(counter: Counter<string>, words: Readonly<Record<string, readonly string[] | undefined>>): void {
-  for (const labels of seriesOf(words)) counter.inc(labels, 0)
-}
-
+/** Every series of a metric. One that appears with its first event hides that event from a rate. */
 function seriesOf(words: Readonly<Record<string, readonly string[] | undefined>>): readonly Record<string, string>[] {
   return Object.entries(words).reduce<readonly Record<string, string>[]>(
     (made, [label, values = []]) => made.flatMap((labels) => values.map((value) => ({ ...labels, [label]: value }))),
     [{}],
   )
-}
-
-function once<Value>(make: () => Value): () => Value {
-  let made: Value | undefined
-  return () => {
-    made ??= make()
-    return made
-  }
 }
 
 type TimedEvent = 'requestServed' | 'methodInvoked'

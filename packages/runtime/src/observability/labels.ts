@@ -1,11 +1,11 @@
 import type { CallResult } from '@muster/bus'
-import { type RoleName, roleNames } from '../config/role-names.ts'
+import { roleNames } from '../config/role-names.ts'
 
 // The words that are labels of metrics. The lists are closed, so that every series exists from the start, with 0.
 
 /** The checks of readiness: the two stores, and each role. */
 export const checkNames = ['postgres', 'redis', ...roleNames] as const
-export type CheckName = 'postgres' | 'redis' | RoleName
+export type CheckName = (typeof checkNames)[number]
 
 /** The two stores that a whole hub may run itself, and what happens after one ends without being asked. */
 export const storeNames = ['Postgres', 'Redis'] as const
@@ -13,6 +13,9 @@ export const storeIncidentKinds = ['ended', 'restarted', 'restartFailed'] as con
 
 /** A job to look at; its ready chunks; its due device jobs; the desired properties or the connection of a device. */
 export const wakeUpKinds = ['job', 'chunks', 'due', 'desired', 'connection'] as const
+
+/** What came of one attempt on a device, as the worker records it. */
+export const recordedOutcomes = ['succeeded', 'failed', 'retried', 'waiting'] as const
 
 /** Why the connection of a device ended. */
 export const endReasons = [
