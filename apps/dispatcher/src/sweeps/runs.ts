@@ -1,4 +1,5 @@
 import {
+  analyzeGrownTables,
   expireOverdueJobs,
   markForgottenReachable,
   releaseExpiredChunks,
@@ -25,5 +26,6 @@ export const sweepRuns: Readonly<Record<SweepName, (hub: DispatchHub, bound: Bou
   scheduleQueuedJobs,
   markForgottenReachable: ({ db, clock }, bound) => markForgottenReachable(db, bound, clock.now()),
   closeSessionsOfDeadGateways: closeDeadSessions,
+  analyzeGrownTables: ({ db }, bound) => analyzeGrownTables(db, bound),
   purgeHistory: purge,
 }

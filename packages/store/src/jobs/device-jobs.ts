@@ -75,6 +75,7 @@ export async function claimDueDeviceJobs(
   return db.transaction(async (tx) => {
     const job = await lockRunningJob(tx, key, now)
     if (job === null) return null
+    // The index of due rows leaves out `infinity`. A plan for any values takes it only if the statement does so too.
     const claimed = await prepared<{ device_id: string; attempt: number }>(
       tx,
       'claimDueDeviceJobs',
@@ -84,7 +85,7 @@ export async function claimDueDeviceJobs(
           from device_jobs r
           join chunks c using (week, job_key, chunk_no)
          where r.week = ${job.week} and r.job_key = ${key} and r.status = 'pending' and r.due_at <= ${at(now)}
-           and c.rest is null
+           and r.due_at < 'infinity' and c.rest is null
          order by r.due_at
          limit ${lease.limit}
            for update of r skip locked),

@@ -10,6 +10,7 @@ import {
   recordLaterAttempts,
 } from '../../src/jobs/device-jobs.ts'
 import { completeJob } from '../../src/jobs/jobs.ts'
+import { analyzeGrownTables } from '../../src/postgres/analyze-grown-tables.ts'
 import { type Connection, connect } from '../../src/postgres/connect.ts'
 import { hotStatements, prepared } from '../../src/postgres/prepared.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
@@ -18,6 +19,7 @@ import { findOwners, findRoutes, openSession, recordActivity } from '../../src/s
 import { deviceId } from '../fleet.ts'
 import { claimed, deviceNames, givenDevices, givenRunningJob, noon, openStore, worker } from '../jobs/engine.ts'
 
+const throughLargeTable = /Seq Scan on (devices|twins|sessions|device_jobs_)/
 const fleet = deviceNames(5_000)
 const device = deviceId('device-0001')
 
@@ -31,7 +33,7 @@ afterAll(() => store[Symbol.asyncDispose]())
 
 describe('hot statements', () => {
   it('are planned once for each connection, and none then walks through a large table', async () => {
-    await using one = openOne({ prepare: true })
+    await using one = openOne({ url: store.url, prepare: true })
 
     await runEveryOne(one.db)
 
@@ -44,8 +46,26 @@ describe('hot statements', () => {
     }
   })
 
+  it('get new plans when a table has grown', async () => {
+    await using small = await openStore()
+    await givenDevices(small.db, fleet.slice(0, 20), { isReachable: true })
+    await using one = openOne({ url: small.url, prepare: true })
+    await rows(one.db, sql`set plan_cache_mode = force_generic_plan`)
+    await runEveryOne(one.db)
+    await small.db.execute(sql`analyze`)
+    await explainKept(one.db)
+    await givenDevices(small.db, fleet, { isReachable: true })
+    await givenRecorded(small.db, fleet)
+    expect(await explainKept(one.db)).toMatch(throughLargeTable)
+
+    expect(await analyzeGrownTables(small.db, { limit: 2 })).toBe(2)
+    await analyzeGrownTables(small.db, { limit: 100 })
+
+    expect(await explainKept(one.db)).not.toMatch(throughLargeTable)
+  })
+
   it('have no names where the address leads to a pooler that may lose them', async () => {
-    await using one = openOne({ prepare: false })
+    await using one = openOne({ url: store.url, prepare: false })
 
     await runEveryOne(one.db)
 
@@ -53,7 +73,7 @@ describe('hot statements', () => {
   })
 
   it('have one text each: a second one under the same name is refused', async () => {
-    await using one = openOne({ prepare: true })
+    await using one = openOne({ url: store.url, prepare: true })
     await prepared(one.db, 'findRoutes', sql`select 1 as answer`)
 
     const second = prepared(one.db, 'findRoutes', sql`select 2 as answer`)
@@ -63,13 +83,38 @@ describe('hot statements', () => {
 })
 
 /** One connection, so that the statements of its session can be asked for. */
-function openOne({ prepare }: { prepare: boolean }): AsyncDisposable & Pick<Connection, 'db'> {
-  const { db, close } = connect({ url: store.url, poolSize: 1, prepare })
+function openOne({ url, prepare }: { url: string; prepare: boolean }): AsyncDisposable & Pick<Connection, 'db'> {
+  const { db, close } = connect({ url, poolSize: 1, prepare })
   return { db, [Symbol.asyncDispose]: close }
 }
 
 async function preparedOn(db: Db): Promise<{ name: string; statement: string }[]> {
   return rows(db, sql`select name, statement from pg_prepared_statements where name <> '' order by name`)
+}
+
+/** The plans that this connection keeps. It makes those that it has not. */
+async function explainKept(db: Db): Promise<string> {
+  const statements = await rows<{ name: string; parameters: string }>(
+    db,
+    sql`
+    select name, array_to_string(array_fill('null'::text, array[cardinality(parameter_types)]), ', ') as parameters
+      from pg_prepared_statements
+     where name <> ''`,
+  )
+  const plans = []
+  for (const { name, parameters } of statements) {
+    const plan = await rows<{ 'QUERY PLAN': string }>(db, sql.raw(`explain execute "${name}" (${parameters})`))
+    plans.push(`${name}:`, ...plan.map((line) => line['QUERY PLAN']))
+  }
+  return plans.join('\n')
+}
+
+/** A method job that has recorded an attempt on each device. */
+async function givenRecorded(db: Db, deviceIds: readonly string[]): Promise<void> {
+  const { key } = await givenRunningJob(db, { devices: deviceIds.length, chunkSize: deviceIds.length })
+  const chunk = await claimed(db, key)
+  const outcomes = deviceIds.map((deviceId) => ({ deviceId, status: 'completed', response: {} }) as const)
+  await recordFirstAttempts(db, chunk, outcomes, noon)
 }
 
 /** A method job with a device that is tried twice, a twin job, and the connection of a device. */

@@ -56,6 +56,11 @@ export const sweeps = {
     repairs: 'a gateway died or froze with its connections',
     counts: 'sessions that were closed',
   },
+  analyzeGrownTables: {
+    everySeconds: 1,
+    repairs: 'a table has doubled, and Postgres still plans for the small one',
+    counts: 'tables that were analyzed',
+  },
   purgeHistory: {
     everySeconds: 3600,
     repairs: 'jobs ended longer ago than the hub keeps them, or a partition is missing',
