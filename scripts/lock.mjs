@@ -12,18 +12,11 @@ try {
   const workspaces = ['packages', 'apps'].flatMap((home) =>
     readdirSync(join(root, home)).map((name) => join(home, name, 'package.json')),
   )
-  for (const file of ['package.json', lock, ...workspaces].filter((file) => existsSync(join(root, file)))) {
+  for (const file of ['package.json', '.npmrc', lock, ...workspaces].filter((file) => existsSync(join(root, file)))) {
     mkdirSync(dirname(join(folder, file)), { recursive: true })
     copyFileSync(join(root, file), join(folder, file))
   }
-  // No address of a registry: everyone installs from their own.
-  const args = [
-    '--package-lock-only',
-    '--omit-lockfile-registry-resolved',
-    '--ignore-scripts',
-    '--no-audit',
-    '--no-fund',
-  ]
+  const args = ['--package-lock-only', '--ignore-scripts', '--no-audit', '--no-fund']
   const { status } = spawnSync('npm', ['install', ...args], { cwd: folder, stdio: 'inherit' })
   if (status === 0) copyFileSync(join(folder, lock), join(root, lock))
   process.exitCode = status ?? 1

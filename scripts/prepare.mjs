@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -23,10 +22,24 @@ function requireNode(major, minor) {
   )
 }
 
-const stamp = join(root, 'node_modules', '.muster-installed')
+const lock = join(root, 'package-lock.json')
 
+/** npm leaves in node_modules a list of what it has installed. It holds all of the lock, but for packages of other platforms. */
 function isInstalled() {
-  return existsSync(stamp) && readFileSync(stamp, 'utf8') === lockDigest()
+  try {
+    const wanted = packagesIn(lock)
+    const installed = packagesIn(join(root, 'node_modules', '.package-lock.json'))
+    return Object.entries(wanted).every(
+      ([path, { version, optional }]) =>
+        !path.includes('node_modules/') || installed[path]?.version === version || (optional && !installed[path]),
+    )
+  } catch {
+    return false
+  }
+}
+
+function packagesIn(file) {
+  return JSON.parse(readFileSync(file, 'utf8')).packages
 }
 
 async function install() {
@@ -36,12 +49,10 @@ async function install() {
   const retries = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=4000']
   const args = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund', ...retries]
   await step('Installing packages', 'npm', args, { reasonIn: reasonOfNpm })
-  writeFileSync(stamp, lockDigest())
 }
 
 /** The lock says of every package which version is installed: without it a new one could break any clone. */
 function requireLock() {
-  const lock = join(root, 'package-lock.json')
   const mend = '"git checkout package-lock.json" brings it back'
   if (!existsSync(lock)) fail(`package-lock.json is missing: ${mend}`)
   const version = versionOf(readFileSync(lock, 'utf8'))
@@ -69,13 +80,6 @@ function reasonOfNpm(output) {
 function packageIn(url) {
   const [path = ''] = decodeURIComponent(new URL(url).pathname).split('/-/')
   return path.replace(/^\//, '')
-}
-
-function lockDigest() {
-  const lock = join(root, 'package-lock.json')
-  return createHash('sha256')
-    .update(existsSync(lock) ? readFileSync(lock) : '')
-    .digest('hex')
 }
 
 async function compile() {

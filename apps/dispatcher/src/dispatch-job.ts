@@ -1,4 +1,4 @@
-import type { JobKey } from '@muster/contract'
+import type { JobKey, JobType } from '@muster/contract'
 import { operationOf } from '@muster/operations'
 import { finishJob, type Hub } from '@muster/runtime'
 import { ConditionError, expireOverdueJobs, failJob, type JobStart, startJob } from '@muster/store'
@@ -11,8 +11,7 @@ export async function dispatchJob(hub: DispatchHub, key: JobKey): Promise<JobSta
   const options = {
     maxRunningJobs: config.maxRunningJobs,
     // A chunk is worked on at once, so it must not be larger than one portion of the rate.
-    chunkSize: (type: Parameters<typeof operationOf>[0]) =>
-      Math.min(operationOf(type).chunkSize, throttles.portionOf('jobDeviceOperations')),
+    chunkSize: (type: JobType) => Math.min(operationOf(type).chunkSize, throttles.portionOf('jobDeviceOperations')),
   }
   try {
     const start = await startJob(db, key, options, clock.now())

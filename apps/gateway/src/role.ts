@@ -36,8 +36,8 @@ export const role: Role = {
     hub.front.upgrade(webSocketPath, acceptWebSockets(broker.accept))
     const server = createTlsServer(hub, broker)
 
-    const running: RunningRole = {
-      async stop(deadline) {
+    const running = {
+      async stop(deadline: AbortSignal) {
         broker.refuse()
         server.close()
         clearInterval(confirmation)
@@ -53,18 +53,18 @@ export const role: Role = {
         heartbeat.check()
         if (!server.listening) throw new Error('the MQTTS port is closed')
       },
-    }
+    } satisfies RunningRole
     try {
-      await listen(server, {
+      const port = await listen(server, {
         name: 'MUSTER_MQTTS_PORT',
         port: config.mqttsPort,
         host: { name: 'MUSTER_BIND', address: config.bind },
       })
+      return { ...running, port }
     } catch (error) {
       await running.stop(AbortSignal.timeout(failedStopMs))
       throw error
     }
-    return running
   },
 }
 

@@ -1,9 +1,8 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { toError } from '@muster/contract'
 import { makeFolder, StartError } from '@muster/runtime'
-import type { HubFile } from '@muster/simulator'
-import { z } from 'zod'
+import { type HubFile, readHubFile as readFile } from '@muster/simulator'
 
 export function hubFilePath(dataDir: string): string {
   return join(dataDir, 'hub.json')
@@ -14,8 +13,6 @@ interface LocalHubFile extends HubFile {
   readonly pid: number
   readonly hostname: string
   readonly httpPort: number
-  /** Only of a Postgres that the hub started. Whoever gave it another one knows the address. */
-  readonly databaseUrl?: string
 }
 
 /**
@@ -35,17 +32,11 @@ export async function writeHubFile(dataDir: string, hub: LocalHubFile): Promise<
   }
 }
 
-const credentialsSchema = z.object({ connectionString: z.string(), databaseUrl: z.string().optional() })
-
-/** The data to find keys of the hub that runs here. Null when there is no file, so no hub runs. Throws StartError. */
-export async function readHubFile(dataDir: string): Promise<z.output<typeof credentialsSchema> | null> {
-  const path = hubFilePath(dataDir)
-  try {
-    return credentialsSchema.parse(JSON.parse(await readFile(path, 'utf8')))
-  } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null
-    throw new StartError(`${path} does not describe a running hub: start the hub again`, { cause })
-  }
+/** Null when there is no file, so no hub runs. Throws StartError. */
+export function readHubFile(dataDir: string): Promise<HubFile | null> {
+  return readFile(hubFilePath(dataDir)).catch((cause) => {
+    throw new StartError(toError(cause).message, { cause })
+  })
 }
 
 export async function removeHubFile(dataDir: string): Promise<void> {

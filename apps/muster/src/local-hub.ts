@@ -5,11 +5,11 @@ import { toError } from '@muster/contract'
 import { type StoreIncident, startLocalServices } from '@muster/local-services'
 import {
   type Config,
-  type Events,
   makeFolder,
   openLog,
   openLogFile,
   type RunningHub,
+  reachesLocalhost,
   runRoles,
   StartError,
 } from '@muster/runtime'
@@ -55,14 +55,16 @@ export async function startLocalHub(
   config: Config,
   { logFile, onIncident }: LocalHubOptions = {},
 ): Promise<LocalHub> {
-  let events: Events | undefined
+  // The log opens with the roles. What happens to the stores before, it gets then.
+  const early: StoreIncident[] = []
+  let log = (incident: StoreIncident): unknown => early.push(incident)
   const services = await startLocalServices({
     databaseUrl: config.databaseUrl ?? undefined,
     redisUrl: config.redisUrl ?? undefined,
     dataDir: config.dataDir,
     durable: true,
     onIncident(incident) {
-      events?.storeIncident(incident)
+      log(incident)
       onIncident?.(incident)
     },
   })
@@ -76,7 +78,8 @@ export async function startLocalHub(
     settled,
     logFile === undefined ? {} : { log: await logTo(logFile, lifetime, config) },
   )
-  events = running.hub.events
+  log = ({ store, ...incident }) => running.hub.events.storeIncident({ ...incident, store: labelOf[store] })
+  early.forEach(log)
   lifetime.defer(() => running.stop('asked to'))
 
   const hub = describe(running, owner, services.description)
@@ -95,6 +98,9 @@ export async function startLocalHub(
   return hub
 }
 
+/** The stores, in the word that all metrics have for them. */
+const labelOf = { Postgres: 'postgres', Redis: 'redis' } as const
+
 /** Opened only when the data folder is ours, because another hub may write its own log there. Throws StartError. */
 async function logTo(path: string, lifetime: Lifetime, { logLevel }: Config) {
   try {
@@ -108,15 +114,15 @@ async function logTo(path: string, lifetime: Lifetime, { logLevel }: Config) {
 }
 
 function describe({ hub, ports, caFile }: RunningHub, owner: StoredPolicy, stores: readonly string[]): LocalHub {
-  assert(ports.https !== null && caFile !== null, 'a process with every role has TLS')
+  assert(ports.https !== null && ports.mqtts !== null && caFile !== null, 'a process with every role has TLS')
   const hostName = hub.config.hostNames[0] ?? 'localhost'
   return {
     hostName,
-    gatewayHost: hub.config.tls === null && includesLocalhost(hub.config.bind) ? 'localhost' : hostName,
+    gatewayHost: hub.config.tls === null && reachesLocalhost(hub.config.bind) ? 'localhost' : hostName,
     bind: hub.config.bind,
     httpsPort: ports.https,
     httpPort: ports.http,
-    mqttsPort: hub.config.mqttsPort,
+    mqttsPort: ports.mqtts,
     caFile: resolve(caFile),
     ca: hub.front.tls.ca,
     owner,
@@ -127,12 +133,4 @@ function describe({ hub, ports, caFile }: RunningHub, owner: StoredPolicy, store
     }),
     stores,
   }
-}
-
-export function isLoopback(address: string): boolean {
-  return address === '::1' || address.startsWith('127.')
-}
-
-function includesLocalhost(bind: string): boolean {
-  return isLoopback(bind) || bind === '::' || bind === '0.0.0.0'
 }

@@ -1,6 +1,4 @@
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { formatConnectionString, signSasToken } from '@muster/auth'
@@ -46,7 +44,7 @@ export async function startHub({
     MUSTER_DATA_DIR: dataDir,
     MUSTER_HTTPS_PORT: '0',
     MUSTER_HTTP_PORT: '0',
-    MUSTER_MQTTS_PORT: String(await freePort()),
+    MUSTER_MQTTS_PORT: '0',
     MUSTER_LOG_LEVEL: 'error',
     MUSTER_SHUTDOWN_SECONDS: '10',
     ...settings,
@@ -60,7 +58,7 @@ export async function startHub({
     policyName: policy.name,
     expiresAt: new Date(Date.now() + 3_600_000),
   })
-  const { http, https } = running.ports
+  const { http, https, mqtts } = running.ports
 
   return {
     running,
@@ -74,7 +72,7 @@ export async function startHub({
     ca: running.hub.front.tls.ca,
     httpsPort: https ?? 0,
     httpPort: http,
-    mqttsPort: config.mqttsPort,
+    mqttsPort: mqtts ?? 0,
     request: (method, path, body) =>
       fetch(`http://127.0.0.1:${http}${path}${path.includes('?') ? '&' : '?'}api-version=2021-04-12`, {
         method,
@@ -87,14 +85,4 @@ export async function startHub({
       await rm(dataDir, { recursive: true, force: true })
     },
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address: AddressInfo | string | null = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port')
-  return address.port
 }

@@ -7,6 +7,7 @@ type Caller = Pick<TestHub, 'request'>
 /** What the tests read of a job. */
 export interface JobJson {
   readonly status: string
+  readonly endTime?: string
   readonly deviceJobStatistics?: Readonly<Record<string, number>>
 }
 

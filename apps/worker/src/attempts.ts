@@ -56,7 +56,7 @@ export function createAttempts(
     begin(claim, { leaseId }, places) {
       const attempt = carryOut(hub, claim, { places, signal: stopping.signal })
         // A sweep finds an outcome that is not recorded, because its lease is not renewed any more.
-        .catch((error: unknown) => events.wakeUpFailed({ kind: 'due', jobKey: claim.job.key, error }))
+        .catch((error: unknown) => events.wakeUpFailed({ kind: claim.kind, jobKey: claim.job.key, error }))
         .finally(() => {
           places[Symbol.dispose]()
           underWay.delete(leaseId)

@@ -1,4 +1,4 @@
-import type { CallResult } from '@muster/bus'
+import type { CallResult, WorkWakeUp } from '@muster/bus'
 import type { GatewayId } from '@muster/contract'
 import { type DeviceOperation, type Outcome, operationOf } from '@muster/operations'
 import { finishJob, type Hub } from '@muster/runtime'
@@ -15,6 +15,8 @@ import type { Places } from './places.ts'
 
 /** Devices that this worker has claimed, for one attempt on each. */
 export interface Claim {
+  /** The wake-up that led to it. */
+  readonly kind: WorkWakeUp['kind']
   readonly job: RunningJob
   readonly deviceIds: readonly string[]
   /** The number of the attempt, 1 for the first. */

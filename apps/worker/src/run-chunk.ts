@@ -71,6 +71,7 @@ async function claimFirstAttempts({ db, clock }: WorkerHub, key: JobKey, lease: 
   })
   if (claimed === null) return null
   return {
+    kind: 'chunks',
     job: claimed.job,
     deviceIds: claimed.deviceIds,
     attemptOf: () => 1,

@@ -24,6 +24,7 @@ async function claimLaterAttempts(
   if (claimed === null) return null
   const numbers = new Map<string, number>(claimed.attempts.map(({ deviceId, attempt }) => [deviceId, attempt]))
   return {
+    kind: 'due',
     job: claimed.job,
     deviceIds: claimed.attempts.map(({ deviceId }) => deviceId),
     attemptOf: (deviceId) => numbers.get(deviceId) ?? 1,

@@ -1,4 +1,5 @@
 export { type Config, type ConfiguredPolicy, loadConfig, redactConfig } from './config/config.ts'
+export { isLoopback, reachesLocalhost } from './config/loopback.ts'
 export { roleNames } from './config/role-names.ts'
 export { StartError } from './config/start-error.ts'
 export { parseThrottleRates, type ThrottleName, throttleNames } from './config/throttle-rates.ts'

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { defaultDataDir } from '@muster/local-services'
-import type { Config } from '@muster/runtime'
+import { type Config, isLoopback } from '@muster/runtime'
 import { type Lifetime, live, type Outcome } from '../lifetime.ts'
-import { isLoopback, type LocalHub, startLocalHub } from '../local-hub.ts'
+import { type LocalHub, startLocalHub } from '../local-hub.ts'
 import { runDemo } from './demo.ts'
 import { nextSteps } from './next-steps.ts'
 

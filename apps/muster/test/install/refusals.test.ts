@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { freePort } from '../hub.ts'
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url))
 
@@ -62,13 +61,16 @@ describe('npm start in a clone that cannot be installed says so in one line', ()
     })
   })
 
-  it('offline', async () => {
-    const port = await freePort()
-
-    const { status, last } = start({ npm_config_registry: `http://127.0.0.1:${port}` })
+  // Port 1 has no server.
+  it.each([
+    ['offline', { npm_config_registry: 'http://127.0.0.1:1' }, 'ECONNREFUSED'],
+    ['told to stay offline, with an empty cache', { npm_config_offline: 'true' }, 'no cached response'],
+  ])('%s', (_, settings, reason) => {
+    const { status, last } = start(settings)
 
     expect(status).toBe(1)
-    expect(last).toMatch(/^the package \S+ could not be fetched \(.*ECONNREFUSED.*\): is this machine online\?$/)
+    expect(last).toMatch(/^the package \S+ could not be fetched \(.*\): is this machine online\?$/)
+    expect(last).toContain(reason)
   })
 })
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { parseConnectionString, signSasToken } from '@muster/auth'
 import { removeDataDir } from '@muster/local-services'
 import { z } from 'zod'
-import { freePort, type TestHub } from '../hub.ts'
+import type { TestHub } from '../hub.ts'
 
 const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 
@@ -39,7 +39,7 @@ export interface Quickstart
 export async function startQuickstart(settings: Readonly<Record<string, string>> = {}): Promise<Quickstart> {
   const { PATH = '', HOME = '' } = process.env
   const dataDir = settings.MUSTER_DATA_DIR ?? join(tmpdir(), `muster-test-${randomUUID()}`)
-  const ports = { MUSTER_HTTPS_PORT: '0', MUSTER_HTTP_PORT: '0', MUSTER_MQTTS_PORT: String(await freePort()) }
+  const ports = { MUSTER_HTTPS_PORT: '0', MUSTER_HTTP_PORT: '0', MUSTER_MQTTS_PORT: '0' }
   const environment = { PATH, HOME, MUSTER_DATA_DIR: dataDir, ...ports, ...settings }
   const child = spawn(process.execPath, [program, 'quickstart', '--no-demo'], {
     env: environment,

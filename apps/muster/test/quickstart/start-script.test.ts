@@ -8,7 +8,6 @@ import { fileURLToPath } from 'node:url'
 import { removeDataDir } from '@muster/local-services'
 import { eventually } from '@muster/testkit'
 import { afterAll, afterEach, expect, inject, it } from 'vitest'
-import { freePort } from '../hub.ts'
 
 /** What `npm start` runs: processes of their own, on stores of their own. */
 const script = fileURLToPath(new URL('../../../../scripts/start.mjs', import.meta.url))
@@ -74,7 +73,7 @@ it('a port that is in use is an error of one line', async () => {
 
 async function start(settings: Readonly<Record<string, string>> = {}) {
   const { PATH = '', HOME = '' } = process.env
-  const ports = { MUSTER_HTTPS_PORT: '0', MUSTER_HTTP_PORT: '0', MUSTER_MQTTS_PORT: String(await freePort()) }
+  const ports = { MUSTER_HTTPS_PORT: '0', MUSTER_HTTP_PORT: '0', MUSTER_MQTTS_PORT: '0' }
   const child = spawn(process.execPath, [script, '--no-demo'], {
     env: { PATH, HOME, MUSTER_DATA_DIR: dataDir, ...ports, ...settings },
     stdio: ['ignore', 'ignore', 'pipe'],

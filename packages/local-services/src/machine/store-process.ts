@@ -29,6 +29,16 @@ export interface StoreProcess extends AsyncDisposable {
   readonly ended: Promise<string>
 }
 
+/** The log of a process may say why it ended. Kept beside that of the next one. */
+export async function keepLog(place: StorePlace, command: StoreCommand): Promise<void> {
+  const logFile = logFileOf(place, command)
+  await rename(logFile, `${logFile}.1`).catch(() => undefined)
+}
+
+function logFileOf({ claim }: StorePlace, { name }: StoreCommand): string {
+  return join(claim.dataDir, `${name.toLowerCase()}.log`)
+}
+
 /**
  * Runs the store until dispose, until our exit, or (on Linux) until we are killed. Resolves when it is ready. When the signal aborts
  * before that, it ends the store and rejects.
@@ -39,7 +49,7 @@ export async function startStoreProcess(
   signal: AbortSignal,
 ): Promise<StoreProcess> {
   await command.prepare()
-  const logFile = join(place.claim.dataDir, `${command.name.toLowerCase()}.log`)
+  const logFile = logFileOf(place, command)
   const { child, ended } = await spawnStore(place, command, logFile)
   const store = child.pid === undefined ? undefined : findProcess(child.pid)
   if (!store) throw await didNotStart(command, logFile)
@@ -67,8 +77,6 @@ interface SpawnedStore {
 
 async function spawnStore({ user }: StorePlace, command: StoreCommand, logFile: string): Promise<SpawnedStore> {
   const [file = command.file, ...args] = [...(await deathBond()), command.file, ...command.args]
-  // The log of the process before may say why it ended.
-  await rename(logFile, `${logFile}.1`).catch(() => undefined)
   const log = openSync(logFile, 'w', 0o600)
   try {
     const child = spawn(file, args, {

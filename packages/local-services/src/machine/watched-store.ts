@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { reasonOf } from './error.ts'
 import type { StorePlace } from './store.ts'
-import { type StoreCommand, type StoreProcess, startStoreProcess } from './store-process.ts'
+import { keepLog, type StoreCommand, type StoreProcess, startStoreProcess } from './store-process.ts'
 
 /**
  * Runs the store until dispose, which takes about 4 s at most, as the end of any process. When the store ends without being asked, it is
@@ -11,6 +11,7 @@ import { type StoreCommand, type StoreProcess, startStoreProcess } from './store
 export async function startWatchedStore(place: StorePlace, command: StoreCommand): Promise<AsyncDisposable> {
   const stopping = new AbortController()
   const { signal } = stopping
+  await keepLog(place, command)
   let running = await startStoreProcess(place, command, signal)
   const asked = once(signal, 'abort')
   const watching = watch()
@@ -29,6 +30,7 @@ export async function startWatchedStore(place: StorePlace, command: StoreCommand
         kind: 'ended',
         message: `${name} has ended unexpectedly (${how}): it is started again`,
       })
+      await keepLog(place, command)
       const restarted = await startAgain(place, command, { signal, recentEnds })
       if (restarted === undefined) return
       running = restarted

@@ -67,6 +67,19 @@ it.each([
     { MUSTER_BIND: 'eth0' },
     'MUSTER_BIND: expected an address of this machine such as 127.0.0.1, or :: for all of them, got "eth0"',
   ],
+  [
+    { MUSTER_BIND: '192.168.1.5' },
+    'MUSTER_HOSTNAME: expected the name of the hub in your network, since MUSTER_BIND=192.168.1.5 serves no localhost',
+  ],
+  [{ REDIS_URL: 'redis://' }, 'REDIS_URL: expected a URL such as redis://host:6379'],
+  [
+    { MUSTER_POLICIES: '{"name":"ops"}' },
+    'MUSTER_POLICIES: expected JSON such as [{"name":"ops","permissions":["ServiceConnect"]}]',
+  ],
+  [
+    { MUSTER_POLICIES: '["ops"]' },
+    'MUSTER_POLICIES.0: expected JSON such as [{"name":"ops","permissions":["ServiceConnect"]}]',
+  ],
   [{ MUSTER_MAX_RUNNING_JOBS: '1.5' }, 'MUSTER_MAX_RUNNING_JOBS: expected a whole number from 1 to 100000, got "1.5"'],
   [{ MUSTER_HOSTNAME: 'a b' }, 'MUSTER_HOSTNAME.0: expected host names, comma-separated, got "a b"'],
   [{ MUSTER_TLS_CERT: 'cert.pem' }, 'MUSTER_TLS_KEY: expected too, since its counterpart is set'],

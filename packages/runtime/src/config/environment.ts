@@ -4,6 +4,7 @@ import { permissions } from '@muster/auth'
 import { clip, toError } from '@muster/contract'
 import { closest, distance } from 'fastest-levenshtein'
 import { z } from 'zod'
+import { reachesLocalhost } from './loopback.ts'
 import { StartError } from './start-error.ts'
 import { parseThrottleRates, throttleNames } from './throttle-rates.ts'
 
@@ -36,13 +37,18 @@ const pairs = [
 ] as const
 
 const key = z.base64('expected a key in base64').min(1).optional()
+const examplePolicies = 'expected JSON such as [{"name":"ops","permissions":["ServiceConnect"]}]'
 const policies = z.array(
-  z.strictObject({
-    name: z.string().regex(/^[\w-]{1,64}$/, 'expected 1 to 64 letters, digits, - and _'),
-    permissions: z.array(z.enum(permissions)).min(1),
-    primaryKey: key,
-    secondaryKey: key,
-  }),
+  z.strictObject(
+    {
+      name: z.string().regex(/^[\w-]{1,64}$/, 'expected 1 to 64 letters, digits, - and _'),
+      permissions: z.array(z.enum(permissions)).min(1),
+      primaryKey: key,
+      secondaryKey: key,
+    },
+    { error: (issue) => (issue.code === 'invalid_type' ? examplePolicies : undefined) },
+  ),
+  examplePolicies,
 )
 
 const hostName = z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, 'expected host names, comma-separated')
@@ -70,7 +76,7 @@ const issuer = z
 const variables = z
   .object({
     DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://user:password@host:5432/muster').optional(),
-    REDIS_URL: url(/^rediss?$/, 'redis://host:6379').optional(),
+    REDIS_URL: url(/^rediss?$/, 'redis://host:6379', { hostname: /./ }).optional(),
     MUSTER_REDIS_PREFIX: z
       .string()
       .regex(/^\{[\w-]+\}$/, 'expected a hash tag such as {muster}')
@@ -79,10 +85,10 @@ const variables = z
     MUSTER_HOSTNAME: hostNames.default(['localhost']),
     MUSTER_BIND: z
       .string()
-      .refine(
-        (text) => isIP(text) !== 0,
-        'expected an address of this machine such as 127.0.0.1, or :: for all of them',
-      )
+      .refine((text) => isIP(text) !== 0, {
+        error: 'expected an address of this machine such as 127.0.0.1, or :: for all of them',
+        abort: true,
+      })
       .optional(),
     MUSTER_HTTPS_PORT: integer(0, 65_535).default(443),
     MUSTER_HTTP_PORT: integer(0, 65_535).default(8080),
@@ -111,6 +117,10 @@ const variables = z
       const missing = given[one] === undefined ? one : other
       context.addIssue({ code: 'custom', path: [missing], message: 'expected too, since its counterpart is set' })
     }
+    const { MUSTER_BIND: bind, MUSTER_HOSTNAME: names } = given
+    if (bind === undefined || reachesLocalhost(bind) || names.some((name) => name !== 'localhost')) return
+    const message = `expected the name of the hub in your network, since MUSTER_BIND=${bind} serves no localhost`
+    context.addIssue({ code: 'custom', path: ['MUSTER_HOSTNAME'], message })
   })
 
 const settingNames: readonly string[] = [...Object.keys(variables.shape), ...secrets.map((name) => `${name}_FILE`)]
@@ -156,18 +166,16 @@ function integer(min: number, max: number) {
     .pipe(z.int(error).min(min, error).max(max, error))
 }
 
-function url(protocol: RegExp, example: string) {
-  return z.url({ protocol, error: `expected a URL such as ${example}` })
+/** `hostname`: what it must be like. Postgres may have none, because it has Unix sockets too. */
+function url(protocol: RegExp, example: string, { hostname = /^/ } = {}) {
+  return z.url({ protocol, hostname, error: `expected a URL such as ${example}` })
 }
 
 function parseJson(text: string, context: z.RefinementCtx): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    context.addIssue({
-      code: 'custom',
-      message: 'expected JSON such as [{"name":"ops","permissions":["ServiceConnect"]}]',
-    })
+    context.addIssue({ code: 'custom', message: examplePolicies })
     return z.NEVER
   }
 }

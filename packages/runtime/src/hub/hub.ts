@@ -13,10 +13,15 @@ import { stopRoles } from './stop-roles.ts'
 import { openStores } from './stores.ts'
 import { createThrottles } from './throttles.ts'
 
+/** The ports that are really bound. `mqtts` is null in a process without a gateway. */
+interface Ports extends FrontPorts {
+  readonly mqtts: number | null
+}
+
 /** The roles of one process, started. */
 export interface RunningHub {
   readonly hub: Hub
-  readonly ports: FrontPorts
+  readonly ports: Ports
   /** The CA that clients must trust. Null when no role of this process has a TLS port. */
   readonly caFile: string | null
   /**
@@ -74,7 +79,8 @@ export async function runRoles(
   })
   try {
     for (const role of roles) running.push({ role, run: await role.start(hub) })
-    const ports = await front.listen()
+    const gateway = running.find(({ role }) => role.name === 'gateway')
+    const ports = { ...(await front.listen()), mqtts: gateway?.run.port ?? null }
     if (ports.https !== null && config.httpsPort !== 0 && ports.https !== config.httpsPort) {
       events.httpsPortReplaced({ wanted: config.httpsPort, bound: ports.https })
     }

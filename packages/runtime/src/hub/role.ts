@@ -30,6 +30,8 @@ export interface Role {
 }
 
 export interface RunningRole {
+  /** The bound port of a server of its own, beside those of `front`. */
+  readonly port?: number
   /** Takes no new work, finishes the work under way, and gives up when `deadline` aborts. Called once. */
   stop(deadline: AbortSignal): Promise<void>
   /** For /health/ready. Throws when the role cannot do its work now. The caller bounds the time. */

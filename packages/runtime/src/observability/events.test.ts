@@ -76,7 +76,7 @@ it('every series with words of a closed list is there from the start, with 0', a
     'muster_connection_refused_total{reason="token"} 0',
     'muster_device_disconnected_total{reason="keepAlive"} 0',
     'muster_request_refused_total{code="JobNotFound"} 0',
-    'muster_store_incident_total{store="Redis",kind="restartFailed"} 0',
+    'muster_store_incident_total{store="redis",kind="restartFailed"} 0',
     'muster_gateway_failed_total{step="heartbeat"} 0',
     'muster_readiness_lost_total{check="worker"} 0',
     'muster_throttled_total{throttle="queries"} 0',

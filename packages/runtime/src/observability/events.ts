@@ -36,7 +36,7 @@ import type { Metrics } from './metrics.ts'
  */
 interface EventFields {
   hubStarting: { version: string; roles: readonly RoleName[] }
-  hubStarted: { roles: readonly RoleName[]; https: number | null; http: number; seconds: number }
+  hubStarted: { roles: readonly RoleName[]; https: number | null; http: number; mqtts: number | null; seconds: number }
   httpsPortReplaced: { wanted: number; bound: number }
   hubStopping: { reason: string }
   roleStopped: { role: RoleName; seconds: number }

@@ -3,12 +3,14 @@ import { roleNames } from '../config/role-names.ts'
 
 // The words that are labels of metrics. The lists are closed, so that every series exists from the start, with 0.
 
-/** The checks of readiness: the two stores, and each role. */
-export const checkNames = ['postgres', 'redis', ...roleNames] as const
+/** The two stores. */
+export const storeNames = ['postgres', 'redis'] as const
+
+/** The checks of readiness: the stores, and each role. */
+export const checkNames = [...storeNames, ...roleNames] as const
 export type CheckName = (typeof checkNames)[number]
 
-/** The two stores that a whole hub may run itself, and what happens after one ends without being asked. */
-export const storeNames = ['Postgres', 'Redis'] as const
+/** What happens after a store that a whole hub runs itself ends without being asked. */
 export const storeIncidentKinds = ['ended', 'restarted', 'restartFailed'] as const
 
 /** A job to look at; its ready chunks; its due device jobs; the desired properties or the connection of a device. */

@@ -14,12 +14,17 @@ export function openLogFile(path: string, limits = { bytesMax }): LogOutput & Di
   let bytes = 0
   let isOpen = true
 
+  /** If it fails, the old file goes on: the next line tries again. */
   const startNext = () => {
-    moveAside(path)
-    const next = openSync(path, 'w', 0o600)
-    closeSync(file)
-    file = next
-    bytes = 0
+    try {
+      moveAside(path)
+      const next = openSync(path, 'w', 0o600)
+      closeSync(file)
+      file = next
+      bytes = 0
+    } catch {
+      // Such as a folder that became read-only.
+    }
   }
   return {
     write(line) {
