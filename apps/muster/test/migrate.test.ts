@@ -25,7 +25,7 @@ it('muster migrate says which migrations and policies it added, and the second t
   const second = await runMuster(['migrate'], database)
 
   expect(first).toMatchObject({ code: 0, stderr: '' })
-  expect(first.stdout).toMatch(/^migrations applied: 0000_hub, 0001_modules(, 0\d{3}_\w+)+\n/)
+  expect(first.stdout).toMatch(/^migrations applied: 0000_hub(, 0\d{3}_\w+)*\n/)
   expect(first.stdout).toMatch(/\npolicies added: device, iothubowner, registryRead, registryReadWrite, service\n$/)
   expect(second).toEqual({ code: 0, stdout: 'the schema is up to date\nthe policies are up to date\n', stderr: '' })
 })

@@ -1,4 +1,6 @@
--- Identities. The twin, the session and everything that depends on a device goes with it.
+-- Identities: devices, and modules below them. A module is a row of its own under the key `<device id>/<module id>`, which is also the
+-- client id with which it connects; neither id can hold a slash. The twin, the session and everything that depends on an identity goes
+-- with it.
 create table devices (
   device_id text collate "C" primary key,
   generation_id text not null,
@@ -13,13 +15,24 @@ create table devices (
   primary_thumbprint text,
   secondary_thumbprint text,
   is_edge boolean not null default false,
-  created_at timestamptz not null
+  created_at timestamptz not null,
+  module_of text collate "C"
+    generated always as (case when strpos(device_id, '/') > 0 then split_part(device_id, '/', 1) end) stored
+    references devices (device_id) on delete cascade,
+  -- Who looks after a module, as its creator says.
+  managed_by text
 );
 --> statement-breakpoint
+create index devices_modules on devices (module_of) where module_of is not null;
+--> statement-breakpoint
+-- Few devices are disabled, and those are the ones that one looks for.
+create index devices_disabled on devices (device_id) where status = 'disabled';
+--> statement-breakpoint
 -- Twins. The fill factor leaves room for HOT updates; only `tags` is indexed, because an index on a property section would
--- make every twin update write all indexes.
+-- make every twin update write all indexes. The primary key carries `module_id`, so that to count or list all devices does not take
+-- reading all twins.
 create table twins (
-  device_id text collate "C" primary key references devices (device_id) on delete cascade,
+  device_id text collate "C" references devices (device_id) on delete cascade,
   etag bigint not null default 1,
   version bigint not null default 2,
   model_id text not null default '',
@@ -29,7 +42,12 @@ create table twins (
   desired_metadata jsonb not null default '{}',
   reported jsonb not null default '{}',
   reported_version bigint not null default 1,
-  reported_metadata jsonb not null default '{}'
+  reported_metadata jsonb not null default '{}',
+  module_id text collate "C"
+    generated always as (case when strpos(device_id, '/') > 0 then split_part(device_id, '/', 2) end) stored,
+  -- What the last patches removed of the desired properties, for a device that missed one of them: `[[version, removed], ...]`.
+  desired_removals jsonb,
+  primary key (device_id) include (module_id)
 ) with (fillfactor = 75);
 --> statement-breakpoint
 -- Uncompressed, so that pg_column_size is an upper bound of what the section limits count, without reading the value.
@@ -37,6 +55,9 @@ alter table twins
   alter column tags set storage external,
   alter column desired set storage external,
   alter column reported set storage external;
+--> statement-breakpoint
+-- The order in which modules are listed: `a/m` before `a-b/m`, which their keys would not give.
+create index twins_modules on twins (split_part(device_id, '/', 1), module_id) where module_id is not null;
 --> statement-breakpoint
 create index twins_tags on twins using gin (tags jsonb_path_ops);
 --> statement-breakpoint
@@ -56,7 +77,9 @@ create table sessions (
   state_updated_at timestamptz not null,
   last_activity_at timestamptz not null,
   subscriptions jsonb not null default '[]',
-  accepts_methods boolean not null default false
+  accepts_methods boolean not null default false,
+  -- The last connection left a session behind, be it without subscriptions.
+  is_persistent boolean not null default false
 ) with (fillfactor = 70);
 --> statement-breakpoint
 create index sessions_by_gateway on sessions (gateway_id) where gateway_id is not null;
