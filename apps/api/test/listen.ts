@@ -13,6 +13,7 @@ export async function listen(api: Api, gateway: string): Promise<Heard> {
   const closes: ConnectionClose[] = []
   const door = await api.bus.serveGateway(gatewayId(gateway), {
     call: () => {},
+    dropCall: () => {},
     pushDesired: (push) => pushes.push(push),
     closeConnection: (close) => closes.push(close),
   })

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { orAborted } from '@muster/runtime'
-import { type SweepName, sweepNames, sweeps } from '@muster/store'
+import { isDatabaseLost, type Sweep, type SweepName, sweepNames, sweeps } from '@muster/store'
 import type { DispatchHub } from './dispatch-job.ts'
+import { type Outages, watchOutages } from './outages.ts'
 import { sweepRuns } from './sweeps/runs.ts'
 
 /** The most that one pass repairs. After a pass that reached it, another follows at once. */
@@ -14,7 +15,8 @@ const limit = 500
  */
 export function startReconciler(hub: DispatchHub): { stop(deadline: AbortSignal): Promise<void> } {
   const stopping = new AbortController()
-  const loops = Promise.all(sweepNames.map((name) => repeat(hub, name, stopping.signal)))
+  const outages = watchOutages()
+  const loops = Promise.all(sweepNames.map((name) => repeat(hub, name, outages, stopping.signal)))
   return {
     async stop(deadline) {
       stopping.abort()
@@ -26,21 +28,25 @@ export function startReconciler(hub: DispatchHub): { stop(deadline: AbortSignal)
   }
 }
 
-async function repeat(hub: DispatchHub, name: SweepName, signal: AbortSignal): Promise<void> {
-  const everyMs = sweeps[name].everySeconds * 1_000
+async function repeat(hub: DispatchHub, name: SweepName, outages: Outages, signal: AbortSignal): Promise<void> {
+  const { everySeconds, afterOutageSeconds = 0 }: Sweep = sweeps[name]
+  const everyMs = everySeconds * 1_000
   while (!signal.aborted) {
-    const repaired = await runSweep(hub, name)
+    const isPatient = outages.secondsSince() < afterOutageSeconds
+    const repaired = isPatient ? 0 : await runSweep(hub, name, outages)
     await pause(repaired >= limit ? 0 : everyMs * (0.75 + Math.random() / 2), signal)
   }
 }
 
 /** One pass, which reports the number of repairs. A pass that fails is repeated at its next time. */
-async function runSweep(hub: DispatchHub, name: SweepName): Promise<number> {
+async function runSweep(hub: DispatchHub, name: SweepName, outages: Outages): Promise<number> {
   try {
     const count = await sweepRuns[name](hub, { limit })
+    outages.noteAnswer()
     if (count > 0) hub.events.sweepRepaired({ sweep: name, count })
     return count
   } catch (error) {
+    if (isDatabaseLost(error)) outages.noteLoss()
     hub.events.sweepFailed({ sweep: name, error })
     return 0
   }

@@ -76,9 +76,9 @@ function openGateway(hub: Hub): Gateway {
 }
 
 /** The functions of this gateway for the rest of the hub. */
-function openDoor({ events }: Gateway, sessions: Sessions, notifications: Notifications): GatewayDoor {
+function openDoor({ events, clock }: Gateway, sessions: Sessions, notifications: Notifications): GatewayDoor {
   return {
-    call: createCalls({ events, find: sessions.find }),
+    ...createCalls({ events, clock, find: sessions.find }),
     pushDesired: notifications.push,
     closeConnection: sessions.close,
   }

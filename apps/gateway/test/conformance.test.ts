@@ -3,6 +3,7 @@ import { findRoutes } from '@muster/store'
 import { eventually } from '@muster/testkit'
 import type { IClientOptions } from 'mqtt'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { callAll } from './call-all.ts'
 import { connectDevice, desired, methods, refusalOf, responses, type TestDevice, tokenOf } from './device.ts'
 import { openHub, type TestGateway, type TestHub } from './hub.ts'
 
@@ -27,9 +28,8 @@ async function call(deviceId: string): Promise<CallResult | undefined> {
   // As the API does: who is in no session is not asked.
   if (route?.gatewayId == null) return { identity: deviceId, kind: 'notOnline' }
   const method = { methodName: 'ping', payload: null, responseTimeoutSeconds: 30 }
-  const deviceCall = { gatewayId: route.gatewayId, identities: [deviceId], ...method }
-  for await (const [result] of gateway.hub.bus.callDevices(deviceCall, new AbortController().signal)) return result
-  return undefined
+  const results = await callAll(gateway.hub.bus, { gatewayId: route.gatewayId, identities: [deviceId], ...method })
+  return results[0]
 }
 
 async function answerMethod(device: TestDevice) {

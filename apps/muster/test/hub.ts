@@ -27,8 +27,11 @@ export interface TestHub extends AsyncDisposable {
 export async function startHub({
   roles = allRoles,
   settings = {},
+  reach = async (port) => port,
 }: {
   roles?: readonly Role[]
+  /** Opens a way to the port of Postgres, and returns the port to use instead. */
+  reach?: (port: number) => Promise<number>
   /** Environment variables that differ from those of other test hubs. */
   settings?: Readonly<Record<string, string>>
 } = {}): Promise<TestHub> {
@@ -37,8 +40,10 @@ export async function startHub({
   })
   const database = await createDatabase(inject('databaseUrl'), { template })
   const dataDir = await mkdtemp(join(tmpdir(), 'muster-hub-'))
+  const address = new URL(database.url)
+  address.port = String(await reach(Number(address.port)))
   const environment = {
-    DATABASE_URL: database.url,
+    DATABASE_URL: address.href,
     REDIS_URL: inject('redisUrl'),
     MUSTER_REDIS_PREFIX: uniquePrefix(),
     MUSTER_DATA_DIR: dataDir,

@@ -1,6 +1,14 @@
-import type { CallResult, WorkWakeUp } from '@muster/bus'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  type CallResult,
+  type CallTarget,
+  callIdOf,
+  type DeviceCall,
+  deliverBefore,
+  type WorkWakeUp,
+} from '@muster/bus'
 import type { GatewayId } from '@muster/contract'
-import { type DeviceOperation, type Outcome, operationOf } from '@muster/operations'
+import { type Outcome, operationOf } from '@muster/operations'
 import { finishJob, type Hub } from '@muster/runtime'
 import {
   type DeviceOutcome,
@@ -8,6 +16,7 @@ import {
   isWorthRepeating,
   markDueWhereReachable,
   type Recorded,
+  type Route,
   type RunningJob,
 } from '@muster/store'
 import { backoffMs } from './backoff.ts'
@@ -18,11 +27,22 @@ export interface Claim {
   /** The wake-up that led to it. */
   readonly kind: WorkWakeUp['kind']
   readonly job: RunningJob
-  readonly deviceIds: readonly string[]
-  /** The number of the attempt, 1 for the first. */
-  attemptOf(deviceId: string): number
+  readonly claimedAt: Date
+  readonly deviceCount: number
+  readonly attempts: readonly Attempt[]
   /** Writes outcomes, guarded by the claim. May be called often, with different devices each time. */
   record(outcomes: readonly DeviceOutcome[]): Promise<Recorded>
+}
+
+/** A device of a claim. */
+export interface Attempt {
+  readonly deviceId: string
+  /** 1 for the first. */
+  readonly attempt: number
+  /** How often the device certainly got the call before. */
+  readonly deliveries: number
+  /** The first claim since the last recorded outcome. Before `claimedAt`: an earlier worker may have called the device. */
+  readonly askedSince: Date
 }
 
 type Tools = Pick<Hub, 'db' | 'bus' | 'clock' | 'events'>
@@ -36,16 +56,27 @@ export async function carryOut(
   const operation = operationOf(claim.job.type)
   if (operation.kind !== 'device') throw new TypeError(`${claim.job.type} calls no devices`)
 
+  const attempts = new Map(claim.attempts.map((attempt) => [attempt.deviceId, attempt]))
   const recordAndRelease = async (decided: readonly Decided[]) => {
-    await recordOutcomes(hub, claim, decided)
+    await recordOutcomes(hub, claim, decided, signal)
     places.release(decided.length)
   }
-  const { byGateway, outcomes } = await route(hub, claim)
-  await recordAndRelease(outcomes)
-  const call = operation.call(claim.job.body)
-  const calls = [...byGateway].map(async ([gatewayId, deviceIds]) => {
-    for await (const results of hub.bus.callDevices({ ...call, gatewayId, identities: deviceIds }, signal)) {
-      await recordAndRelease(decideAll(operation, results))
+  const decideAll = (results: readonly CallResult[]) =>
+    results.flatMap((result): Decided[] => {
+      const attempt = attempts.get(result.identity)
+      const { deliveredAtMs } = result
+      return attempt === undefined
+        ? []
+        : [{ attempt, outcome: operation.decide(result, claim.job.body), deliveredAtMs }]
+    })
+
+  const { byGateway, unknown, outcomes } = await route(hub, claim)
+  await recordAndRelease([...outcomes, ...decideAll(unknown)])
+  const method = operation.call(claim.job.body)
+  const calls = [...byGateway].map(async ([gatewayId, routed]) => {
+    const call = { ...method, ...callOf(claim), gatewayId, targets: routed.map(targetOf) }
+    for await (const results of hub.bus.callDevices(call, { signal, asksMax })) {
+      await recordAndRelease(decideAll(results))
     }
   })
   // Waits for all, also when one fails: the claim is under way as long as any call is.
@@ -53,78 +84,112 @@ export async function carryOut(
   if (failed !== undefined) throw failed.reason
 }
 
-interface Decided {
-  readonly deviceId: string
-  readonly outcome: Outcome
+/** A silent gateway counts as lost after 24 s. A gateway that is gone is known after 20 s, and then nobody listens on its channel. */
+const asksMax = 16
+
+/** All calls of a job have its key, so that no gateway gives a device two of them. */
+function callOf({ job, claimedAt }: Claim): Pick<DeviceCall, 'callId' | 'deliverBeforeMs'> {
+  return {
+    callId: callIdOf(job.key),
+    deliverBeforeMs: Math.min(deliverBefore(claimedAt), job.deadlineAt.getTime()),
+  }
 }
 
-/** Which gateway holds which device, and the outcomes of devices that no gateway holds. */
-async function route({ db }: Tools, { deviceIds }: Claim) {
+function targetOf({ deviceId, deliveries, askedSince }: Attempt): CallTarget {
+  return { identity: deviceId, delivery: deliveries + 1, askedSinceMs: askedSince.getTime() }
+}
+
+interface Decided {
+  readonly attempt: Attempt
+  readonly outcome: Outcome
+  readonly deliveredAtMs?: number | undefined
+}
+
+/**
+ * Which gateway holds which device, and the outcomes of devices that no gateway holds. `unknown`: an earlier worker may have called the
+ * device through a connection that has ended since, so no gateway can tell.
+ */
+async function route({ db }: Tools, { attempts, claimedAt }: Claim) {
+  const deviceIds = attempts.map(({ deviceId }) => deviceId)
   const routes = new Map((await findRoutes(db, deviceIds)).map((found) => [String(found.identity), found]))
-  const byGateway = new Map<GatewayId, string[]>()
+  const byGateway = new Map<GatewayId, Attempt[]>()
+  const unknown: CallResult[] = []
   const outcomes: Decided[] = []
-  for (const deviceId of deviceIds) {
+  for (const attempt of attempts) {
+    const { deviceId, askedSince } = attempt
     const found = routes.get(deviceId)
     const gatewayId = found?.status === 'enabled' ? found.gatewayId : null
-    if (found === undefined) outcomes.push({ deviceId, outcome: unknownDevice(deviceId) })
-    else if (gatewayId === null) outcomes.push({ deviceId, outcome: { kind: 'waiting' } })
-    else byGateway.set(gatewayId, [...(byGateway.get(gatewayId) ?? []), deviceId])
+    if (found === undefined) outcomes.push({ attempt, outcome: unknownDevice(deviceId) })
+    else if (askedSince < claimedAt && hasMovedSince(found, askedSince)) {
+      unknown.push({ identity: deviceId, kind: 'forgotten' })
+    } else if (gatewayId === null) outcomes.push({ attempt, outcome: { kind: 'waiting' } })
+    else byGateway.set(gatewayId, [...(byGateway.get(gatewayId) ?? []), attempt])
   }
-  return { byGateway, outcomes }
+  return { byGateway, unknown, outcomes }
+}
+
+/** Whether the device was reachable at that time, and is not so now by the same connection. */
+function hasMovedSince({ gatewayId, isConnected, stateUpdatedAt }: Route, time: Date): boolean {
+  return (stateUpdatedAt !== null && stateUpdatedAt >= time) || (isConnected && gatewayId === null)
 }
 
 function unknownDevice(deviceId: string): Outcome {
   return { kind: 'failed', error: { code: 'DeviceNotFound', description: `the device ${deviceId} is not registered` } }
 }
 
-function decideAll(operation: DeviceOperation, results: readonly CallResult[]): Decided[] {
-  return results.map((result) => ({ deviceId: result.identity, outcome: operation.decide(result) }))
-}
-
 /** Records outcomes and sees to what follows from them. */
-async function recordOutcomes(hub: Tools, claim: Claim, decided: readonly Decided[]): Promise<void> {
+async function recordOutcomes(
+  hub: Tools,
+  claim: Claim,
+  decided: readonly Decided[],
+  signal: AbortSignal,
+): Promise<void> {
   if (decided.length === 0) return
   const { db, bus, clock, events } = hub
   const { job } = claim
   const now = clock.now()
-  const { count, isChunkClosed } = await persistently(() =>
-    claim.record(decided.map((one) => toRecord(claim, one, now))),
+  const { count, isChunkClosed } = await persistently(
+    () => claim.record(decided.map((one) => toRecord(one, now))),
+    signal,
   )
   report(hub, job, decided, count)
   if (isChunkClosed) await finishJob(hub, job.key)
 
-  const waiting = decided.filter(({ outcome }) => outcome.kind === 'waiting').map(({ deviceId }) => deviceId)
+  const waiting = decided.filter(({ outcome }) => outcome.kind === 'waiting').map(({ attempt }) => attempt.deviceId)
   if (waiting.length === 0) return
   const reachable = await markDueWhereReachable(db, job, waiting, clock.now())
   if (reachable > 0 && !(await bus.wakeDue(job.key))) events.wakeUpLost({ kind: 'due' })
 }
 
-const repeatAfterMs = [100, 500, 2_000]
+const repeatAfterMsMax = 5_000
 
-/** A device has answered. If a moment without Postgres lost the answer, the device would be called a second time. */
-async function persistently<Value>(work: () => Promise<Value>): Promise<Value> {
-  for (const pauseMs of repeatAfterMs) {
+/**
+ * A device has answered, and nobody else knows it. So this tries until Postgres is back, however long that takes, or until the signal
+ * aborts. The places of the devices are held meanwhile, so the worker claims no more than it can keep.
+ */
+async function persistently<Value>(work: () => Promise<Value>, signal: AbortSignal): Promise<Value> {
+  for (let pauseMs = 100; ; pauseMs = Math.min(2 * pauseMs, repeatAfterMsMax)) {
     try {
       return await work()
     } catch (error) {
-      if (!isWorthRepeating(error)) throw error
-      await new Promise((resolve) => setTimeout(resolve, pauseMs))
+      if (!isWorthRepeating(error) || signal.aborted) throw error
+      await sleep(pauseMs, undefined, { signal }).catch(() => undefined)
     }
   }
-  return work()
 }
 
-function toRecord(claim: Claim, { deviceId, outcome }: Decided, now: Date): DeviceOutcome {
+function toRecord({ attempt: { deviceId, attempt }, outcome, deliveredAtMs }: Decided, now: Date): DeviceOutcome {
+  const called = { deviceId, deliveredAt: deliveredAtMs === undefined ? undefined : new Date(deliveredAtMs) }
   switch (outcome.kind) {
     case 'succeeded':
-      return { deviceId, status: 'completed', response: outcome.response }
+      return { ...called, status: 'completed', response: outcome.response }
     case 'failed':
-      return { deviceId, status: 'failed', error: outcome.error }
+      return { ...called, status: 'failed', error: outcome.error }
     case 'waiting':
-      return { deviceId, status: 'pending', dueAt: null }
+      return { ...called, status: 'pending', dueAt: null }
     case 'retry': {
-      const delayMs = backoffMs(claim.attemptOf(deviceId), Math.random())
-      return { deviceId, status: 'pending', dueAt: new Date(now.getTime() + delayMs) }
+      const delayMs = backoffMs(attempt, Math.random())
+      return { ...called, status: 'pending', dueAt: new Date(now.getTime() + delayMs) }
     }
   }
 }

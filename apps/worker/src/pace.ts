@@ -6,7 +6,7 @@ import type { Throttles } from '@muster/runtime'
  * it did not use. Without tokens it claims nothing and pauses. Meanwhile the devices are pending, no lease runs, and the job can be
  * cancelled. Every claimed device counts, whatever its outcome.
  */
-export async function pace<Claimed extends { readonly deviceIds: readonly string[] }>(
+export async function pace<Claimed extends { readonly deviceCount: number }>(
   throttles: Throttles,
   deviceCount: number,
   claim: () => Promise<Claimed | null>,
@@ -17,7 +17,7 @@ export async function pace<Claimed extends { readonly deviceIds: readonly string
   let used = 0
   try {
     const claimed = await claim()
-    used = claimed?.deviceIds.length ?? 0
+    used = claimed?.deviceCount ?? 0
     return claimed
   } finally {
     await throttles.charge('jobDeviceOperations', 'jobs', used - taken)

@@ -37,11 +37,11 @@ async function executeChunk(worker: WorkerHub, key: JobKey, operation: StoreOper
   if (executed === null) return 'done'
   if ('laterMs' in executed) return executed
 
-  const { deviceIds, failures, desired } = executed
+  const { deviceCount, failures, desired } = executed
   events.chunkRecorded({
     jobKey: key,
     type: operation.type,
-    succeeded: deviceIds.length - failures.length,
+    succeeded: deviceCount - failures.length,
     failed: failures.length,
     retried: 0,
     waiting: 0,
@@ -59,22 +59,24 @@ function executeNextChunk({ db, clock }: WorkerHub, key: JobKey, operation: Stor
     if (chunk === null) return null
     const { failures, desired } = await operation.execute(tx, chunk, now)
     await finishLockedChunk(tx, chunk, failures, now)
-    return { deviceIds: chunk.deviceIds, failures, desired }
+    return { deviceCount: chunk.deviceIds.length, failures, desired }
   })
 }
 
 async function claimFirstAttempts({ db, clock }: WorkerHub, key: JobKey, lease: Lease): Promise<Claim | null> {
+  const now = clock.now()
   const claimed = await db.transaction(async (tx) => {
-    const now = clock.now()
     const job = await lockRunningJob(tx, key, now)
     return job === null ? null : claimChunk(tx, job, lease, now)
   })
   if (claimed === null) return null
+  const { askedSince } = claimed
   return {
     kind: 'chunks',
     job: claimed.job,
-    deviceIds: claimed.deviceIds,
-    attemptOf: () => 1,
+    claimedAt: now,
+    deviceCount: claimed.deviceIds.length,
+    attempts: claimed.deviceIds.map((deviceId) => ({ deviceId, attempt: 1, deliveries: 0, askedSince })),
     record: (outcomes) => recordFirstAttempts(db, claimed, outcomes, clock.now()),
   }
 }

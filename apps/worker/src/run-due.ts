@@ -20,14 +20,15 @@ async function claimLaterAttempts(
   key: JobKey,
   lease: Lease & { readonly limit: number },
 ): Promise<Claim | null> {
-  const claimed = await claimDueDeviceJobs(db, key, lease, clock.now())
+  const now = clock.now()
+  const claimed = await claimDueDeviceJobs(db, key, lease, now)
   if (claimed === null) return null
-  const numbers = new Map<string, number>(claimed.attempts.map(({ deviceId, attempt }) => [deviceId, attempt]))
   return {
     kind: 'due',
     job: claimed.job,
-    deviceIds: claimed.attempts.map(({ deviceId }) => deviceId),
-    attemptOf: (deviceId) => numbers.get(deviceId) ?? 1,
+    claimedAt: now,
+    deviceCount: claimed.attempts.length,
+    attempts: claimed.attempts,
     record: (outcomes) => recordLaterAttempts(db, claimed, outcomes, clock.now()),
   }
 }

@@ -25,6 +25,6 @@ export async function startAttempts(
   if (claim === null) return 'done'
   if ('laterMs' in claim) return claim
 
-  attempts.begin(claim, lease, places.handOver(claim.deviceIds.length))
+  attempts.begin(claim, lease, places.handOver(claim.deviceCount))
   return 'more'
 }

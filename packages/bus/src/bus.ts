@@ -1,9 +1,9 @@
 import { type GatewayId, toError } from '@muster/contract'
 import { type Caller, createCaller } from './caller.ts'
-import type { ConnectionClose, DesiredPush, GatewayDoor, GatewayMessage } from './calls.ts'
+import type { ConnectionClose, DesiredPush, GatewayDoor, GatewayMessage, GatewaysMessage } from './calls.ts'
 import { createChannels } from './channels.ts'
 import { checkRedis, openConnections } from './connection.ts'
-import { serveGateway } from './gateway-door.ts'
+import { gatewaysChannel, serveGateway } from './gateway-door.ts'
 import { createTokenBuckets, type TokenBuckets } from './token-buckets.ts'
 import { createWakeUps, type WakeUps } from './wake-ups.ts'
 
@@ -15,6 +15,8 @@ export interface Bus extends Omit<WakeUps, 'close'>, Caller, TokenBuckets, Async
   serveGateway(gatewayId: GatewayId, door: GatewayDoor): Promise<AsyncDisposable>
   /** Tells a gateway of a desired patch. False: no such gateway listens; its devices read the twin when they connect. */
   pushDesired(gatewayId: GatewayId, push: DesiredPush): Promise<boolean>
+  /** Tells every gateway that no device is to get this call any more. */
+  dropCall(callId: string): Promise<void>
   /** Tells a gateway to end a connection. False: no such gateway listens. */
   closeConnection(gatewayId: GatewayId, close: ConnectionClose): Promise<boolean>
 }
@@ -34,9 +36,9 @@ export async function connectBus(options: {
   const channels = createChannels(connections, { prefix, onError })
   const caller = await createCaller(channels)
 
-  const tell = async (gatewayId: GatewayId, message: GatewayMessage): Promise<boolean> => {
+  const tell = async (channel: string, message: GatewayMessage | GatewaysMessage): Promise<boolean> => {
     try {
-      return (await channels.publish(`gateway:${gatewayId}`, JSON.stringify(message))) > 0
+      return (await channels.publish(channel, JSON.stringify(message))) > 0
     } catch (error) {
       onError(toError(error))
       return false
@@ -49,8 +51,11 @@ export async function connectBus(options: {
     ...createTokenBuckets(connections, { prefix, onError }),
     ping: () => checkRedis(connections.commands),
     serveGateway: (gatewayId, door) => serveGateway(channels, gatewayId, door, onError),
-    pushDesired: (gatewayId, push) => tell(gatewayId, { kind: 'desired', push }),
-    closeConnection: (gatewayId, close) => tell(gatewayId, { kind: 'close', close }),
+    pushDesired: (gatewayId, push) => tell(`gateway:${gatewayId}`, { kind: 'desired', push }),
+    closeConnection: (gatewayId, close) => tell(`gateway:${gatewayId}`, { kind: 'close', close }),
+    async dropCall(callId) {
+      await tell(gatewaysChannel, { kind: 'drop', callId })
+    },
     async [Symbol.asyncDispose]() {
       await wakeUps.close()
       channels.close()

@@ -1,18 +1,22 @@
 import { randomUUID } from 'node:crypto'
-import type { CallerMessage, CallResult, DeviceCall, GatewayMessage } from './calls.ts'
+import { type CallerMessage, type CallResult, callVersion, type DeviceCall, type GatewayMessage } from './calls.ts'
 import type { Channels } from './channels.ts'
 
-/** A gateway that has not accepted a call after this time counts as lost. */
-const acceptTimeoutMs = 3_000
-/** A gateway that is silent for so long after the response timeout counts as lost. */
-const graceMs = 5_000
+/** A gateway that is silent is asked again. It remembers its calls, so that no device gets one twice. */
+const askAgainMs = 1_500
+/** The gateway itself reports the end of the response timeout. So long after it, its report is missed. */
+const graceMs = 1_000
+
+export interface CallOptions {
+  /** Ends the call early, without the missing results. */
+  readonly signal: AbortSignal
+  /** How often a silent gateway is asked before it counts as lost, 1.5 s apart. */
+  readonly asksMax: number
+}
 
 export interface Caller {
-  /**
-   * Calls the devices and yields their results as they come, exactly one for each. Ends early, without the missing
-   * results, when the signal aborts. Every wait ends: a silent gateway yields `gatewayLost`.
-   */
-  callDevices(call: DeviceCall, signal: AbortSignal): AsyncIterable<readonly CallResult[]>
+  /** Calls the devices and yields their results as they come, exactly one for each. Every wait ends: a silent gateway yields `gatewayLost`. */
+  callDevices(call: DeviceCall, options: CallOptions): AsyncIterable<readonly CallResult[]>
 }
 
 type Sink = (message: CallerMessage) => void
@@ -23,53 +27,121 @@ export async function createCaller(channels: Channels): Promise<Caller> {
   const sinks = new Map<string, Sink>()
   await channels.subscribe(`caller:${address}`, (text) => {
     const message: CallerMessage = JSON.parse(text)
-    sinks.get(message.callId)?.(message)
+    sinks.get(message.askId)?.(message)
   })
 
   return {
-    callDevices(call, signal) {
-      const callId = randomUUID()
-      const open = new Set(call.identities)
-      let timer: NodeJS.Timeout | undefined
-      let close = () => {}
-
-      const end = () => {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', end)
-        if (sinks.delete(callId)) close()
-      }
+    callDevices(call, options) {
+      const askId = randomUUID()
+      let end = () => {}
       return new ReadableStream<readonly CallResult[]>({
         start(stream) {
-          close = () => stream.close()
-          const giveUp = () => {
-            const lost = [...open].map((identity) => ({ identity, kind: 'gatewayLost' }) as const)
-            open.clear()
-            if (lost.length > 0 && sinks.has(callId)) stream.enqueue(lost)
-            end()
-          }
-          sinks.set(callId, (message) => {
-            if (message.kind === 'accepted') {
-              clearTimeout(timer)
-              timer = setTimeout(giveUp, call.responseTimeoutSeconds * 1000 + graceMs)
-              return
-            }
-            const results = message.results.filter(({ identity }) => open.delete(identity))
-            if (results.length > 0) stream.enqueue(results)
-            if (open.size === 0) end()
+          const asking = startAsking(call, options, {
+            publish: (open) => {
+              const message: GatewayMessage = { kind: 'call', version: callVersion, askId, caller: address, call: open }
+              return channels.publish(`gateway:${call.gatewayId}`, JSON.stringify(message))
+            },
+            yieldResults: (results) => stream.enqueue(results),
+            onEnd: () => sinks.delete(askId) && stream.close(),
           })
-          if (open.size === 0 || signal.aborted) return end()
-          signal.addEventListener('abort', end, { once: true })
-          timer = setTimeout(giveUp, acceptTimeoutMs)
-          const message: GatewayMessage = { kind: 'call', callId, caller: address, call }
-          channels
-            .publish(`gateway:${call.gatewayId}`, JSON.stringify(message))
-            .then((receivers) => receivers === 0 && giveUp(), giveUp)
+          end = () => {
+            sinks.delete(askId)
+            asking.end()
+          }
+          sinks.set(askId, asking.hear)
+          asking.begin()
         },
-        cancel() {
-          close = () => {}
-          end()
-        },
+        cancel: () => end(),
       })
     },
   }
+}
+
+interface Asking {
+  begin(): void
+  hear(message: CallerMessage): void
+  end(): void
+}
+
+/** Asks until each device has a result, the gateway is lost, or the signal aborts. */
+function startAsking(
+  call: DeviceCall,
+  { signal, asksMax }: CallOptions,
+  {
+    publish,
+    yieldResults,
+    onEnd,
+  }: {
+    /** Resolves with the number of listeners. */
+    publish: (open: DeviceCall) => Promise<number>
+    yieldResults: (results: readonly CallResult[]) => void
+    onEnd: () => void
+  },
+): Asking {
+  const open = new Map(call.targets.map((target) => [target.identity, target]))
+  const deliveredAtMs = new Map<string, number>()
+  let timer: NodeJS.Timeout | undefined
+  let hasEnded = false
+  /** Asks since the gateway was heard last. */
+  let unheard = 0
+  let mayHaveArrived = false
+
+  const end = () => {
+    if (hasEnded) return
+    hasEnded = true
+    clearTimeout(timer)
+    signal.removeEventListener('abort', end)
+    onEnd()
+  }
+  const giveUp = (kind: 'noGateway' | 'gatewayLost') => {
+    const lost = [...open.keys()].map((identity) => ({ identity, kind, ...timeOf(deliveredAtMs.get(identity)) }))
+    open.clear()
+    if (lost.length > 0) yieldResults(lost)
+    end()
+  }
+  const askAfter = (ms: number) => {
+    clearTimeout(timer)
+    timer = setTimeout(ask, ms)
+  }
+  const ask = () => {
+    // By count and not by a clock: when this process was frozen, the answers wait to be read.
+    if (unheard >= asksMax) return giveUp('gatewayLost')
+    unheard += 1
+    askAfter(askAgainMs)
+    publish({ ...call, targets: [...open.values()] }).then(
+      (listeners) => {
+        if (listeners === 0) giveUp(mayHaveArrived ? 'gatewayLost' : 'noGateway')
+        else mayHaveArrived = true
+      },
+      // Redis is away, and the gateway cannot answer. It may have got the message all the same.
+      () => {
+        mayHaveArrived = true
+      },
+    )
+  }
+
+  return {
+    begin() {
+      if (open.size === 0 || signal.aborted) return end()
+      signal.addEventListener('abort', end, { once: true })
+      ask()
+    },
+    hear(message) {
+      unheard = 0
+      if (message.kind === 'refused') return giveUp('noGateway')
+      if (message.kind === 'accepted') return askAfter(call.responseTimeoutSeconds * 1000 + graceMs)
+      const results: CallResult[] = []
+      for (const progress of message.progress) {
+        if (progress.kind === 'delivered') deliveredAtMs.set(progress.identity, progress.deliveredAtMs)
+        else if (open.delete(progress.identity)) results.push(progress)
+      }
+      if (results.length > 0) yieldResults(results)
+      if (open.size === 0) end()
+    },
+    end,
+  }
+}
+
+function timeOf(deliveredAtMs: number | undefined): { deliveredAtMs?: number } {
+  return deliveredAtMs === undefined ? {} : { deliveredAtMs }
 }

@@ -5,8 +5,8 @@ import type { Connections } from './connection.ts'
 export interface Channels {
   /** How many processes received it; 0 means that nobody listens. */
   publish(channel: string, message: string): Promise<number>
-  subscribe(channel: string, receive: (message: string) => void): Promise<void>
-  unsubscribe(channel: string): Promise<void>
+  /** Resolves with a function that ends it. Several of one process may share a channel. */
+  subscribe(channel: string, receive: (message: string) => void): Promise<() => Promise<void>>
 }
 
 export function createChannels(
@@ -15,25 +15,30 @@ export function createChannels(
 ): Channels & { close(): void } {
   const subscriber = patient.duplicate()
   subscriber.on('error', onError)
-  const receivers = new Map<string, (message: string) => void>()
+  const receivers = new Map<string, Set<(message: string) => void>>()
   subscriber.on('message', (channel: string, message: string) => {
-    try {
-      receivers.get(channel)?.(message)
-    } catch (error) {
-      // One message that cannot be handled must not end the process.
-      onError(toError(error))
+    for (const receive of receivers.get(channel) ?? []) {
+      try {
+        receive(message)
+      } catch (error) {
+        // One message that cannot be handled must not end the process.
+        onError(toError(error))
+      }
     }
   })
   const named = (channel: string) => `${prefix}:${channel}`
   return {
     publish: (channel, message) => commands.publish(named(channel), message),
-    async subscribe(channel, receive) {
-      receivers.set(named(channel), receive)
-      await subscriber.subscribe(named(channel))
-    },
-    async unsubscribe(channel) {
-      receivers.delete(named(channel))
-      await subscriber.unsubscribe(named(channel))
+    async subscribe(name, receive) {
+      const channel = named(name)
+      const sharing = receivers.get(channel) ?? new Set()
+      receivers.set(channel, sharing.add(receive))
+      await subscriber.subscribe(channel)
+      return async () => {
+        sharing.delete(receive)
+        if (sharing.size > 0 || !receivers.delete(channel)) return
+        await subscriber.unsubscribe(channel)
+      }
     },
     close: () => subscriber.disconnect(),
   }

@@ -1,4 +1,14 @@
 export { type Bus, connectBus } from './bus.ts'
-export type { CallResult, ConnectionClose, DesiredPush, DeviceCall, GatewayDoor } from './calls.ts'
+export {
+  type CallResult,
+  type CallTarget,
+  type ConnectionClose,
+  callIdOf,
+  type DesiredPush,
+  type DeviceCall,
+  deliverBefore,
+  type GatewayDoor,
+  newCall,
+} from './calls.ts'
 export type { BucketRate } from './token-buckets.ts'
 export type { Consumer, Next, Pause, WorkWakeUp } from './wake-ups.ts'

@@ -1,10 +1,11 @@
 import { gatewayId, storedIdentity } from '@muster/contract'
 import { eventually, uniquePrefix } from '@muster/testkit'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { type Bus, type CallResult, connectBus, type DeviceCall, type GatewayDoor } from '../src/index.ts'
+import { type Bus, type CallResult, connectBus, type DeviceCall, type GatewayDoor, newCall } from '../src/index.ts'
 
 let caller: Bus
 let gateway: Bus
+const asksMax = 2
 const never = new AbortController().signal
 
 beforeAll(async () => {
@@ -24,8 +25,8 @@ describe('a call of devices', () => {
     await using _ = await gateway.serveGateway(
       id,
       door({
-        call: ({ identities }, report) => {
-          for (const identity of identities) {
+        call: ({ targets }, report) => {
+          for (const { identity } of targets) {
             const answer = () => report({ identity, kind: 'answered', status: 200, payload: { identity } })
             if (identity === 'slow') late.push(answer)
             else answer()
@@ -35,7 +36,7 @@ describe('a call of devices', () => {
     )
     const batches: (readonly CallResult[])[] = []
 
-    for await (const results of caller.callDevices(call(id, ['a', 'b', 'slow']), never)) {
+    for await (const results of caller.callDevices(call(id, ['a', 'b', 'slow']), { signal: never, asksMax })) {
       batches.push(results)
       late.pop()?.()
     }
@@ -62,10 +63,10 @@ describe('a call of devices', () => {
     ])
   })
 
-  it('of a gateway that is not there is lost at once', async () => {
+  it('of a gateway that is not there is not delivered, and it ends at once', async () => {
     expect(await collect(call(gatewayId('nobody'), ['a', 'b']))).toEqual([
-      { identity: 'a', kind: 'gatewayLost' },
-      { identity: 'b', kind: 'gatewayLost' },
+      { identity: 'a', kind: 'noGateway' },
+      { identity: 'b', kind: 'noGateway' },
     ])
   })
 
@@ -100,15 +101,18 @@ it('pushes and closes reach the gateway, and say so when there is none', async (
 })
 
 function door(parts: Partial<GatewayDoor>): GatewayDoor {
-  return { call: () => {}, pushDesired: () => {}, closeConnection: () => {}, ...parts }
+  return { call: () => {}, dropCall: () => {}, pushDesired: () => {}, closeConnection: () => {}, ...parts }
 }
 
 function call(id: DeviceCall['gatewayId'], identities: string[]): DeviceCall {
-  return { gatewayId: id, identities, methodName: 'ping', payload: null, responseTimeoutSeconds: 5 }
+  return newCall(
+    { gatewayId: id, identities, methodName: 'ping', payload: null, responseTimeoutSeconds: 5 },
+    new Date(),
+  )
 }
 
 async function collect(request: DeviceCall, signal = never): Promise<CallResult[]> {
   const results: CallResult[] = []
-  for await (const batch of caller.callDevices(request, signal)) results.push(...batch)
+  for await (const batch of caller.callDevices(request, { signal, asksMax })) results.push(...batch)
   return results
 }

@@ -51,6 +51,18 @@ export function parseMethodRequest(body: unknown, root = ''): MethodRequest {
   }
 }
 
+const jobSchema = z.object({ onUnknownOutcome: z.enum(['fail', 'retry']).nullish() })
+
+/**
+ * Reads the direct method of a job. `onUnknownOutcome` says what follows when the connection ends before the answer: the default `fail`
+ * ends the device job, `retry` calls the device again, so at least once and not at most once.
+ * @throws HubError as `parseMethodRequest`
+ */
+export function parseMethodOfJob(body: unknown, root: string): MethodRequest & { readonly onUnknownOutcome?: 'retry' } {
+  const { onUnknownOutcome } = parseBody<z.output<typeof jobSchema>>(jobSchema, body, root)
+  return { ...parseMethodRequest(body, root), ...(onUnknownOutcome === 'retry' ? { onUnknownOutcome } : {}) }
+}
+
 /** A device's answer: any integer status, and its payload. */
 export interface MethodResponse {
   readonly status: number

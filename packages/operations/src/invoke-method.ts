@@ -1,5 +1,5 @@
 import type { CallResult } from '@muster/bus'
-import { parseMethodRequest, unreachable } from '@muster/contract'
+import { type ErrorName, type JsonObject, parseMethodOfJob, unreachable } from '@muster/contract'
 import type { DeviceOperation, Outcome } from './operation.ts'
 
 /** `scheduleDeviceMethod`: calls a direct method on every device that is reachable inside the window of the job. */
@@ -9,7 +9,7 @@ export const invokeMethod: DeviceOperation = {
   member: 'cloudToDeviceMethod',
   // A chunk is called again when its worker dies, and is one message to a gateway. It must be small enough for both.
   chunkSize: 100,
-  parseBody: (value) => ({ ...parseMethodRequest(value, 'cloudToDeviceMethod') }),
+  parseBody: (value) => ({ ...parseMethodOfJob(value, 'cloudToDeviceMethod') }),
   // The stored body was checked. A payload of 128 KiB is not checked again for each chunk.
   call: ({ methodName, payload = null, responseTimeoutInSeconds }) => ({
     methodName: String(methodName),
@@ -19,8 +19,8 @@ export const invokeMethod: DeviceOperation = {
   decide,
 }
 
-/** The answer of a device is final, whatever its status. A fault on the way to the device is not. */
-function decide(result: CallResult): Outcome {
+/** Once the device may have the call, the attempt is final. What certainly did not reach the device is tried again. */
+function decide(result: CallResult, { onUnknownOutcome }: JsonObject): Outcome {
   switch (result.kind) {
     case 'answered':
       return { kind: 'succeeded', response: { status: result.status, payload: result.payload } }
@@ -30,16 +30,29 @@ function decide(result: CallResult): Outcome {
       return failed('GenericBadGateway', `The device's answer could not be used: ${result.reason}`)
     // The session said that the device was reachable. The next attempt looks it up again, and waits for it or calls it elsewhere.
     case 'notOnline':
+    case 'busy':
+    case 'expired':
+    case 'noGateway':
+      return { kind: 'retry' }
     case 'connectionLost':
     case 'takenOver':
-    case 'busy':
     case 'gatewayLost':
-      return { kind: 'retry' }
+    case 'forgotten':
+      return onUnknownOutcome === 'retry' ? { kind: 'retry' } : outcomeUnknown(result)
     default:
       return unreachable(result)
   }
 }
 
-function failed(code: 'GatewayTimeout' | 'GenericBadGateway', description: string): Outcome {
+function outcomeUnknown({ deliveredAtMs }: CallResult): Outcome {
+  return failed(
+    'DeviceConnectionClosedRemotely',
+    deliveredAtMs === undefined
+      ? 'A gateway or a worker was lost: whether the call was delivered is not known.'
+      : 'The connection ended after the call was delivered: whether the device acted is not known.',
+  )
+}
+
+function failed(code: ErrorName, description: string): Outcome {
   return { kind: 'failed', error: { code, description } }
 }

@@ -31,12 +31,12 @@ export interface Execution {
   readonly desired: readonly DesiredChange[]
 }
 
-/** Calls each device through the gateway that owns its session: at least once, and recorded once. */
+/** Calls each device through the gateway that owns its session: at most once, unless the body asks for more. */
 export interface DeviceOperation extends OperationCore {
   readonly kind: 'device'
   call(body: JsonObject): { methodName: string; payload: Json; responseTimeoutSeconds: number }
   /** The outcome of the device job for a result of a call. */
-  decide(result: CallResult): Outcome
+  decide(result: CallResult, body: JsonObject): Outcome
 }
 
 /** The outcome of one attempt on one device. */

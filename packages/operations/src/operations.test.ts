@@ -97,20 +97,51 @@ describe('a method call', () => {
     expect(() => operation.parseBody({ methodName }, today)).toThrow('cloudToDeviceMethod.methodName')
   })
 
-  it('J9 takes a device’s answer as final, whatever its status, and tries again what was lost on the way', () => {
+  it('J9 takes a device’s answer as final, whatever its status, and tries again what certainly did not reach the device', () => {
     const device = { identity: 'pump-1' }
 
-    expect(operation.decide({ ...device, kind: 'answered', status: 500, payload: null }).kind).toBe('succeeded')
-    expect(operation.decide({ ...device, kind: 'noAnswer' })).toMatchObject({
+    expect(operation.decide({ ...device, kind: 'answered', status: 500, payload: null }, {}).kind).toBe('succeeded')
+    expect(operation.decide({ ...device, kind: 'noAnswer' }, {})).toMatchObject({
       kind: 'failed',
       error: { code: 'GatewayTimeout' },
     })
-    expect(operation.decide({ ...device, kind: 'badAnswer', reason: 'it is no JSON' })).toEqual({
+    expect(operation.decide({ ...device, kind: 'badAnswer', reason: 'it is no JSON' }, {})).toEqual({
       kind: 'failed',
       error: { code: 'GenericBadGateway', description: "The device's answer could not be used: it is no JSON" },
     })
-    for (const kind of ['notOnline', 'connectionLost', 'takenOver', 'busy', 'gatewayLost'] as const) {
-      expect(operation.decide({ ...device, kind }).kind).toBe('retry')
+    for (const kind of ['notOnline', 'busy', 'expired', 'noGateway'] as const) {
+      expect(operation.decide({ ...device, kind }, {}).kind).toBe('retry')
     }
+  })
+
+  it.each(['connectionLost', 'takenOver', 'gatewayLost', 'forgotten'] as const)(
+    'J22 is final after %s, unless the caller asks for another call',
+    (kind) => {
+      const device = { identity: 'pump-1', kind }
+
+      expect(operation.decide({ ...device, deliveredAtMs: 1 }, {})).toEqual({
+        kind: 'failed',
+        error: {
+          code: 'DeviceConnectionClosedRemotely',
+          description: 'The connection ended after the call was delivered: whether the device acted is not known.',
+        },
+      })
+      expect(operation.decide(device, {})).toMatchObject({
+        error: { description: 'A gateway or a worker was lost: whether the call was delivered is not known.' },
+      })
+      expect(operation.decide(device, { onUnknownOutcome: 'retry' })).toEqual({ kind: 'retry' })
+    },
+  )
+
+  it('J22 takes the words fail and retry for onUnknownOutcome, and shows only the second', () => {
+    const body = { methodName: 'reboot' }
+
+    expect(operation.parseBody({ ...body, onUnknownOutcome: 'retry' }, today)).toMatchObject({
+      onUnknownOutcome: 'retry',
+    })
+    expect(operation.parseBody({ ...body, onUnknownOutcome: 'fail' }, today)).not.toHaveProperty('onUnknownOutcome')
+    expect(() => operation.parseBody({ ...body, onUnknownOutcome: 'again' }, today)).toThrow(
+      'cloudToDeviceMethod.onUnknownOutcome must be one of fail, retry, got "again"',
+    )
   })
 })

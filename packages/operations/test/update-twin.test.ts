@@ -49,7 +49,8 @@ function execute(deviceIds: readonly DeviceId[], patch: JsonObject) {
   const operation = operationOf('scheduleUpdateTwin')
   if (operation.kind !== 'store') throw new TypeError('twins are updated in the store')
   const body = { etag: '*', ...patch }
-  const job = { key: jobKey(1), jobId: 'j1', type: 'scheduleUpdateTwin', week: '2026-03-02', body } as const
+  const deadlineAt = new Date('2026-03-03')
+  const job = { key: jobKey(1), jobId: 'j1', type: 'scheduleUpdateTwin', week: '2026-03-02', body, deadlineAt } as const
   const chunk: LockedChunk = { job, chunkNo: 0, deviceIds }
   return db.transaction((tx) => operation.execute(tx, chunk, noon))
 }

@@ -1,3 +1,4 @@
+import { callIdOf } from '@muster/bus'
 import {
   clip,
   HubError,
@@ -25,7 +26,7 @@ import { addressedJobId, jobBodySchema, parseJobBody } from './job-body.ts'
 import { createdJobJson, jobJson } from './job-json.ts'
 
 export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
-  const { db, clock, events } = deps
+  const { db, bus, clock, events } = deps
 
   return [
     {
@@ -90,6 +91,8 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
         if (cancellation.kind === 'missing') throw notFound(jobId)
         if (cancellation.kind === 'terminal') throw ended(cancellation.status)
         const { job, isRepeated } = cancellation
+        // Not waited for: no call is delivered later than 3 s after its claim, whether the gateways hear of it or not.
+        void bus.dropCall(callIdOf(job.key))
         if (!isRepeated) events.jobCancelled({ jobId: job.jobId, type: job.type })
         return jsonReply(200, jobJson(job, c.get('vocabulary')))
       },

@@ -1,4 +1,4 @@
-import type { CallResult } from '@muster/bus'
+import { type CallResult, newCall } from '@muster/bus'
 import {
   type GatewayId,
   HubError,
@@ -25,7 +25,7 @@ export function methodRoutes(deps: Deps): readonly Endpoint[] {
   ]
 }
 
-interface Caller extends Pick<Deps, 'db' | 'bus'> {
+interface Caller extends Pick<Deps, 'db' | 'bus' | 'clock'> {
   readonly routesToCome: RoutesToCome
 }
 
@@ -70,17 +70,20 @@ async function callWhenOnline(caller: Caller, call: Call, signal: AbortSignal): 
   }
 }
 
+/** A gateway that is silent for 3 s counts as lost: a person waits for the answer. */
+const asksMax = 2
+
 /** Null while the device is not online. */
 function gatewayOf({ status, gatewayId }: Route): GatewayId | null {
   return status === 'enabled' ? gatewayId : null
 }
 
 async function callMethod(
-  { bus }: Caller,
+  { bus, clock }: Caller,
   call: Call & { readonly gatewayId: GatewayId },
   signal: AbortSignal,
 ): Promise<CallResult> {
-  const results = bus.callDevices(
+  const request = newCall(
     {
       gatewayId: call.gatewayId,
       identities: [call.identity],
@@ -88,9 +91,9 @@ async function callMethod(
       payload: call.payload,
       responseTimeoutSeconds: call.responseTimeoutInSeconds,
     },
-    signal,
+    clock.now(),
   )
-  return firstOf(results)
+  return firstOf(bus.callDevices(request, { signal, asksMax }))
 }
 
 /** The one result of a call to one device. It is missing only when the caller has hung up, and then nobody reads the answer. */
@@ -121,7 +124,13 @@ function answerOf(result: Exclude<CallResult, { kind: 'notOnline' }>): MethodRes
       throw new HubError('DeviceMaximumInflightMethodExceeded', {
         message: 'Too many direct methods are in flight on this device.',
       })
+    case 'expired':
+      throw new HubError('GatewayTimeout', {
+        message: 'The gateway of the device was too slow: the device was not called.',
+      })
+    case 'noGateway':
     case 'gatewayLost':
+    case 'forgotten':
       // Final for the caller: a client must not repeat it by itself, because the device may have been called.
       throw new HubError('GatewayTimeout', { message: 'The gateway of the device gave no sign of life.' })
     default:

@@ -14,8 +14,10 @@ beforeAll(async () => {
   door = await api.bus.serveGateway(gatewayId('gateway-1'), {
     call: (call, report) => {
       calls.push(call)
-      for (const identity of call.identities) report({ identity, kind: 'answered', status: 200, payload: call.payload })
+      for (const { identity } of call.targets)
+        report({ identity, kind: 'answered', status: 200, payload: call.payload })
     },
+    dropCall: () => {},
     pushDesired: () => {},
     closeConnection: () => {},
   })
@@ -40,7 +42,7 @@ describe.each([
       const reply = await invoke(path, { methodName: 'echo', payload })
 
       expect(reply.body).toEqual({ status: 200, payload })
-      expect(calls.at(-1)).toMatchObject({ identities: [key], methodName: 'echo', payload })
+      expect(calls.at(-1)).toMatchObject({ targets: [{ identity: key, delivery: 1 }], methodName: 'echo', payload })
     },
   )
 
@@ -65,6 +67,7 @@ describe('a direct method on a module that comes to', () => {
     await connectDevice(api, identity, moduleId)
     await using _ = await api.bus.serveGateway(gatewayId(moduleId), {
       call: (_, report) => report({ identity, kind, reason: 'no JSON' }),
+      dropCall: () => {},
       pushDesired: () => {},
       closeConnection: () => {},
     })

@@ -22,6 +22,7 @@ async function givenDevice(
       calls.push(call)
       report({ ...(typeof result === 'function' ? result() : result), identity: deviceId } as CallResult)
     },
+    dropCall: () => {},
     pushDesired: () => {},
     closeConnection: () => {},
   })

@@ -210,6 +210,7 @@ describe('a device that may no longer connect', () => {
     const closes: unknown[] = []
     await using _ = await api.bus.serveGateway(gateway, {
       call: () => {},
+      dropCall: () => {},
       pushDesired: () => {},
       closeConnection: (close) => closes.push(close),
     })
@@ -227,6 +228,7 @@ it('a device keeps its connection when an update leaves its keys as they are', a
   const closes: string[] = []
   await using _ = await api.bus.serveGateway(gatewayId('gateway-stays'), {
     call: () => {},
+    dropCall: () => {},
     pushDesired: () => {},
     closeConnection: ({ reason }) => closes.push(reason),
   })

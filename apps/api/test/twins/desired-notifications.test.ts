@@ -110,6 +110,7 @@ async function runTwinJob(ids: readonly string[], patch: JsonObject): Promise<vo
 }
 
 function chunkOf(ids: readonly string[], body: JsonObject): LockedChunk {
-  const job = { key: jobKey(1), jobId: 'j1', type: 'scheduleUpdateTwin', week: '2026-03-02', body } as const
+  const deadlineAt = new Date('2026-03-03')
+  const job = { key: jobKey(1), jobId: 'j1', type: 'scheduleUpdateTwin', week: '2026-03-02', body, deadlineAt } as const
   return { job, chunkNo: 0, deviceIds: ids.map(parseDeviceId) }
 }

@@ -116,6 +116,7 @@ describe('a connected device', () => {
     await using _ = await api.bus.serveGateway(gateway, {
       call: () => {},
       closeConnection: () => {},
+      dropCall: () => {},
       pushDesired: (push) => pushes.push(push),
     })
 

@@ -93,13 +93,14 @@ export function isSubscribed(session: Session, kind: Filter['kind']): boolean {
 /** Ten direct methods of the largest size, and half as much again. */
 const unsentBytesMax = 2 * 1024 * 1024
 
-/** Publishes to the device, at QoS 0. A device that does not read is cut. */
-export function send(session: Session, topic: string, payload: string): void {
+/** Publishes to the device, at QoS 0. False: the device does not read, and is cut. */
+export function send(session: Session, topic: string, payload: string): boolean {
   if (session.client.conn.writableLength > unsentBytesMax) {
     endSession(session, 'slow')
-    return
+    return false
   }
   session.noteActivity()
   // A failed write ends the connection, which is noticed elsewhere.
   session.client.publish({ cmd: 'publish', topic, payload, qos: 0, dup: false, retain: false }, () => {})
+  return true
 }

@@ -1,46 +1,92 @@
-import { randomInt } from 'node:crypto'
-import type { CallResult, DeviceCall } from '@muster/bus'
+import type { CallTarget, DeviceCall, GatewayDoor } from '@muster/bus'
 import { limits } from '@muster/contract'
-import type { Events } from '@muster/runtime'
+import type { Clock, Events } from '@muster/runtime'
 import { type CallOutcome, settleCall } from '../sessions/pending-call.ts'
 import { type Session, send } from '../sessions/session.ts'
 import { methodRequestTopic } from '../topics/topics.ts'
+import { createCallMemory } from './call-memory.ts'
+
+/** The last calls that were dropped. An ask for one of them may still be on its way. */
+const droppedMax = 1_000
 
 /**
- * Delivers direct methods to devices and modules that are connected here. Reports exactly one result for each, in any order, before
- * the response timeout ends. The timeout runs from now.
+ * Delivers direct methods to devices and modules that are connected here. Reports each delivery and exactly one result for each target,
+ * in any order. The response timeout runs from the delivery.
  */
 export function createCalls(options: {
   events: Pick<Events, 'methodInvoked'>
+  clock: Clock
   find: (identity: string) => Session | undefined
-}): (call: DeviceCall, report: (result: CallResult) => void) => void {
-  const { events, find } = options
-  // Not from zero: a late answer for a process that is gone must not look like an answer for this process.
-  let lastNo = randomInt(2 ** 40)
+}): Pick<GatewayDoor, 'call' | 'dropCall'> {
+  const { events, clock, find } = options
+  const nowMs = () => clock.now().getTime()
+  const memory = createCallMemory(nowMs)
+  const dropped = new Set<string>()
 
-  return ({ identities, methodName, payload, responseTimeoutSeconds }, report) => {
+  /** Why the call must not be delivered now. Null: deliver it. */
+  const refusal = (call: DeviceCall, { askedSinceMs }: CallTarget, session: Session | undefined) => {
+    if (askedSinceMs < memory.sinceMs()) return 'forgotten'
+    if (nowMs() >= call.deliverBeforeMs || dropped.has(call.callId)) return 'expired'
+    if (session === undefined || !acceptsMethod(session, call.methodName)) return 'notOnline'
+    return session.calls.size >= limits.methodsInFlight || session.calls.has(call.callId) ? 'busy' : null
+  }
+
+  /** False: the device does not read, and its connection has been cut. */
+  const deliver = (
+    session: Session,
+    call: DeviceCall,
+    { identity, delivery }: CallTarget,
+    payload: string,
+  ): boolean => {
+    const { callId, methodName, responseTimeoutSeconds } = call
+    if (!send(session, methodRequestTopic(methodName, callId), payload)) return false
     const startedAtMs = performance.now()
-    const text = JSON.stringify(payload)
-
-    for (const identity of new Set(identities)) {
-      const settle = (outcome: CallOutcome) => {
+    const settle = memory.add(identity, callId, delivery)
+    addCall(session, callId, {
+      settle(outcome) {
         events.methodInvoked({ outcome: outcome.kind, seconds: (performance.now() - startedAtMs) / 1000 })
-        report({ identity, ...outcome })
+        settle(outcome)
+      },
+      timeoutMs: responseTimeoutSeconds * 1000,
+    })
+    return true
+  }
+
+  /** Why the device does not get the call. Null: it has it, now or since before. */
+  const attempt = (call: DeviceCall, target: CallTarget, payload: string) => {
+    const known = memory.find(target.identity, call.callId)
+    if (known !== undefined && (known.delivery >= target.delivery || known.outcome === null)) return null
+    const session = find(target.identity)
+    const kind = refusal(call, target, session)
+    if (kind !== null || session === undefined) return kind ?? 'notOnline'
+    return deliver(session, call, target, payload) ? null : 'notOnline'
+  }
+
+  return {
+    call(call, report) {
+      const payload = JSON.stringify(call.payload)
+      const begin = (target: CallTarget) => {
+        const { identity } = target
+        const kind = attempt(call, target, payload)
+        const delivered = memory.find(identity, call.callId)
+        if (kind !== null || delivered === undefined) {
+          const undelivered = kind ?? 'forgotten'
+          events.methodInvoked({ outcome: undelivered, seconds: 0 })
+          return report({ identity, kind: undelivered })
+        }
+        const { deliveredAtMs } = delivered
+        report({ identity, kind: 'delivered', deliveredAtMs })
+        delivered.follow((outcome) => report({ identity, deliveredAtMs, ...outcome }))
       }
-      const session = find(identity)
-      if (session === undefined || !acceptsMethod(session, methodName)) {
-        settle({ kind: 'notOnline' })
-        continue
-      }
-      if (session.calls.size >= limits.methodsInFlight) {
-        settle({ kind: 'busy' })
-        continue
-      }
-      lastNo += 1
-      const rid = lastNo.toString(16)
-      addCall(session, rid, { settle, timeoutMs: responseTimeoutSeconds * 1000 })
-      send(session, methodRequestTopic(methodName, rid), text)
-    }
+      // Not before what else has come in is read: it may be the word that the call is dropped.
+      setImmediate(() => call.targets.forEach(begin))
+    },
+
+    dropCall(callId) {
+      dropped.add(callId)
+      const [oldest] = dropped
+      if (oldest !== undefined && dropped.size > droppedMax) dropped.delete(oldest)
+    },
   }
 }
 

@@ -1,8 +1,8 @@
-import type { CallResult } from '@muster/bus'
 import { type GatewayId, type JobKey, type Json, parseJobId } from '@muster/contract'
 import { claimChunk, findRoutes, insertJob, lockRunningJob, recordFirstAttempts, startJob } from '@muster/store'
 import { eventually } from '@muster/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { callAll } from '../call-all.ts'
 import { connectDevice, desired, methods, responses, type TestDevice } from '../device.ts'
 import { openHub, type TestGateway, type TestHub } from '../hub.ts'
 
@@ -30,10 +30,8 @@ async function gatewayOf(deviceId: string): Promise<GatewayId> {
 async function call(identities: readonly string[], options: { payload?: Json; seconds?: number; name?: string } = {}) {
   const { payload = null, seconds = 30, name = 'reboot' } = options
   const gatewayId = await gatewayOf(identities[0] ?? '')
-  const deviceCall = { gatewayId, identities, methodName: name, payload, responseTimeoutSeconds: seconds }
-  const results: CallResult[] = []
-  for await (const some of gateway.hub.bus.callDevices(deviceCall, new AbortController().signal)) results.push(...some)
-  return results
+  const method = { methodName: name, payload, responseTimeoutSeconds: seconds }
+  return callAll(gateway.hub.bus, { gatewayId, identities, ...method })
 }
 
 /** Takes the next method and returns its request id. */

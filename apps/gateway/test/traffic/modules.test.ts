@@ -1,8 +1,8 @@
 import { signSasToken } from '@muster/auth'
-import type { CallResult } from '@muster/bus'
 import { findRoutes } from '@muster/store'
 import { eventually } from '@muster/testkit'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { callAll } from '../call-all.ts'
 import { connectDevice, desired, methods, refusalOf, responses, tokenOf } from '../device.ts'
 import { devicePolicyKey, openHub, type TestGateway, type TestHub } from '../hub.ts'
 
@@ -27,10 +27,7 @@ async function call(identity: string) {
   const [route] = await findRoutes(gateway.hub.db, [identity])
   if (route?.gatewayId == null) throw new Error(`${identity} takes no methods`)
   const method = { methodName: 'reboot', payload: 1, responseTimeoutSeconds: 30 }
-  const results: CallResult[] = []
-  const deviceCall = { gatewayId: route.gatewayId, identities: [identity], ...method }
-  for await (const some of gateway.hub.bus.callDevices(deviceCall, new AbortController().signal)) results.push(...some)
-  return results
+  return callAll(gateway.hub.bus, { gatewayId: route.gatewayId, identities: [identity], ...method })
 }
 
 describe('a module', () => {

@@ -62,10 +62,13 @@ export const callOutcomes = [
   'noAnswer',
   'badAnswer',
   'notOnline',
+  'busy',
+  'expired',
+  'noGateway',
   'connectionLost',
   'takenOver',
-  'busy',
   'gatewayLost',
+  'forgotten',
 ] as const satisfies readonly CallResult['kind'][]
 
 /** The steps of a gateway that may fail. */

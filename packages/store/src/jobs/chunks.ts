@@ -8,7 +8,7 @@ import {
 } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
-import { at, type Db, rows, texts } from '../postgres/sql.ts'
+import { at, type Db, instant, rows, texts } from '../postgres/sql.ts'
 
 /** A running job as its workers need it, locked against a cancel for the rest of the transaction. */
 export interface RunningJob {
@@ -17,6 +17,7 @@ export interface RunningJob {
   readonly type: JobType
   readonly week: string
   readonly body: JsonObject
+  readonly deadlineAt: Date
 }
 
 /** Names one claim, so that a renewal extends only claims that are under way; and how long the claim holds, in ms. */
@@ -32,6 +33,8 @@ export interface ClaimedChunk {
   readonly fence: number
   /** Devices whose first attempt has not been recorded. */
   readonly deviceIds: readonly DeviceId[]
+  /** The first claim of the chunk. If it is not this one, an earlier worker may have called these devices. */
+  readonly askedSince: Date
 }
 
 /**
@@ -41,11 +44,11 @@ export interface ClaimedChunk {
  */
 export async function lockRunningJob(tx: Db, key: JobKey, now: Date): Promise<RunningJob | null> {
   await prepared(tx, 'shareJobLock', sql`select pg_advisory_xact_lock_shared(${jobLock(key)})`)
-  const [job] = await prepared<{ job_id: string; type: JobType; week: string; body: string }>(
+  const [job] = await prepared<{ job_id: string; type: JobType; week: string; body: string; deadline_at: string }>(
     tx,
     'lockRunningJob',
     sql`
-    select job_id, type, week::text, body::text
+    select job_id, type, week::text, body::text, deadline_at::text
       from jobs
      where job_key = ${key}
        and status = 'running'
@@ -53,7 +56,14 @@ export async function lockRunningJob(tx: Db, key: JobKey, now: Date): Promise<Ru
   )
   return job === undefined
     ? null
-    : { key, jobId: job.job_id, type: job.type, week: job.week, body: JSON.parse(job.body) }
+    : {
+        key,
+        jobId: job.job_id,
+        type: job.type,
+        week: job.week,
+        body: JSON.parse(job.body),
+        deadlineAt: instant(job.deadline_at),
+      }
 }
 
 /** Keeps claims of a job out until the transaction ends. Claims under way commit first, and later ones see its end. */
@@ -78,7 +88,7 @@ export async function readRunningType(db: Db, key: JobKey): Promise<JobType | nu
 
 /** Claims the next ready chunk of a job that `lockRunningJob` gave in this transaction. Null when none is ready. */
 export async function claimChunk(tx: Db, job: RunningJob, lease: Lease, now: Date): Promise<ClaimedChunk | null> {
-  const [chunk] = await prepared<{ chunk_no: number; fence: number; device_ids: string[] }>(
+  const [chunk] = await prepared<{ chunk_no: number; fence: number; device_ids: string[]; asked_since: string }>(
     tx,
     'claimChunk',
     sql`
@@ -87,6 +97,7 @@ export async function claimChunk(tx: Db, job: RunningJob, lease: Lease, now: Dat
              fence = fence + 1,
              leased_by = ${lease.leaseId},
              lease_until = ${at(new Date(now.getTime() + lease.leaseMs))},
+             asked_since = coalesce(asked_since, ${at(now)}),
              running = running + device_count - attempted
        where week = ${job.week}
          and job_key = ${job.key}
@@ -96,7 +107,7 @@ export async function claimChunk(tx: Db, job: RunningJob, lease: Lease, now: Dat
             order by chunk_no
             limit 1
             for update skip locked)
-      returning chunk_no, fence,
+      returning chunk_no, fence, asked_since::text,
                 case attempted when 0 then device_ids else array(
                   select id from unnest(device_ids) as id
                    where not exists (
@@ -105,7 +116,13 @@ export async function claimChunk(tx: Db, job: RunningJob, lease: Lease, now: Dat
                 end as device_ids`,
   )
   if (chunk === undefined) return null
-  return { job, chunkNo: chunk.chunk_no, fence: chunk.fence, deviceIds: chunk.device_ids.map(storedDeviceId) }
+  return {
+    job,
+    chunkNo: chunk.chunk_no,
+    fence: chunk.fence,
+    deviceIds: chunk.device_ids.map(storedDeviceId),
+    askedSince: instant(chunk.asked_since),
+  }
 }
 
 /** A chunk whose work is done inside the transaction that holds its lock: no lease, no fence, exactly once. */

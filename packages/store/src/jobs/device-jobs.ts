@@ -1,14 +1,18 @@
 import { type DeviceError, type DeviceId, type JobKey, type Json, jobKey, storedDeviceId } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
-import { at, type Db, texts } from '../postgres/sql.ts'
+import { at, type Db, instant, texts } from '../postgres/sql.ts'
 import { type ClaimedChunk, type Lease, lockRunningJob, type RunningJob } from './chunks.ts'
 
-/** The outcome of one attempt on one device. `pending`: attempt it again at `dueAt`, or, if null, when the device is reachable. */
-export type DeviceOutcome =
-  | { readonly deviceId: string; readonly status: 'completed'; readonly response: Json }
-  | { readonly deviceId: string; readonly status: 'failed'; readonly error: DeviceError }
-  | { readonly deviceId: string; readonly status: 'pending'; readonly dueAt: Date | null }
+/**
+ * The outcome of one attempt on one device. `pending`: attempt it again at `dueAt`, or, if null, when the device is reachable.
+ * `deliveredAt`: when the device got the call; absent when it did not, or nobody knows.
+ */
+export type DeviceOutcome = { readonly deviceId: string; readonly deliveredAt?: Date | undefined } & (
+  | { readonly status: 'completed'; readonly response: Json }
+  | { readonly status: 'failed'; readonly error: DeviceError }
+  | { readonly status: 'pending'; readonly dueAt: Date | null }
+)
 
 export interface Recorded {
   /** How many outcomes were written. The others came from a lost claim. */
@@ -39,10 +43,10 @@ export async function recordFirstAttempts(
          and status = 'leased' and fence = ${fence}
          for update),
     recorded as (
-      insert into device_jobs (week, job_key, chunk_no, device_id, status, attempt, due_at, updated_at,
-                               response, error_code, error_text)
-      select week, job_key, chunk_no, device_id, status, attempt, due_at, ${at(now)}, response::json, error_code,
-             error_text
+      insert into device_jobs (week, job_key, chunk_no, device_id, status, attempt, deliveries, delivered_at, due_at,
+                               updated_at, response, error_code, error_text)
+      select week, job_key, chunk_no, device_id, status, attempt, (delivered_at is not null)::int, delivered_at, due_at,
+             ${at(now)}, response::json, error_code, error_text
         from claim
        cross join ${outcomeRows(outcomes, () => 1)}
           on conflict do nothing
@@ -62,7 +66,16 @@ export async function recordFirstAttempts(
 /** Device jobs claimed one by one after their first attempt. `attempt` is the fence of each. */
 export interface ClaimedDeviceJobs {
   readonly job: RunningJob
-  readonly attempts: readonly { readonly deviceId: DeviceId; readonly attempt: number }[]
+  readonly attempts: readonly ClaimedDeviceJob[]
+}
+
+export interface ClaimedDeviceJob {
+  readonly deviceId: DeviceId
+  readonly attempt: number
+  /** How often the device certainly got the call. */
+  readonly deliveries: number
+  /** The first claim since the last recorded outcome. If it is not this one, an earlier worker may have called the device. */
+  readonly askedSince: Date
 }
 
 /** Claims up to `limit` due device jobs of a job. Null when there is none, or the job may not start attempts. */
@@ -76,7 +89,7 @@ export async function claimDueDeviceJobs(
     const job = await lockRunningJob(tx, key, now)
     if (job === null) return null
     // The index of due rows leaves out `infinity`. A plan for any values takes it only if the statement does so too.
-    const claimed = await prepared<{ device_id: string; attempt: number }>(
+    const claimed = await prepared<{ device_id: string; attempt: number; deliveries: number; asked_since: string }>(
       tx,
       'claimDueDeviceJobs',
       sql`
@@ -93,13 +106,14 @@ export async function claimDueDeviceJobs(
         update device_jobs r
            set status = 'running',
                attempt = attempt + 1,
+               asked_since = coalesce(asked_since, ${at(now)}),
                due_at = null,
                leased_by = ${lease.leaseId},
                lease_until = ${at(new Date(now.getTime() + lease.leaseMs))},
                updated_at = ${at(now)}
           from due
          where r.week = ${job.week} and r.job_key = ${key} and r.device_id = due.device_id
-        returning r.device_id, r.chunk_no, r.attempt),
+        returning r.device_id, r.chunk_no, r.attempt, r.deliveries, r.asked_since),
       counted as (select chunk_no, count(*)::int as n from claimed group by chunk_no),
       ${lockedChunks(job)},
       moved as (
@@ -107,12 +121,17 @@ export async function claimDueDeviceJobs(
            set running = running + n
           from locked
          where c.week = ${job.week} and c.job_key = ${key} and c.chunk_no = locked.chunk_no)
-      select device_id, attempt from claimed`,
+      select device_id, attempt, deliveries, asked_since::text from claimed`,
     )
     if (claimed.length === 0) return null
     return {
       job,
-      attempts: claimed.map(({ device_id, attempt }) => ({ deviceId: storedDeviceId(device_id), attempt })),
+      attempts: claimed.map(({ device_id, attempt, deliveries, asked_since }) => ({
+        deviceId: storedDeviceId(device_id),
+        attempt,
+        deliveries,
+        askedSince: instant(asked_since),
+      })),
     }
   })
 }
@@ -142,6 +161,9 @@ export async function recordLaterAttempts(
     recorded as (
       update device_jobs r
          set status = o.status,
+             deliveries = deliveries + (o.delivered_at is not null)::int,
+             delivered_at = coalesce(o.delivered_at, r.delivered_at),
+             asked_since = null,
              due_at = o.due_at,
              leased_by = null,
              lease_until = null,
@@ -233,6 +255,7 @@ function outcomeRows(outcomes: readonly DeviceOutcome[], attemptOf: (deviceId: s
     device_id: outcome.deviceId,
     status: outcome.status,
     attempt: attemptOf(outcome.deviceId),
+    delivered_at: outcome.deliveredAt?.toISOString() ?? null,
     due_at: outcome.status === 'pending' ? (outcome.dueAt?.toISOString() ?? 'infinity') : null,
     // As text in the JSON: a device's answer may hold U+0000, which Postgres would refuse to take out of it.
     response: outcome.status === 'completed' ? JSON.stringify(outcome.response) : null,
@@ -240,7 +263,7 @@ function outcomeRows(outcomes: readonly DeviceOutcome[], attemptOf: (deviceId: s
     error_text: outcome.status === 'failed' ? outcome.error.description : null,
   }))
   return sql`json_to_recordset(${JSON.stringify(values)}::json) as o (
-    device_id text, status text, attempt int, due_at timestamptz, response text, error_code text, error_text text)`
+    device_id text, status text, attempt int, delivered_at timestamptz, due_at timestamptz, response text, error_code text, error_text text)`
 }
 
 function counted(recorded: SQL): SQL {

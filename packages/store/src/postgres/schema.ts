@@ -114,6 +114,8 @@ export const chunks = pgTable(
     fence: integer('fence').notNull().default(0),
     leasedBy: text('leased_by'),
     leaseUntil: instant('lease_until'),
+    /** The first claim whose outcomes are not all recorded. */
+    askedSince: instant('asked_since'),
     attempted: integer('attempted').notNull().default(0),
     succeeded: integer('succeeded').notNull().default(0),
     failed: integer('failed').notNull().default(0),
@@ -134,6 +136,10 @@ export const deviceJobs = pgTable(
     chunkNo: integer('chunk_no').notNull(),
     status: text('status').notNull(),
     attempt: integer('attempt').notNull(),
+    deliveries: integer('deliveries').notNull().default(0),
+    deliveredAt: instant('delivered_at'),
+    /** The first claim whose outcome is not recorded. */
+    askedSince: instant('asked_since'),
     dueAt: instant('due_at'),
     leasedBy: text('leased_by'),
     leaseUntil: instant('lease_until'),

@@ -24,12 +24,15 @@ export function deviceJobRows(isWanted: SQL, statuses: readonly DeviceJobStatus[
              when 'rest' then c.rest_at
              else coalesce(r.updated_at, j.frozen_at)
            end as last_updated_at,
+           coalesce(r.deliveries, 0) as deliveries, r.delivered_at,
            case said.by when 'row' then r.response end as response,
            case when said.by = 'row' then r.error_code
-                when said.by = 'rest' and c.rest = 'expired' then 'JobRunPreconditionFailed'
+                when said.by = 'rest' and c.rest = 'expired' then
+                  case when ${mayHaveBeenCalled} then 'DeviceConnectionClosedRemotely' else 'JobRunPreconditionFailed' end
            end as error_code,
            case when said.by = 'row' then r.error_text
-                when said.by = 'rest' and c.rest = 'expired' then ${windowOver}
+                when said.by = 'rest' and c.rest = 'expired' then
+                  case when ${mayHaveBeenCalled} then ${answerMissing} else ${windowOver} end
            end as error_text
       from chunks c
       join jobs j on j.job_key = c.job_key
@@ -45,7 +48,7 @@ export function deviceJobRows(isWanted: SQL, statuses: readonly DeviceJobStatus[
 }
 
 const ownRows = sql`
-            select device_id as key, status, updated_at, response, error_code, error_text
+            select device_id as key, status, deliveries, delivered_at, asked_since, updated_at, response, error_code, error_text
               from device_jobs
              where week = c.week and job_key = c.job_key
                and device_id between c.device_ids[1] and c.device_ids[c.device_count]`
@@ -83,6 +86,13 @@ const toldByChunk: Record<DeviceJobStatus, SQL> = {
 export const planByChunk: SQL = sql`
   select set_config('enable_nestloop', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)`
 
+/** A call reached the device, or a worker was lost that may have called it. A twin job calls nobody. */
+const mayHaveBeenCalled = sql`(
+                    r.deliveries > 0 or r.asked_since is not null or (r.status is null and c.asked_since is not null))`
+
+const answerMissing =
+  'The window of the job was over, and the device may have been called: whether it acted is not known.'
+
 const windowOver =
   'The window of the job was over before it could start on this device: the device was not online, or the window was too short.'
 
@@ -105,6 +115,15 @@ export const deviceJobColumns: Columns = new Map<string, Column>([
   ['endTimeUtc', { kind: 'instant', sql: 'device_job.deadline_at' }],
   ['createdDateTimeUtc', { kind: 'instant', sql: 'device_job.created_at' }],
   ['lastUpdatedDateTimeUtc', { kind: 'instant', sql: 'device_job.last_updated_at' }],
+  [
+    'deliveries',
+    {
+      kind: 'number',
+      undefinedWhenNull: true,
+      sql: `case device_job.job_type when 'scheduleDeviceMethod' then device_job.deliveries end`,
+    },
+  ],
+  ['lastDeliveryTimeUtc', { kind: 'instant', undefinedWhenNull: true, sql: 'device_job.delivered_at' }],
   ['outcome.deviceMethodResponse', { kind: 'json', sql: searchable('device_job.response') }],
   [
     'error',
@@ -127,7 +146,7 @@ function searchable(column: string): string {
 
 export const shownColumns: SQL = sql.raw(
   `week::text, job_key::text, chunk_no, device_id, job_id, job_type, status, start_at::text, deadline_at::text,
-   created_at::text, last_updated_at::text, response, error_code, error_text`,
+   created_at::text, last_updated_at::text, deliveries, delivered_at::text, response, error_code, error_text`,
 )
 
 export interface DeviceJobRow extends Record<string, unknown> {
@@ -142,6 +161,8 @@ export interface DeviceJobRow extends Record<string, unknown> {
   readonly deadline_at: string
   readonly created_at: string
   readonly last_updated_at: string
+  readonly deliveries: number
+  readonly delivered_at: string | null
   readonly response: Json | null
   readonly error_code: string | null
   readonly error_text: string | null
@@ -158,7 +179,16 @@ export function deviceJobDocument(row: DeviceJobRow): JsonObject {
     endTimeUtc: formatInstant(instant(row.deadline_at)),
     createdDateTimeUtc: formatInstant(instant(row.created_at)),
     lastUpdatedDateTimeUtc: formatInstant(instant(row.last_updated_at)),
+    ...(row.job_type === 'scheduleDeviceMethod' ? deliveriesOf(row) : {}),
     outcome: row.response === null ? {} : { deviceMethodResponse: row.response },
     ...(row.error_code === null ? {} : { error: { code: row.error_code, description: row.error_text ?? '' } }),
+  }
+}
+
+/** How often the call was written to a connection of the device, and when last. */
+function deliveriesOf({ deliveries, delivered_at }: DeviceJobRow): JsonObject {
+  return {
+    deliveries,
+    ...(delivered_at === null ? {} : { lastDeliveryTimeUtc: formatInstant(instant(delivered_at)) }),
   }
 }

@@ -2,7 +2,7 @@ import { type GatewayId, HubError, type IdentityKey, partsOf } from '@muster/con
 import { and, eq, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
 import { type Subscription, sessions } from '../postgres/schema.ts'
-import { at, type Db, rows, texts } from '../postgres/sql.ts'
+import { at, type Db, instantOrNull, rows, texts } from '../postgres/sql.ts'
 
 export type { Subscription } from '../postgres/schema.ts'
 
@@ -116,22 +116,34 @@ export interface Route {
   readonly status: 'enabled' | 'disabled'
   /** Null: not connected, or not subscribed to methods. */
   readonly gatewayId: GatewayId | null
+  readonly isConnected: boolean
+  /** When it connected or, if it is not connected, when its connection ended. Null: it has never connected. */
+  readonly stateUpdatedAt: Date | null
 }
 
 /** The routes of the existing identities, in no order. */
 export async function findRoutes(db: Db, identities: readonly string[]): Promise<Route[]> {
-  return prepared<{ identity: IdentityKey; status: 'enabled' | 'disabled'; gatewayId: GatewayId | null }>(
+  const found = await prepared<{
+    identity: IdentityKey
+    status: 'enabled' | 'disabled'
+    gatewayId: GatewayId | null
+    isConnected: boolean
+    stateUpdatedAt: string | null
+  }>(
     db,
     'findRoutes',
     sql`
     select d.device_id as identity,
            case when parent.status = 'disabled' then 'disabled' else d.status end as status,
-           case when s.accepts_methods then s.gateway_id end as "gatewayId"
+           case when s.accepts_methods then s.gateway_id end as "gatewayId",
+           s.gateway_id is not null as "isConnected",
+           s.state_updated_at::text as "stateUpdatedAt"
       from devices d
       left join devices parent on parent.device_id = d.module_of
       left join sessions s on s.device_id = d.device_id
      where d.device_id = any(${texts(identities)})`,
   )
+  return found.map((route) => ({ ...route, stateUpdatedAt: instantOrNull(route.stateUpdatedAt) }))
 }
 
 export interface Owner {

@@ -45,6 +45,7 @@ describe('the row of a device job', () => {
         endTimeUtc: '2026-03-02T12:01:40.000Z',
         createdDateTimeUtc: '2026-03-02T12:00:00.000Z',
         lastUpdatedDateTimeUtc: '2026-03-02T12:00:00.000Z',
+        deliveries: 0,
         outcome: {},
       },
     ])

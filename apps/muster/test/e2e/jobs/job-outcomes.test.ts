@@ -75,7 +75,7 @@ describe('a job over devices that are not as they should be', () => {
     expect(fleet.methodCallCount).toBe(1)
   })
 
-  it('J9 calls a device again whose connection was lost before it answered', async () => {
+  it('J22 calls a device again whose connection was lost before it answered, if the job asks for that', async () => {
     await using fleet = await givenFleet(hub, {
       count: 1,
       prefix: 'drops',
@@ -87,7 +87,7 @@ describe('a job over devices that are not as they should be', () => {
     await putJob(hub, 'drops', {
       type: 'scheduleDeviceMethod',
       queryCondition: "deviceId = 'drops-0000'",
-      cloudToDeviceMethod: { ...reboot, responseTimeoutInSeconds: 60 },
+      cloudToDeviceMethod: { ...reboot, responseTimeoutInSeconds: 60, onUnknownOutcome: 'retry' },
       maxExecutionTimeInSeconds: 60,
     })
     await eventually(() => expect(fleet.methodCallCount).toBe(1))

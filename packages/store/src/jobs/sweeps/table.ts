@@ -2,6 +2,11 @@
 export interface Sweep {
   /** The mean pause between two passes. A pass that reached its limit is followed by the next one at once. */
   readonly everySeconds: number
+  /**
+   * It takes silence for death: a lease or a sign of life that nobody renewed. While Postgres was away nobody could, so it waits for so
+   * long after an outage.
+   */
+  readonly afterOutageSeconds?: number
   /** The fault that it repairs. */
   readonly repairs: string
   /** What a pass counts. */
@@ -17,11 +22,13 @@ export const sweeps = {
   },
   releaseExpiredChunks: {
     everySeconds: 1,
+    afterOutageSeconds: 15,
     repairs: 'a worker died or froze with a chunk',
     counts: 'chunks that others may claim',
   },
   releaseExpiredDeviceJobs: {
     everySeconds: 1,
+    afterOutageSeconds: 15,
     repairs: 'a worker died or froze with device jobs',
     counts: 'device jobs that are due again',
   },
@@ -53,6 +60,7 @@ export const sweeps = {
   },
   closeSessionsOfDeadGateways: {
     everySeconds: 5,
+    afterOutageSeconds: 20,
     repairs: 'a gateway died or froze with its connections',
     counts: 'sessions that were closed',
   },

@@ -229,6 +229,7 @@ function follow(model: Model, claim: ModelClaim, outcomes: readonly DeviceOutcom
     const attempt = heldAttempt(job, claim, outcome.deviceId)
     if (attempt === null) continue
     const chunk = chunkOf(job, outcome.deviceId)
+    chunk.asked.delete(outcome.deviceId)
     move(job, chunk, outcome.deviceId, stageAfter(outcome, attempt))
     touched.push(chunk)
   }

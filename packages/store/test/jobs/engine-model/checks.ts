@@ -83,6 +83,7 @@ interface OwnRow extends LeaseRow {
 }
 
 interface LeaseRow {
+  readonly asked_since: string | null
   readonly leased_by: string | null
   readonly lease_until: string | null
 }
@@ -94,7 +95,10 @@ function toldBy(own: OwnRow | undefined, chunk: ChunkRow): Told {
   if (own === undefined && chunk.status === 'leased') {
     return ['running', null, held(chunk.fence, chunk.leased_by, chunk.lease_until)]
   }
-  if (chunk.rest === 'expired') return ['failed', 'JobRunPreconditionFailed', null]
+  if (chunk.rest === 'expired') {
+    const isAsked = (own ?? chunk).asked_since !== null
+    return ['failed', isAsked ? 'DeviceConnectionClosedRemotely' : 'JobRunPreconditionFailed', null]
+  }
   if (chunk.rest !== null) return [chunk.rest, null, null]
   return ['pending', null, own === undefined ? null : held(own.attempt, null, own.due_at)]
 }

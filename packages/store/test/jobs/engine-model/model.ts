@@ -32,6 +32,8 @@ export interface ModelJob {
 
 export interface ModelChunk {
   readonly stages: Map<string, Stage>
+  /** J22: devices that a worker may have called, and no outcome says whether it did. */
+  readonly asked: Set<string>
   fence: number
   lease: { readonly leaseId: string; readonly until: number } | null
 }
@@ -103,7 +105,8 @@ export function freeze(job: ModelJob): void {
   job.chunks = []
   for (let from = 0; from < job.target.length; from += job.chunkSize) {
     const deviceIds = job.target.slice(from, from + job.chunkSize)
-    job.chunks.push({ stages: new Map(deviceIds.map((deviceId) => [deviceId, untried])), fence: 0, lease: null })
+    const stages = new Map(deviceIds.map((deviceId) => [deviceId, untried] as const))
+    job.chunks.push({ stages, asked: new Set(), fence: 0, lease: null })
   }
 }
 
@@ -119,18 +122,24 @@ export function idsIn(chunk: ModelChunk, kind: Stage['kind']): string[] {
 
 /** Moves a device job. Where the rest of the job has ended, what would be tried again ends with it. */
 export function move(job: ModelJob, chunk: ModelChunk, deviceId: string, to: Stage): void {
-  chunk.stages.set(deviceId, to.kind === 'untried' || to.kind === 'waiting' ? withRest(job, to) : to)
+  if (to.kind === 'claimed' || to.kind === 'retried') chunk.asked.add(deviceId)
+  const isPending = to.kind === 'untried' || to.kind === 'waiting'
+  chunk.stages.set(deviceId, isPending ? withRest(job, to, chunk.asked.has(deviceId)) : to)
   if (idsIn(chunk, 'claimed').length === 0) chunk.lease = null
 }
 
-function withRest(job: ModelJob, stage: Stage): Stage {
+function withRest(job: ModelJob, stage: Stage, isAsked: boolean): Stage {
   switch (job.rest) {
     case null:
       return stage
     case 'canceled':
       return { kind: 'ended', status: 'canceled', errorCode: null }
     case 'expired':
-      return { kind: 'ended', status: 'failed', errorCode: 'JobRunPreconditionFailed' }
+      return {
+        kind: 'ended',
+        status: 'failed',
+        errorCode: isAsked ? 'DeviceConnectionClosedRemotely' : 'JobRunPreconditionFailed',
+      }
   }
 }
 
