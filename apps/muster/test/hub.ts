@@ -78,16 +78,21 @@ export async function startHub({
     httpsPort: https ?? 0,
     httpPort: http,
     mqttsPort: mqtts ?? 0,
-    request: (method, path, body) =>
-      fetch(`http://127.0.0.1:${http}${path}${path.includes('?') ? '&' : '?'}api-version=2021-04-12`, {
-        method,
-        headers: { authorization: token, 'content-type': 'application/json' },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      }),
+    request: requestTo(http, token),
     async [Symbol.asyncDispose]() {
       await running.stop('the test is over')
       await database[Symbol.asyncDispose]()
       await rm(dataDir, { recursive: true, force: true })
     },
   }
+}
+
+/** Requests to the service API in clear. */
+export function requestTo(httpPort: number, token: string): TestHub['request'] {
+  return (method, path, body) =>
+    fetch(`http://127.0.0.1:${httpPort}${path}${path.includes('?') ? '&' : '?'}api-version=2021-04-12`, {
+      method,
+      headers: { authorization: token, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type CallerMessage, type CallResult, callVersion, type DeviceCall, type GatewayMessage } from './calls.ts'
 import type { Channels } from './channels.ts'
+import { createWaits, type Waits } from './waits.ts'
 
 /** A gateway that is silent is asked again. It remembers its calls, so that no device gets one twice. */
 const askAgainMs = 1_500
@@ -25,6 +26,7 @@ type Sink = (message: CallerMessage) => void
 export async function createCaller(channels: Channels): Promise<Caller> {
   const address = randomUUID()
   const sinks = new Map<string, Sink>()
+  const waits = createWaits()
   await channels.subscribe(`caller:${address}`, (text) => {
     const message: CallerMessage = JSON.parse(text)
     sinks.get(message.askId)?.(message)
@@ -37,6 +39,7 @@ export async function createCaller(channels: Channels): Promise<Caller> {
       return new ReadableStream<readonly CallResult[]>({
         start(stream) {
           const asking = startAsking(call, options, {
+            waits,
             publish: (open) => {
               const message: GatewayMessage = { kind: 'call', version: callVersion, askId, caller: address, call: open }
               return channels.publish(`gateway:${call.gatewayId}`, JSON.stringify(message))
@@ -68,10 +71,12 @@ function startAsking(
   call: DeviceCall,
   { signal, asksMax }: CallOptions,
   {
+    waits,
     publish,
     yieldResults,
     onEnd,
   }: {
+    waits: Waits
     /** Resolves with the number of listeners. */
     publish: (open: DeviceCall) => Promise<number>
     yieldResults: (results: readonly CallResult[]) => void
@@ -80,7 +85,7 @@ function startAsking(
 ): Asking {
   const open = new Map(call.targets.map((target) => [target.identity, target]))
   const deliveredAtMs = new Map<string, number>()
-  let timer: NodeJS.Timeout | undefined
+  let cancelWait = () => {}
   let hasEnded = false
   /** Asks since the gateway was heard last. */
   let unheard = 0
@@ -89,7 +94,7 @@ function startAsking(
   const end = () => {
     if (hasEnded) return
     hasEnded = true
-    clearTimeout(timer)
+    cancelWait()
     signal.removeEventListener('abort', end)
     onEnd()
   }
@@ -100,8 +105,8 @@ function startAsking(
     end()
   }
   const askAfter = (ms: number) => {
-    clearTimeout(timer)
-    timer = setTimeout(ask, ms)
+    cancelWait()
+    cancelWait = waits.start(ms, ask)
   }
   const ask = () => {
     // By count and not by a clock: when this process was frozen, the answers wait to be read.

@@ -11,4 +11,5 @@ export {
   newCall,
 } from './calls.ts'
 export type { BucketRate } from './token-buckets.ts'
+export { createWaits, type Waits } from './waits.ts'
 export type { Consumer, Next, Pause, WorkWakeUp } from './wake-ups.ts'

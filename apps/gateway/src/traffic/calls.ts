@@ -1,4 +1,4 @@
-import type { CallTarget, DeviceCall, GatewayDoor } from '@muster/bus'
+import { type CallTarget, createWaits, type DeviceCall, type GatewayDoor, type Waits } from '@muster/bus'
 import { limits } from '@muster/contract'
 import type { Clock, Events } from '@muster/runtime'
 import { type CallOutcome, settleCall } from '../sessions/pending-call.ts'
@@ -21,6 +21,7 @@ export function createCalls(options: {
   const { events, clock, find } = options
   const nowMs = () => clock.now().getTime()
   const memory = createCallMemory(nowMs)
+  const waits = createWaits()
   const dropped = new Set<string>()
 
   /** Why the call must not be delivered now. Null: deliver it. */
@@ -42,7 +43,7 @@ export function createCalls(options: {
     if (!send(session, methodRequestTopic(methodName, callId), payload)) return false
     const startedAtMs = performance.now()
     const settle = memory.add(identity, callId, delivery)
-    addCall(session, callId, {
+    addCall(waits, session, callId, {
       settle(outcome) {
         events.methodInvoked({ outcome: outcome.kind, seconds: (performance.now() - startedAtMs) / 1000 })
         settle(outcome)
@@ -91,15 +92,15 @@ export function createCalls(options: {
 }
 
 function addCall(
+  waits: Waits,
   session: Session,
   rid: string,
   { settle, timeoutMs }: { settle: (outcome: CallOutcome) => void; timeoutMs: number },
 ): void {
-  // A timer per call is cheap: in Node, timers of the same duration share a list.
-  const timer = setTimeout(() => settleCall(session.calls, rid, { kind: 'noAnswer' }), timeoutMs)
+  const cancelWait = waits.start(timeoutMs, () => settleCall(session.calls, rid, { kind: 'noAnswer' }))
   session.calls.set(rid, {
     settle(outcome) {
-      clearTimeout(timer)
+      cancelWait()
       settle(outcome)
     },
   })

@@ -1,94 +1,67 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { setTimeout as passed } from 'node:timers/promises'
 import { eventually } from '@muster/testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { roles } from '../../src/roles.ts'
 import { startHub, type TestHub } from '../hub.ts'
-import { deviceRows, ending, putJob, reaching } from '../jobs.ts'
+import { startApiProcess, startGatewayProcess } from '../role-process.ts'
 import { givenFleet } from '../simulated.ts'
 
-const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+const responseTimeoutInSeconds = 5
+const count = 20
 
 let hub: TestHub
+let gateway: Awaited<ReturnType<typeof startGatewayProcess>>
 beforeAll(async () => {
-  hub = await startHub({ roles: roles.filter(({ name }) => name !== 'gateway') })
+  hub = await startHub({ roles: roles.filter(({ name }) => name === 'api') })
+  gateway = await startGatewayProcess(hub)
 })
-afterAll(() => hub[Symbol.asyncDispose]())
-
-const method = { methodName: 'reboot', payload: null, responseTimeoutInSeconds: 30 }
-
-it('J6 G39 a gateway that was frozen across a cancel calls nobody when it thaws', async () => {
-  await using gateway = await startGateway()
-  await using fleet = await givenFleet({ ...hub, ...gateway }, { count: 20, prefix: 'thaw', tags: { site: 'thaw' } })
-  await fleet.connect()
-
-  gateway.process.kill('SIGSTOP')
-  await putJob(hub, 'thaw', {
-    type: 'scheduleDeviceMethod',
-    queryCondition: "tags.site = 'thaw'",
-    cloudToDeviceMethod: method,
-  })
-  await reaching(hub, 'thaw', 'runningCount', 20)
-  const cancelled = await hub.request('POST', '/jobs/v2/thaw/cancel')
-  gateway.process.kill('SIGCONT')
-  const ended = await reaching(hub, 'thaw', 'canceledCount', 20)
-
-  expect(cancelled.status).toBe(200)
-  expect(ended).toMatchObject({ status: 'cancelled', deviceJobStatistics: { runningCount: 0, pendingCount: 0 } })
-  expect(await deviceRows(hub, "jobId = 'thaw' AND deliveries > 0")).toEqual([])
-  expect(fleet.methodCallCount).toBe(0)
-})
-
-it('J22 what a killed gateway had delivered is not called again, and its row says so', async () => {
-  const gateway = await startGateway()
-  await using fleet = await givenFleet(
-    { ...hub, ...gateway },
-    { count: 20, prefix: 'dies', tags: { site: 'dies' }, behaviour: { silent: true } },
-  )
-  await fleet.connect()
-  await putJob(hub, 'dies', {
-    type: 'scheduleDeviceMethod',
-    queryCondition: "tags.site = 'dies'",
-    cloudToDeviceMethod: method,
-  })
-  await reaching(hub, 'dies', 'runningCount', 20)
-  await eventually(() => expect(fleet.methodCallCount).toBe(20))
+afterAll(async () => {
   await gateway[Symbol.asyncDispose]()
-  const ended = await ending(hub, 'dies')
-
-  expect(ended).toMatchObject({ status: 'completed', deviceJobStatistics: { failedCount: 20 } })
-  expect(await deviceRows(hub, "jobId = 'dies'")).toMatchObject(
-    Array.from({ length: 20 }, () => ({ deliveries: 1, error: { code: 'DeviceConnectionClosedRemotely' } })),
-  )
-  expect(fleet.methodCallCount).toBe(20)
+  await hub[Symbol.asyncDispose]()
 })
 
-interface Gateway extends AsyncDisposable, Pick<TestHub, 'mqttsPort' | 'ca'> {
-  readonly process: ChildProcess
+/** Devices on the gateway that answer after a second. */
+async function connectedFleet(prefix: string) {
+  const place = { request: hub.request, ca: hub.ca, mqttsPort: gateway.mqttsPort }
+  const fleet = await givenFleet(place, { count, prefix, tags: {}, behaviour: { latencyMs: [1_000, 1_000] } })
+  await fleet.connect()
+  return fleet
 }
 
-/** A gateway of the hub in a process of its own. Dispose kills it. */
-async function startGateway(): Promise<Gateway> {
-  const { PATH = '' } = process.env
-  const gateway = spawn(process.execPath, [program, 'gateway'], {
-    env: { PATH, ...hub.environment, MUSTER_LOG_LEVEL: 'info' },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  for await (const line of createInterface({ input: gateway.stderr })) {
-    const { event, mqtts } = JSON.parse(line)
-    if (event !== 'hubStarted') continue
-    return {
-      process: gateway,
-      mqttsPort: mqtts,
-      ca: hub.ca,
-      async [Symbol.asyncDispose]() {
-        if (gateway.exitCode !== null || gateway.signalCode !== null) return
-        gateway.kill('SIGKILL')
-        await once(gateway, 'exit')
-      },
-    }
-  }
-  throw new Error('the gateway has ended')
+async function callAll(prefix: string, request: TestHub['request']): Promise<string[]> {
+  return Promise.all(
+    Array.from({ length: count }, async (_, index) => {
+      const deviceId = `${prefix}-${String(index).padStart(4, '0')}`
+      const body = { methodName: 'ping', responseTimeoutInSeconds }
+      const response = await request('POST', `/twins/${deviceId}/methods`, body)
+      const text = await response.text()
+      return response.ok ? 'answered' : `${response.status} ${text}`
+    }),
+  )
 }
+
+it('G35 what devices answered while their gateway was frozen beyond the response timeout is their answer', async () => {
+  await using fleet = await connectedFleet('frozen')
+
+  const answers = callAll('frozen', hub.request)
+  await eventually(() => expect(fleet.methodCallCount).toBe(count))
+  gateway.signal('SIGSTOP')
+  await passed((responseTimeoutInSeconds + 1) * 1000)
+  gateway.signal('SIGCONT')
+
+  expect(new Set(await answers)).toEqual(new Set(['answered']))
+})
+
+it('G35 what devices answered while the process that called them was frozen is their answer', async () => {
+  await using api = await startApiProcess(hub)
+  await using fleet = await connectedFleet('caller')
+
+  const answers = callAll('caller', api.request)
+  await eventually(() => expect(fleet.methodCallCount).toBe(count))
+  api.signal('SIGSTOP')
+  // The caller would wait five seconds longer than the devices have.
+  await passed((responseTimeoutInSeconds + 6) * 1000)
+  api.signal('SIGCONT')
+
+  expect(new Set(await answers)).toEqual(new Set(['answered']))
+})
