@@ -1,14 +1,17 @@
-import { heartbeat } from '@muster/store'
+import { requiredUrl } from '@muster/runtime'
+import { connect, heartbeat } from '@muster/store'
 import type { Gateway } from '../gateway.ts'
 
 const everyMs = 5_000
+/** Connections of its own: the pool of the process may be busy with the work of others. A second one, if the first one hangs. */
+const poolSize = 2
 /** Two failed beats: soon the sweep for dead gateways would close the sessions. */
 const lateMs = 3 * everyMs
 
 export interface Heartbeat {
   /** Throws when Postgres took the last sign of life too long ago. */
   check(): void
-  stop(): void
+  stop(): Promise<void>
 }
 
 /**
@@ -16,9 +19,10 @@ export interface Heartbeat {
  * failure, because the hub may have closed the sessions of this gateway meanwhile.
  */
 export async function startHeartbeat(
-  { db, clock, events, gatewayId }: Gateway,
+  { config, clock, events, gatewayId }: Gateway,
   { onReturn }: { onReturn: () => void },
 ): Promise<Heartbeat> {
+  const { db, close } = connect({ url: requiredUrl('DATABASE_URL', config.databaseUrl), poolSize })
   let lastMs = 0
   let hasFailed = false
   const beat = async () => {
@@ -27,7 +31,10 @@ export async function startHeartbeat(
     if (hasFailed) onReturn()
     hasFailed = false
   }
-  await beat()
+  await beat().catch(async (error) => {
+    await close()
+    throw error
+  })
   const timer = setInterval(() => {
     beat().catch((error: unknown) => {
       hasFailed = true
@@ -40,6 +47,9 @@ export async function startHeartbeat(
       const silentMs = performance.now() - lastMs
       if (silentMs > lateMs) throw new Error(`the last heartbeat was ${Math.round(silentMs / 1000)} s ago`)
     },
-    stop: () => clearInterval(timer),
+    async stop() {
+      clearInterval(timer)
+      await close()
+    },
   }
 }

@@ -50,12 +50,12 @@ export async function runRoles(
   const tls = hasTls ? await openCertificates({ config, clock, events }) : null
   // Redis only wakes. Without it the API and the gateways still serve.
   const needsRedis = roles.some(({ name }) => name === 'worker' || name === 'dispatcher')
-  const stores = await openStores(config, { needsRedis, onLoss: (error) => events.busFailed({ error }) }).catch(
-    (error) => {
-      tls?.[Symbol.dispose]()
-      throw error
-    },
-  )
+  const sharesWithApi = roles.length > 1 && roles.some(({ name }) => name === 'api')
+  const onLoss = (error: Error) => events.busFailed({ error })
+  const stores = await openStores(config, { needsRedis, sharesWithApi, onLoss }).catch((error) => {
+    tls?.[Symbol.dispose]()
+    throw error
+  })
 
   const running: { role: Role; run: RunningRole }[] = []
   const checks = () => [
@@ -78,7 +78,9 @@ export async function runRoles(
     await stopRoles(running, { front, events, seconds: config.shutdownSeconds }).finally(() => stores.close())
   })
   try {
-    for (const role of roles) running.push({ role, run: await role.start(hub) })
+    for (const role of roles) {
+      running.push({ role, run: await role.start(role.name === 'api' ? { ...hub, db: stores.apiDb } : hub) })
+    }
     const gateway = running.find(({ role }) => role.name === 'gateway')
     const ports = { ...(await front.listen()), mqtts: gateway?.run.port ?? null }
     if (ports.https !== null && config.httpsPort !== 0 && ports.https !== config.httpsPort) {

@@ -7,29 +7,44 @@ import { orAborted } from './deadline.ts'
 
 export interface Stores {
   readonly db: Db
+  /** For the API: connections of its own when it has other roles beside it. */
+  readonly apiDb: Db
   readonly bus: Bus
   readonly checks: readonly Check[]
   close(): Promise<void>
 }
 
+/**
+ * The API's part of the connections of a process with other roles. Its callers decide how many slow requests there are, and those must not
+ * take the connections of the others.
+ */
+const apiShare = 1 / 3
+
 /** When BullMQ closes, it waits for Redis, which may be gone. */
 const busCloseMs = 2000
+
+interface StoreUse {
+  readonly needsRedis: boolean
+  /** The API and other roles run in this process. */
+  readonly sharesWithApi: boolean
+  readonly onLoss: (error: Error) => void
+}
 
 /**
  * Connects to Postgres and Redis and checks that both answer. Throws StartError. `onLoss` is called for later losses of Redis. They
  * make the process unready if it `needsRedis`.
  */
-export async function openStores(
-  config: Config,
-  { needsRedis, onLoss }: { needsRedis: boolean; onLoss: (error: Error) => void },
-): Promise<Stores> {
-  const { db, close } = await openPostgres(config)
+export async function openStores(config: Config, { needsRedis, sharesWithApi, onLoss }: StoreUse): Promise<Stores> {
+  const apiPoolSize = sharesWithApi ? Math.max(1, Math.floor(config.poolSize * apiShare)) : 0
+  const { db, close } = await openPostgres({ ...config, poolSize: config.poolSize - apiPoolSize })
+  const api = sharesWithApi ? connectWith({ ...config, poolSize: apiPoolSize }) : { db, close: async () => {} }
   const bus = await openRedis(config, onLoss).catch(async (error) => {
     await close()
     throw error
   })
   return {
     db,
+    apiDb: api.db,
     bus,
     checks: [
       { name: 'postgres', check: () => checkPostgres(db), isNeeded: true },
@@ -37,19 +52,24 @@ export async function openStores(
     ],
     async close() {
       await orAborted(bus[Symbol.asyncDispose](), AbortSignal.timeout(busCloseMs))
-      await close()
+      await Promise.all([api.close(), close()])
     },
   }
 }
 
-async function openPostgres({ databaseUrl, poolSize, prepareStatements }: Config): Promise<Connection> {
-  const url = requiredUrl('DATABASE_URL', databaseUrl)
-  const connection = connect({ url, poolSize, prepare: prepareStatements })
+async function openPostgres(config: Config): Promise<Connection> {
+  const url = requiredUrl('DATABASE_URL', config.databaseUrl)
+  const connection = connectWith(config)
   await answering('Postgres', url, checkSchema(connection.db)).catch(async (error) => {
     await connection.close()
     throw error
   })
   return connection
+}
+
+/** Connects to nothing before the first statement. */
+function connectWith({ databaseUrl, poolSize, prepareStatements }: Config): Connection {
+  return connect({ url: requiredUrl('DATABASE_URL', databaseUrl), poolSize, prepare: prepareStatements })
 }
 
 async function openRedis({ redisUrl, redisPrefix }: Config, onLoss: (error: Error) => void): Promise<Bus> {
