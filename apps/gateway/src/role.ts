@@ -4,8 +4,7 @@ import type { GatewayDoor } from '@muster/bus'
 import { gatewayId } from '@muster/contract'
 import { type Hub, listen, orAborted, type Role, type RunningRole } from '@muster/runtime'
 import { removeGateway } from '@muster/store'
-import pLimit from 'p-limit'
-import type { Gateway } from './gateway.ts'
+import { createStatements, type Gateway } from './gateway.ts'
 import { type Broker, createBroker } from './mqtt/broker.ts'
 import { acceptWebSockets, webSocketPath } from './mqtt/web-sockets.ts'
 import { startHeartbeat } from './sessions/heartbeat.ts'
@@ -46,7 +45,7 @@ export const role: Role = {
         await orAborted(sessions.shutDown(), deadline)
         await broker.close()
         await sessions.records.stop(deadline)
-        heartbeat.stop()
+        await orAborted(heartbeat.stop(), deadline)
         await removeGateway(db, gatewayId, clock.now())
       },
       async check() {
@@ -71,7 +70,7 @@ export const role: Role = {
 function openGateway(hub: Hub): Gateway {
   const { config, db, bus, events, clock, throttles } = hub
   // Half of the pool: the other roles of the process need it too.
-  const statements = pLimit(Math.ceil(config.poolSize / 2))
+  const statements = createStatements(Math.ceil(config.poolSize / 2))
   return { config, db, bus, events, clock, throttles, gatewayId: gatewayId(randomUUID()), statements }
 }
 

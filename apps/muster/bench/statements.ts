@@ -76,7 +76,7 @@ async function hotStatements(
   return {
     'findRoutes of 1 device': (on) => findRoutes(on, [device]),
     'findRoutes of 100 devices': (on) => findRoutes(on, hundred),
-    readCredentials: (on) => readCredentials(on, device),
+    readCredentials: (on) => readCredentials(on, [device]),
     'claim transaction': (on) => claimAndGiveBack(on, job),
   }
 }

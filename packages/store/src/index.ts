@@ -42,6 +42,7 @@ export {
 } from './registry/identities.ts'
 export * from './registry/modules.ts'
 export * from './registry/policies.ts'
+export * from './sessions/activity.ts'
 export * from './sessions/confirm-sessions.ts'
 export * from './sessions/dead-gateways.ts'
 export * from './sessions/gateways.ts'

@@ -9,6 +9,7 @@ import {
   type StoredPolicy,
   thumbprintFingerprint,
 } from '@muster/store'
+import { askInSets } from '../ask-in-sets.ts'
 import type { Gateway } from '../gateway.ts'
 import { isRegistered, type ShownCertificate, thumbprintsOf } from './certificate.ts'
 import { identify } from './identify.ts'
@@ -39,27 +40,38 @@ export interface ConnectRequest {
   readonly certificate: ShownCertificate | null
 }
 
-export async function authenticate(
-  gateway: Pick<Gateway, 'config' | 'db' | 'clock' | 'statements'>,
-  readCachedPolicies: () => Promise<readonly StoredPolicy[]>,
-  request: ConnectRequest,
-): Promise<Verdict> {
-  const { clock, db, statements } = gateway
-  const { hostNames } = gateway.config
-  const identified = identify(request, hostNames)
-  if (typeof identified !== 'object') return refused(identified)
+/** Reads who it is that connects. One that is not `isAwaited` any more when its turn comes is not looked up. */
+type Authenticate = (request: ConnectRequest, isAwaited: () => boolean) => Promise<Verdict>
 
-  const { identity, modelId } = identified
-  const [credentials, cached] = await Promise.all([
-    statements(() => readCredentials(db, identity)),
-    readCachedPolicies(),
-  ])
-  if (credentials === null) return refused('unknown')
-  const judgeBy = (policies: readonly StoredPolicy[]) =>
-    judge({ ...request, identity, modelId, credentials, policies, hostNames, nowMs: clock.now().getTime() })
-  const verdict = judgeBy(cached)
-  // With an old key of a policy a device may still connect, until its connection is compared with Postgres. With a new key it must.
-  return isByOtherPolicy(verdict, request) ? judgeBy(await statements(() => readPolicies(db))) : verdict
+/** Identities of one statement: many, so that a fleet that comes back costs few. */
+const setSize = 500
+
+export function createAuthentication(
+  { config, clock, db, statements }: Pick<Gateway, 'config' | 'db' | 'clock' | 'statements'>,
+  readCachedPolicies: () => Promise<readonly StoredPolicy[]>,
+): Authenticate {
+  const { hostNames } = config
+  const askCredentials = askInSets<{ identity: IdentityKey; isAwaited: () => boolean }, Credentials | RefusalReason>(
+    async (asked) => {
+      const found = await statements(() => readCredentials(db, [...new Set(asked.map(({ identity }) => identity))]))
+      return ({ identity }) => found.get(identity) ?? 'unknown'
+    },
+    { setSize, isWanted: ({ isAwaited }) => isAwaited(), unasked: 'gone' },
+  )
+
+  return async (request, isAwaited) => {
+    const identified = identify(request, hostNames)
+    if (typeof identified !== 'object') return refused(identified)
+
+    const { identity, modelId } = identified
+    const [credentials, cached] = await Promise.all([askCredentials({ identity, isAwaited }), readCachedPolicies()])
+    if (typeof credentials !== 'object') return refused(credentials)
+    const judgeBy = (policies: readonly StoredPolicy[]) =>
+      judge({ ...request, identity, modelId, credentials, policies, hostNames, nowMs: clock.now().getTime() })
+    const verdict = judgeBy(cached)
+    // With an old key of a policy a device may still connect, until its connection is compared with Postgres. With a new key it must.
+    return isByOtherPolicy(verdict, request) ? judgeBy(await statements(() => readPolicies(db))) : verdict
+  }
 }
 
 /** Whether the token names a policy, but is not a token of that policy as the cache has it. */

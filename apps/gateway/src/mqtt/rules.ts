@@ -2,18 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { toError } from '@muster/contract'
 import { cachePolicies } from '@muster/store'
 import type { AedesOptions, Client, PublishPacket } from 'aedes'
-import { authenticate, type ConnectRequest } from '../admission/authenticate.ts'
+import { type ConnectRequest, createAuthentication } from '../admission/authenticate.ts'
 import { shownCertificate } from '../admission/certificate.ts'
 import { type RefusalReason, returnCodeOf } from '../admission/refusal.ts'
-import { type Gateway, isOverloaded } from '../gateway.ts'
+import { type Gateway, isOverloaded, patienceMs } from '../gateway.ts'
+import { createLine } from '../line.ts'
 import type { Session } from '../sessions/session.ts'
-import type { Sessions } from '../sessions/sessions.ts'
+import type { Awaited, Sessions } from '../sessions/sessions.ts'
 import type { Subscriptions } from '../sessions/subscriptions.ts'
 import { filterOf } from '../topics/filter-alias.ts'
 import { receive, receiveWill } from './receive.ts'
 
 /** The longest wait for a whole CONNECT, and then the longest wait for the answer to it. */
-export const connectMsMax = 10_000
+export const connectMsMax = patienceMs
 
 type Rules = Required<Pick<AedesOptions, 'authenticate' | 'authorizePublish' | 'authorizeSubscribe'>>
 
@@ -26,24 +27,26 @@ export function createRules(
     isStopping,
   }: { sessions: Sessions; subscriptions: Subscriptions; isStopping: () => boolean },
 ): Rules {
-  const readPolicies = cachePolicies(gateway)
+  const authenticate = createAuthentication(gateway, cachePolicies(gateway))
+  const connects = createLine()
 
-  const admit = async (client: Client, request: ConnectRequest): Promise<RefusalReason | null> => {
-    if (isStopping()) return 'stopping'
-    if (isOverloaded(gateway)) return 'busy'
-    const verdict = await authenticate(gateway, readPolicies, request)
+  const admit = async (client: Client, request: ConnectRequest, isAwaited: Awaited): Promise<RefusalReason | null> => {
+    const verdict = await authenticate(request, isAwaited)
     if (verdict.kind === 'refused') return verdict.reason
     // After authentication: a client that cannot prove who it is must not use up the places of others.
     if ((await gateway.throttles.take('newConnections', 'devices')) !== null) return 'throttled'
-    return sessions.open(client, verdict)
+    return sessions.open(client, verdict, isAwaited)
   }
 
   const admitInTime = async (client: Client, request: ConnectRequest): Promise<RefusalReason | null> => {
+    if (isStopping()) return 'stopping'
+    if (isOverloaded(connects) || isOverloaded(gateway.statements)) return 'busy'
     const decided = new AbortController()
+    const isAwaited = () => !client.closed && !decided.signal.aborted
     const timeout = sleep(connectMsMax, 'timeout' as const, { ref: false, signal: decided.signal })
     timeout.catch(() => {})
     try {
-      return await Promise.race([admit(client, request), timeout])
+      return await Promise.race([connects.through(() => admit(client, request, isAwaited)), timeout])
     } catch (error) {
       gateway.events.gatewayFailed({ step: 'connect', error })
       return 'failed'

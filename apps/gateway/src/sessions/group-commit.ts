@@ -19,8 +19,6 @@ export function groupCommit<Item>(
   write: (items: readonly Item[]) => Promise<void>,
   options: {
     setSize: number
-    /** The pause between two sets, for items that may be written a little late and are often the same. */
-    restMs?: number
     onError: (error: unknown) => void
   },
 ): GroupCommit<Item> {
@@ -34,7 +32,6 @@ export function groupCommit<Item>(
       for (const item of items) waiting.delete(item)
       try {
         await write(items)
-        if (options.restMs !== undefined) await sleep(options.restMs, undefined, { ref: false })
       } catch (error) {
         options.onError(error)
         for (const item of items) waiting.add(item)

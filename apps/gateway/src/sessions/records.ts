@@ -1,32 +1,25 @@
 import type { IdentityKey } from '@muster/contract'
-import type { GatewayStep } from '@muster/runtime'
-import { closeSession, confirmSessions, markReachable, recordActivity } from '@muster/store'
+import { type GatewayStep, orAborted } from '@muster/runtime'
+import { closeSessions, confirmSessions, type HeardConnection, markReachable, recordActivity } from '@muster/store'
 import type { Gateway } from '../gateway.ts'
+import { type Activity, collectActivity } from './activity.ts'
 import { type GroupCommit, groupCommit } from './group-commit.ts'
 
 /** Rows of one statement: many, so that there are few statements, but few enough to hold their locks for milliseconds only. */
 const setSize = 1_000
-/** How often the activity of a device that sends all the time is written. */
-const activityRestMs = 50
-
-interface ConnectionRef {
-  readonly identity: IdentityKey
-  readonly connectionNo: number
-}
 
 /** A connection that is to be compared with Postgres. */
-export interface HeldConnection extends ConnectionRef {
+export interface HeldConnection extends HeardConnection {
   readonly fingerprints: readonly string[]
 }
 
 /** Writes about connections to Postgres, in sets, so that a fleet that comes back at once costs few statements. */
 export interface Records<Connection extends HeldConnection> {
-  /** The device or module has sent or received something. */
-  readonly active: GroupCommit<IdentityKey>
+  readonly activity: Activity<Connection>
   /** The device can get methods. Add it after its subscription is committed, or a job may miss it. */
   readonly reachable: GroupCommit<IdentityKey>
   /** The connection has ended. */
-  readonly closed: GroupCommit<ConnectionRef>
+  readonly closed: GroupCommit<HeardConnection>
   /** The connection is to be compared with Postgres. */
   readonly unconfirmed: GroupCommit<Connection>
   /** The same for a connection that may have to end: it does not wait for others. */
@@ -53,12 +46,9 @@ export function createRecords<Connection extends HeldConnection>(
     onError: (error: unknown) => events.gatewayFailed({ step, error }),
   })
 
-  const active = groupCommit<IdentityKey>(
-    async (identities) => {
-      await statements(() => recordActivity(db, gatewayId, identities, clock.now()))
-    },
-    { ...options('recordActivity'), restMs: activityRestMs },
-  )
+  const activity = collectActivity<Connection>(async (connections) => {
+    await statements(() => recordActivity(db, gatewayId, connections))
+  }, options('recordActivity'))
 
   const reachable = groupCommit<IdentityKey>(async (identities) => {
     const keys = await statements(() => markReachable(db, identities, clock.now()))
@@ -66,12 +56,15 @@ export function createRecords<Connection extends HeldConnection>(
     for (const key of keys) void bus.wakeDue(key).then((isTaken) => isTaken || events.wakeUpLost({ kind: 'due' }))
   }, options('markReachable'))
 
-  const closed = groupCommit<ConnectionRef>(async (connections) => {
-    await Promise.all(
-      connections.map(({ identity, connectionNo }) =>
-        statements(() => closeSession(db, { identity, connectionNo, gatewayId }, clock.now())),
-      ),
-    )
+  const close = (connections: readonly HeardConnection[], waits: boolean) =>
+    statements(() => closeSessions(db, gatewayId, connections, { waits }, clock.now()))
+  const closed = groupCommit<HeardConnection>(async (connections) => {
+    const locked = new Set(await close(connections, false))
+    for (const connection of connections) if (locked.has(connection.identity)) lockedClosed.add(connection)
+  }, options('closeSession'))
+  /** These wait for whoever has locked their sessions, and no others wait for them. */
+  const lockedClosed = groupCommit<HeardConnection>(async (connections) => {
+    await close(connections, true)
   }, options('closeSession'))
 
   const confirm = async (connections: readonly Connection[]) => {
@@ -91,13 +84,15 @@ export function createRecords<Connection extends HeldConnection>(
   const doubted = groupCommit(confirm, options('confirmSessions'))
 
   return {
-    active,
+    activity,
     reachable,
     closed,
     unconfirmed,
     doubted,
     async stop(deadline) {
-      await Promise.all([active, reachable, closed, unconfirmed, doubted].map((record) => record.stop(deadline)))
+      const inTime = [reachable, closed, unconfirmed, doubted].map((record) => record.stop(deadline))
+      await Promise.all([...inTime, orAborted(activity.stop(), deadline)])
+      await lockedClosed.stop(deadline)
     },
   }
 }

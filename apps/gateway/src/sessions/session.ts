@@ -21,7 +21,10 @@ export interface Session {
   readonly inOrder: LimitFunction
   /** Direct methods that wait for their answer, by request id. */
   readonly calls: Map<string, PendingCall>
+  /** Call it when the device has sent or received something. */
   readonly noteActivity: () => void
+  /** When that last was. */
+  lastActivityAt: Date
   /** Call it when the CONNACK is written, or will never be. The work in `inOrder` waits for it. */
   readonly markReady: () => void
   /** The CONNACK is written, so messages may follow. */
@@ -40,10 +43,8 @@ export interface Session {
 }
 
 export function createSession(
-  opened: Pick<
-    Session,
-    'client' | 'identity' | 'fingerprints' | 'isResumed' | 'connectionNo' | 'desiredVersion' | 'noteActivity'
-  >,
+  opened: Pick<Session, 'client' | 'identity' | 'fingerprints' | 'isResumed' | 'connectionNo' | 'desiredVersion'>,
+  { clock, onActivity }: { clock: Clock; onActivity: (session: Session) => void },
 ): Session {
   let markReady = () => {}
   const ready = new Promise<void>((resolve) => {
@@ -51,8 +52,13 @@ export function createSession(
   })
   const inOrder = pLimit(1)
   void inOrder(() => ready)
-  return {
+  const session: Session = {
     ...opened,
+    noteActivity() {
+      session.lastActivityAt = clock.now()
+      onActivity(session)
+    },
+    lastActivityAt: clock.now(),
     filters: new Map(),
     inOrder,
     calls: new Map(),
@@ -64,6 +70,7 @@ export function createSession(
     catchUp: null,
     endReason: null,
   }
+  return session
 }
 
 /** Cuts the connection, without a DISCONNECT. The first reason stays. */

@@ -1,10 +1,18 @@
 import type { ConnectionClose } from '@muster/bus'
 import { HubError } from '@muster/contract'
 import { orAborted } from '@muster/runtime'
-import { type OpenedSession, openSession, type Subscription } from '@muster/store'
+import {
+  type NewConnection,
+  type OpenedSession,
+  openSession,
+  openSessions,
+  type Subscription,
+  setModelId,
+} from '@muster/store'
 import type { Client } from 'aedes'
 import type { Admission } from '../admission/authenticate.ts'
 import type { RefusalReason } from '../admission/refusal.ts'
+import { type Ask, askInSets } from '../ask-in-sets.ts'
 import type { Gateway } from '../gateway.ts'
 import { aliasOf } from '../topics/filter-alias.ts'
 import { parseFilter } from '../topics/topics.ts'
@@ -14,8 +22,11 @@ import { createSession, endAtExpiry, endSession, isSubscribed, type Session } fr
 
 /** The connections that this gateway holds: one for each device, and one for each module. */
 export interface Sessions {
-  /** Makes an authenticated client the connection of the identity, and ends the one before it. Null: it is open. */
-  open(client: Client, admitted: Admission): Promise<RefusalReason | null>
+  /**
+   * Makes an authenticated client the connection of the identity, and ends the one before it. Null: it is open. A client that is not
+   * `awaited` any more when its turn comes is not opened.
+   */
+  open(client: Client, admitted: Admission, awaited: Awaited): Promise<RefusalReason | null>
   /** Call it when the CONNACK is written. */
   ready(client: Client): void
   /** The session of an opened client, also after its end. */
@@ -32,8 +43,18 @@ export interface Sessions {
   readonly records: Records<Session>
 }
 
+/** Whether somebody still waits for an answer. */
+export type Awaited = () => boolean
+
+/** A connection that is to be opened. */
+interface Opening extends NewConnection {
+  readonly isAwaited: Awaited
+}
+
 /** The state of the connections. */
 interface Held {
+  /** Null: it was not opened with the others, because somebody has locked or deleted it. */
+  readonly openWithOthers: Ask<Opening, OpenedSession | 'gone' | null>
   readonly live: Map<string, Session>
   readonly byClient: WeakMap<Client, Session>
   readonly records: Records<Session>
@@ -45,6 +66,9 @@ interface Held {
 
 /** [MQTT-3.2.2-2] aedes sets SessionPresent when it gives a subscription back, even one that is not granted. */
 const emptySession = { topic: aliasOf('', 0), qos: 0 } as const
+
+/** Connections of one statement: many, so that a fleet that comes back costs few, but few enough for tens of milliseconds. */
+const setSize = 500
 
 /** Time for the 32 requests that an ended connection may have left, while Postgres is busy. Half of the time for a CONNECT. */
 const finishMsMax = 5_000
@@ -61,11 +85,12 @@ export function createSessions(
     onRefuted: endSession,
   })
   const finishing = new Map<string, Promise<void>>()
-  const held = { live, byClient, records, finishing, opening: new Map<string, Promise<void>>() }
+  const openWithOthers = createOpener(gateway)
+  const held = { openWithOthers, live, byClient, records, finishing, opening: new Map<string, Promise<void>>() }
 
   return {
     records,
-    open: (client, admitted) => open(gateway, held, client, admitted),
+    open: (client, admitted, isAwaited) => open(gateway, held, client, { ...admitted, isAwaited }),
     of: (client) => byClient.get(client),
     find: (identity) => live.get(identity),
     subscriptionsOf(identity) {
@@ -103,17 +128,30 @@ export function createSessions(
   }
 }
 
-async function open(gateway: Gateway, held: Held, client: Client, admitted: Admission): Promise<RefusalReason | null> {
-  const { identity, modelId, expiresAtMs } = admitted
-  const { db, bus, clock, gatewayId, statements } = gateway
+function createOpener({ db, clock, gatewayId, statements }: Gateway): Held['openWithOthers'] {
+  return askInSets<Opening, OpenedSession | 'gone' | null>(
+    async (openings) => {
+      const opened = await statements(() => openSessions(db, gatewayId, openings, clock.now()))
+      const byIdentity = new Map(opened.map((session) => [session.identity, session]))
+      return ({ identity }) => byIdentity.get(identity) ?? null
+    },
+    { setSize, isWanted: ({ isAwaited }) => isAwaited(), unasked: 'gone' },
+  )
+}
+
+async function open(
+  gateway: Gateway,
+  held: Held,
+  client: Client,
+  admitted: Admission & { readonly isAwaited: Awaited },
+): Promise<RefusalReason | null> {
+  const { identity, expiresAtMs } = admitted
+  const { bus, clock } = gateway
   const { live, records, finishing } = held
   const former = finishing.get(identity)
   // From here on, the rest of the work of the former connection is outdated.
   if (former !== undefined) await orAborted(former, AbortSignal.timeout(finishMsMax))
-  const connection = { identity, gatewayId, clean: client.clean, modelId }
-  const opened = await openInTurn(held, identity, async () =>
-    client.closed ? 'gone' : statements(() => openSession(db, connection, clock.now())).catch(ifDeleted),
-  )
+  const opened = await openInTurn(held, identity, () => openOne(gateway, held, client, admitted))
   if (typeof opened === 'string') return opened
 
   const { connectionNo, takenOver } = opened
@@ -125,11 +163,11 @@ async function open(gateway: Gateway, held: Held, client: Client, admitted: Admi
     void bus.closeConnection(takenOver, { identity, connectionNo: connectionNo - 1, reason: 'takeover' })
   }
   if (client.closed || isOutdated) {
-    records.closed.add({ identity, connectionNo })
+    records.closed.add({ identity, connectionNo, lastActivityAt: clock.now() })
     return isOutdated ? 'takeover' : 'gone'
   }
 
-  const session = restore(client, admitted, opened, records)
+  const session = restore(gateway, client, admitted, { opened, records })
   live.set(identity, session)
   held.byClient.set(client, session)
   client.conn.once('close', () => ended(gateway, held, session))
@@ -138,6 +176,24 @@ async function open(gateway: Gateway, held: Held, client: Client, admitted: Admi
   // Since it was read, the identity may have been disabled, got other keys, or been taken over again.
   records.doubted.add(session)
   return null
+}
+
+/** Together with those that come at the same time if it can be; one that somebody has locked is waited for alone. */
+async function openOne(
+  { db, clock, gatewayId, statements }: Gateway,
+  { openWithOthers }: Held,
+  { clean }: Client,
+  { identity, modelId, isAwaited }: Admission & { readonly isAwaited: Awaited },
+): Promise<OpenedSession | 'gone' | 'unknown'> {
+  const opened = await openWithOthers({ identity, clean, isAwaited })
+  if (opened === null) {
+    const connection = { identity, gatewayId, clean, modelId }
+    return statements(async () => (isAwaited() ? openSession(db, connection, clock.now()) : 'gone')).catch(ifDeleted)
+  }
+  if (opened !== 'gone' && modelId !== null && modelId !== opened.modelId) {
+    await statements(() => setModelId(db, identity, modelId))
+  }
+  return opened
 }
 
 /**
@@ -161,15 +217,14 @@ function keepLatest(latest: Map<string, Promise<void>>, identity: string, work: 
 }
 
 function restore(
+  { clock }: Gateway,
   client: Client,
   { identity, fingerprints }: Admission,
-  opened: OpenedSession,
-  { active }: Held['records'],
+  { opened, records }: { opened: OpenedSession; records: Records<Session> },
 ): Session {
   const { subscriptions, connectionNo, isResumed, desiredVersion } = opened
-  const noteActivity = () => active.add(identity)
-  const known = { client, identity, fingerprints, connectionNo, isResumed, desiredVersion, noteActivity }
-  const session = createSession(known)
+  const known = { client, identity, fingerprints, connectionNo, isResumed, desiredVersion }
+  const session = createSession(known, { clock, onActivity: records.activity.note })
   for (const { topic, qos } of subscriptions) {
     const filter = parseFilter(topic, identity)
     if (filter !== null) session.filters.set(topic, { filter, qos })
@@ -187,8 +242,11 @@ function ended({ events }: Gateway, { live, records, finishing }: Held, session:
   const kind = reason === 'takeover' ? 'takenOver' : 'connectionLost'
   for (const rid of [...session.calls.keys()]) settleCall(session.calls, rid, { kind })
   events.deviceDisconnected({ deviceId: identity, reason })
-  // After a takeover the new connection has written it, and at a shutdown one statement writes it for all.
-  if (reason !== 'takeover' && reason !== 'shutdown') records.closed.add(session)
+  // At a shutdown one statement writes the end for all, after their activity.
+  if (reason === 'shutdown') return
+  records.activity.forget(session)
+  // After a takeover the new connection has written it.
+  if (reason !== 'takeover') records.closed.add(session)
 }
 
 /** Resolves when all work in `inOrder` is done. */

@@ -18,7 +18,11 @@ const requestsWaitingMax = 32
 export function readTwin(gateway: Gateway, session: Session, { rid }: TwinGet): void {
   answerInOrder(gateway, session, { rid, throttle: 'twinReads' }, async () => {
     if (session.endReason !== null) return
-    const properties = await gateway.statements(() => readProperties(gateway.db, session.identity))
+    const properties = await gateway.statements(async () =>
+      // Its turn in the limiter may come long after its turn here.
+      session.endReason === null ? readProperties(gateway.db, session.identity) : 'gone',
+    )
+    if (properties === 'gone') return
     if (properties === null) throw twinMissing(session)
     const isSent = respond(session, { status: 200, rid }, properties)
     if (isSent) noteTold(session, Number(properties.desired.$version))
@@ -36,7 +40,7 @@ export function reportProperties(gateway: Gateway, session: Session, topic: Repo
     const { identity, connectionNo } = session
     const patch = parsePatch(payload)
     const options = { version: parseVersion(baseVersion), connectionNo }
-    const result = await statements(() =>
+    const result = await statements(async () =>
       // Its turn in the limiter may come long after its turn here.
       isTakenAway(session) ? outdated : patchReported(db, identity, patch, options, clock.now()),
     )
@@ -80,7 +84,7 @@ function answerInOrder(
     gateway.events.requestRefused({ method: 'PUBLISH', route: routes[throttle], code: known.code, trackingId })
     respond(session, { status: known.httpStatus, rid }, describe(known, trackingId, now))
   }
-  if (session.inOrder.pendingCount >= requestsWaitingMax || isOverloaded(gateway)) {
+  if (session.inOrder.pendingCount >= requestsWaitingMax || isOverloaded(gateway.statements)) {
     refuse(new HubError('ThrottlingException', { message: 'Too many twin requests are waiting.' }))
   } else {
     session

@@ -40,6 +40,36 @@ describe('a device that comes at a bad time', () => {
     await eventually(async () => expect(await sessionAfter(before)).toMatchObject({ gateway: null }))
   })
 
+  it('G58 is refused with 3 at once when many before it have waited in vain, and those leave nothing behind', async () => {
+    const other = await hub.startGateway()
+    const device = await hub.addDevice('in-line')
+    const reasons: string[] = []
+    other.hub.events.on('connectionRefused', ({ reason }) => reasons.push(reason))
+    const answerTo = async () => {
+      const client = openRaw(other)
+      await once(client.stream, 'secureConnect')
+      client.send(connectPacket(device))
+      const answer = await client.receive(1)
+      client.stream.destroy()
+      return answer
+    }
+
+    await gateway.hub.db.transaction(async (tx) => {
+      await tx.execute('lock table devices in access exclusive mode')
+      const answers = await Promise.all(Array.from({ length: 150 }, answerTo))
+      expect(answers).toEqual(answers.map(() => [connack(3)]))
+      expect(await answerTo()).toEqual([connack(3)])
+    })
+
+    expect(new Set(reasons.slice(0, 150))).toEqual(new Set(['timeout']))
+    expect(reasons.slice(150)).toEqual(['busy'])
+    const connected = await connectDevice(other, device)
+    // A session of one of those would be there.
+    expect(connected.sessionPresent).toBe(false)
+    await connected.end()
+    await other.stop()
+  })
+
   it('G2 is refused with 3 while the hub stops', async () => {
     const other = await hub.startGateway()
     const late = await hub.addDevice('too-late')

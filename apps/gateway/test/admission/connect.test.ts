@@ -115,16 +115,39 @@ describe('a device that connects', () => {
     )
   })
 
-  it('G5 moves lastActivityTime with what it sends', async () => {
-    const connected = await connectDevice(gateway, await hub.addDevice('active'))
-    const before = (await hub.read('active')).lastActivityTime?.getTime() ?? 0
+  it.each(['drop', 'disconnect'] as const)(
+    'G5 has the time of what it sent last when it has gone by a %s',
+    async (how) => {
+      const connected = await connectDevice(gateway, await hub.addDevice(`active-${how}`))
+      const connectedAt = (await hub.read(`active-${how}`)).lastActivityTime?.getTime() ?? 0
 
-    await connected.publish('devices/active/messages/events/', '21.5', 1)
+      const sentAt = Date.now()
+      await connected.publish(`devices/active-${how}/messages/events/`, '21.5', 1)
+      const acknowledgedAt = Date.now()
+      await connected.end(how)
 
-    await eventually(async () => {
-      expect((await hub.read('active')).lastActivityTime?.getTime()).toBeGreaterThan(before)
-    })
-    await connected.end()
+      const lastActivity = await eventually(async () => {
+        const { connectionState, lastActivityTime } = await hub.read(`active-${how}`)
+        expect(connectionState).toBe('Disconnected')
+        return lastActivityTime?.getTime() ?? 0
+      })
+      expect(lastActivity).toBeGreaterThan(connectedAt)
+      expect(lastActivity).toBeGreaterThanOrEqual(sentAt)
+      expect(lastActivity).toBeLessThanOrEqual(acknowledgedAt)
+    },
+  )
+
+  it('G5 has the time of what it sent last when its gateway has stopped', async () => {
+    const other = await hub.startGateway()
+    const connected = await connectDevice(other, await hub.addDevice('active-stop'))
+    const sentAt = Date.now()
+    await connected.publish('devices/active-stop/messages/events/', '21.5', 1)
+
+    await other.stop()
+
+    const { connectionState, lastActivityTime } = await hub.read('active-stop')
+    expect(connectionState).toBe('Disconnected')
+    expect(lastActivityTime?.getTime()).toBeGreaterThanOrEqual(sentAt)
   })
 
   it('G6 ends the connection that it had before', async () => {

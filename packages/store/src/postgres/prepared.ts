@@ -17,11 +17,10 @@ export const hotStatements = [
   'markReachable',
   'readCredentials',
   'readRunningType',
-  'recordActivity',
   'recordFirstAttempts',
   'recordLaterAttempts',
   'shareJobLock',
-  'takeSession',
+  'takeSessions',
 ] as const
 export type HotStatement = (typeof hotStatements)[number]
 

@@ -189,19 +189,26 @@ export interface Credentials {
   readonly generationId: string
 }
 
-export async function readCredentials(db: Db, identity: IdentityKey): Promise<Credentials | null> {
-  const [row] = await prepared<CredentialsRow>(
+/** Those of the registered identities among these. */
+export async function readCredentials(
+  db: Db,
+  identities: readonly IdentityKey[],
+): Promise<ReadonlyMap<IdentityKey, Credentials>> {
+  const found = await prepared<CredentialsRow>(
     db,
     'readCredentials',
     sql`
-    select case when parent.status = 'disabled' then 'disabled' else d.status end as status,
+    select d.device_id, case when parent.status = 'disabled' then 'disabled' else d.status end as status,
            d.authentication_type, d.primary_key, d.secondary_key, d.primary_thumbprint, d.secondary_thumbprint,
            d.generation_id
       from devices d
       left join devices parent on parent.device_id = d.module_of
-     where d.device_id = ${identity}`,
+     where d.device_id = any(${texts(identities)})`,
   )
-  if (row === undefined) return null
+  return new Map(found.map((row) => [row.device_id, toCredentials(row)]))
+}
+
+function toCredentials(row: CredentialsRow): Credentials {
   return {
     status: row.status,
     authentication: {
@@ -216,6 +223,7 @@ export async function readCredentials(db: Db, identity: IdentityKey): Promise<Cr
 }
 
 interface CredentialsRow extends Record<string, unknown> {
+  readonly device_id: IdentityKey
   readonly status: 'enabled' | 'disabled'
   readonly authentication_type: Authentication['type']
   readonly primary_key: string | null

@@ -1,5 +1,5 @@
 import { type GatewayId, HubError, type IdentityKey, partsOf } from '@muster/contract'
-import { and, eq, sql } from 'drizzle-orm'
+import { and, eq, type SQL, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
 import { type Subscription, sessions } from '../postgres/schema.ts'
 import { at, type Db, instantOrNull, rows, texts } from '../postgres/sql.ts'
@@ -7,6 +7,7 @@ import { at, type Db, instantOrNull, rows, texts } from '../postgres/sql.ts'
 export type { Subscription } from '../postgres/schema.ts'
 
 export interface OpenedSession {
+  readonly identity: IdentityKey
   /** Rises with each connection of the identity. Writes of an older connection are refused by it. */
   readonly connectionNo: number
   /** The identity had this session before, with or without subscriptions. */
@@ -16,53 +17,65 @@ export interface OpenedSession {
   readonly takenOver: GatewayId | null
   /** The version of the desired properties at that moment. */
   readonly desiredVersion: number
+  /** The model of the twin at that moment. */
+  readonly modelId: string
 }
 
-interface NewConnection {
+export interface NewConnection {
   readonly identity: IdentityKey
-  readonly gatewayId: GatewayId
   readonly clean: boolean
-  /** The model for its twin. Null or left out: the twin keeps its value. */
-  readonly modelId?: string | null
 }
 
 /**
- * Makes a gateway the owner of the connection of a device or module. The stored subscriptions come back, also that for methods; `clean`
- * drops them.
+ * Makes a gateway the owner of the connections of devices and modules, each identity once. The stored subscriptions come back, also that
+ * for methods; `clean` drops them. Returns the opened ones, in no order. It passes over identities that somebody has locked or deleted,
+ * so that one of them holds up no other: `openSession` opens such a one, or says why not.
+ */
+export async function openSessions(
+  db: Db,
+  gatewayId: GatewayId,
+  connections: readonly NewConnection[],
+  now: Date,
+): Promise<OpenedSession[]> {
+  const taken = await prepared<TakenRow>(
+    db,
+    'takeSessions',
+    takeSessions(gatewayId, connections, { waits: false }, now),
+  )
+  const known = new Set(taken.map((row) => row.identity))
+  const unknown = connections.filter(({ identity }) => !known.has(identity))
+  const created = await createSessions(db, unknown, { waits: false }, now)
+  const first = unknown.filter(({ identity }) => created.has(identity))
+  if (first.length > 0) {
+    taken.push(...(await rows<TakenRow>(db, takeSessions(gatewayId, first, { waits: false }, now))))
+  }
+  return taken.map((row) => toOpened(row, gatewayId))
+}
+
+/**
+ * Opens a single one, and waits for whoever has locked it. `modelId`: the model for its twin; null or left out: the twin keeps its value.
  * @throws HubError DeviceNotFound, ModuleNotFound when it was deleted meanwhile
  */
-export async function openSession(db: Db, connection: NewConnection, now: Date): Promise<OpenedSession> {
-  const { identity, modelId = null } = connection
-  const opened = (await takeSession(db, connection, now)) ?? (await openFirstSession(db, connection, now))
-  if (modelId !== null && modelId !== opened.modelId) await setModelId(db, identity, modelId)
-  return opened
-}
-
-async function openFirstSession(db: Db, connection: NewConnection, now: Date): Promise<TakenSession> {
-  await createSession(db, connection.identity, now)
-  const first = await takeSession(db, connection, now)
-  if (first === null) throw notRegistered(connection.identity)
-  return first
-}
-
-/** Writes the end of a connection. False, and nothing changes, when a newer connection owns the session. */
-export async function closeSession(
+export async function openSession(
   db: Db,
-  connection: { identity: IdentityKey; gatewayId: GatewayId; connectionNo: number },
+  connection: NewConnection & { readonly gatewayId: GatewayId; readonly modelId?: string | null },
   now: Date,
-): Promise<boolean> {
-  const closed = await db
-    .update(sessions)
-    .set({ gatewayId: null, stateUpdatedAt: now })
-    .where(
-      and(
-        eq(sessions.deviceId, connection.identity),
-        eq(sessions.gatewayId, connection.gatewayId),
-        eq(sessions.connectionNo, connection.connectionNo),
-      ),
-    )
-    .returning({ deviceId: sessions.deviceId })
-  return closed.length === 1
+): Promise<OpenedSession> {
+  const { identity, gatewayId, modelId = null } = connection
+  const take = () => rows<TakenRow>(db, takeSessions(gatewayId, [connection], { waits: true }, now))
+  let [taken] = await take()
+  if (taken === undefined) {
+    await createSessions(db, [connection], { waits: true }, now)
+    taken = (await take())[0]
+  }
+  if (taken === undefined) throw notRegistered(identity)
+  if (modelId !== null && modelId !== taken.model_id) await setModelId(db, identity, modelId)
+  return toOpened(taken, gatewayId)
+}
+
+/** Writes the model of a twin. It is no section of the twin, so neither version nor etag change. */
+export async function setModelId(db: Db, identity: IdentityKey, modelId: string): Promise<void> {
+  await rows(db, sql`update twins set model_id = ${modelId} where device_id = ${identity} and model_id <> ${modelId}`)
 }
 
 /** Stores the subscriptions of an identity. False, and nothing changes, when a newer connection owns the session. */
@@ -78,35 +91,6 @@ export async function storeSubscriptions(
     .where(and(eq(sessions.deviceId, connection.identity), eq(sessions.connectionNo, connection.connectionNo)))
     .returning({ deviceId: sessions.deviceId })
   return stored.length === 1
-}
-
-/**
- * Notes that these identities of a gateway have sent or received something. Time never goes back. Returns how many it noted.
- * Like every statement over many sessions, it locks them in the order of their keys, so that there is no deadlock.
- */
-export async function recordActivity(
-  db: Db,
-  gatewayId: GatewayId,
-  identities: readonly string[],
-  now: Date,
-): Promise<number> {
-  const active = await prepared(
-    db,
-    'recordActivity',
-    sql`
-    update sessions s
-       set last_activity_at = ${at(now)}
-      from (select device_id
-              from sessions
-             where device_id = any(${texts(identities)})
-               and gateway_id = ${gatewayId}
-               and last_activity_at < ${at(now)}
-             order by device_id
-               for update) as active
-     where s.device_id = active.device_id
-    returning s.device_id`,
-  )
-  return active.length
 }
 
 /** The route of a direct method for a device or module. */
@@ -173,75 +157,86 @@ export async function findOwnersWithModules(db: Db, identities: readonly string[
   return findOwners(db, [...identities, ...modules.map((row) => row.device_id)])
 }
 
-interface TakenSession extends OpenedSession {
-  /** That of the twin, until now. */
-  readonly modelId: string
+interface TakenRow extends Record<string, unknown> {
+  readonly identity: IdentityKey
+  readonly connection_no: string
+  readonly is_resumed: boolean
+  readonly subscriptions: readonly Subscription[]
+  readonly previous: GatewayId | null
+  readonly desired_version: string
+  readonly model_id: string
 }
 
-/** Null when the identity has never connected. */
-async function takeSession(
-  db: Db,
-  { identity, gatewayId, clean }: NewConnection,
+/**
+ * Takes the sessions of those that have connected before. The rows are locked before the change, so that `previous` is the real owner,
+ * however many connect at once. Like every statement over many sessions, it locks them in the order of their keys, so that there is no
+ * deadlock.
+ */
+function takeSessions(
+  gatewayId: GatewayId,
+  connections: readonly NewConnection[],
+  { waits }: { waits: boolean },
   now: Date,
-): Promise<TakenSession | null> {
-  // The row is locked before the change, so that `previous` is the real owner, however many connect at once.
-  const [taken] = await prepared<{
-    connection_no: string
-    is_resumed: boolean
-    subscriptions: Subscription[]
-    previous: GatewayId | null
-    desired_version: string
-    model_id: string
-  }>(
-    db,
-    'takeSession',
-    sql`
+): SQL {
+  const identities = texts(connections.map(({ identity }) => identity))
+  const cleans = texts(connections.map(({ clean }) => String(clean)))
+  return sql`
     update sessions s
        set gateway_id = ${gatewayId},
            connection_no = s.connection_no + 1,
            state_updated_at = ${at(now)},
            last_activity_at = greatest(s.last_activity_at, ${at(now)}),
-           subscriptions = case when ${clean}::boolean then '[]'::jsonb else s.subscriptions end,
-           accepts_methods = s.accepts_methods and not ${clean}::boolean,
-           is_persistent = not ${clean}::boolean
-      from (select device_id, gateway_id, is_persistent from sessions where device_id = ${identity} for update) as previous,
-           twins t
+           subscriptions = case when previous.is_clean then '[]'::jsonb else s.subscriptions end,
+           accepts_methods = s.accepts_methods and not previous.is_clean,
+           is_persistent = not previous.is_clean
+      from (select s.device_id, s.gateway_id, s.is_persistent, connection.is_clean
+              from unnest(${identities}, ${cleans}::boolean[]) as connection (device_id, is_clean)
+              join sessions s using (device_id)
+             order by s.device_id
+               for update of s ${waits ? sql`` : sql`skip locked`}) as previous
+      join twins t using (device_id)
      where s.device_id = previous.device_id
-       and t.device_id = ${identity}
-    returning s.connection_no, previous.is_persistent and s.is_persistent as is_resumed, s.subscriptions,
-              previous.gateway_id as previous, t.desired_version, t.model_id`,
-  )
-  if (taken === undefined) return null
+    returning s.device_id as identity, s.connection_no, previous.is_persistent and s.is_persistent as is_resumed,
+              s.subscriptions, previous.gateway_id as previous, t.desired_version, t.model_id`
+}
+
+function toOpened(row: TakenRow, gatewayId: GatewayId): OpenedSession {
   return {
-    connectionNo: Number(taken.connection_no),
-    isResumed: taken.is_resumed,
-    subscriptions: taken.subscriptions,
-    takenOver: taken.previous === gatewayId ? null : taken.previous,
-    desiredVersion: Number(taken.desired_version),
-    modelId: taken.model_id,
+    identity: row.identity,
+    connectionNo: Number(row.connection_no),
+    isResumed: row.is_resumed,
+    subscriptions: row.subscriptions,
+    takenOver: row.previous === gatewayId ? null : row.previous,
+    desiredVersion: Number(row.desired_version),
+    modelId: row.model_id,
   }
 }
 
-/** The model is no section of the twin, so neither version nor etag change. */
-async function setModelId(db: Db, identity: IdentityKey, modelId: string): Promise<void> {
-  await rows(db, sql`update twins set model_id = ${modelId} where device_id = ${identity} and model_id <> ${modelId}`)
-}
-
 /**
- * Its numbers begin with the milliseconds of the clock of Postgres. So they are above those of a deleted identity of this name, whose
- * connection a gateway may still hold: no device connects a thousand times a second.
+ * Makes sessions for registered identities that have none, and returns which. The numbers begin with the milliseconds of the clock of
+ * Postgres. So they are above those of a deleted identity of this name, whose connection a gateway may still hold: no device connects a
+ * thousand times a second.
  */
-async function createSession(db: Db, identity: IdentityKey, now: Date): Promise<void> {
-  await rows(
+async function createSessions(
+  db: Db,
+  connections: readonly NewConnection[],
+  { waits }: { waits: boolean },
+  now: Date,
+): Promise<ReadonlySet<IdentityKey>> {
+  if (connections.length === 0) return new Set()
+  const created = await rows<{ device_id: IdentityKey }>(
     db,
     sql`
     insert into sessions (device_id, connection_no, state_updated_at, last_activity_at)
     select device_id, extract(epoch from clock_timestamp()) * 1000, ${at(now)}, ${at(now)}
       from devices
-     where device_id = ${identity}
+     where device_id = any(${texts(connections.map(({ identity }) => identity))})
+     order by device_id
+       for key share ${waits ? sql`` : sql`skip locked`}
         on conflict (device_id) do nothing
     returning device_id`,
   )
+  return new Set(created.map((row) => row.device_id))
 }
 
 function notRegistered(identity: IdentityKey): HubError {

@@ -15,7 +15,7 @@ import { type Connection, connect } from '../../src/postgres/connect.ts'
 import { hotStatements, prepared } from '../../src/postgres/prepared.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
 import { readCredentials } from '../../src/registry/identities.ts'
-import { findOwners, findRoutes, openSession, recordActivity } from '../../src/sessions/sessions.ts'
+import { findOwners, findRoutes, openSessions } from '../../src/sessions/sessions.ts'
 import { deviceId } from '../fleet.ts'
 import { claimed, deviceNames, givenDevices, givenRunningJob, noon, openStore, worker } from '../jobs/engine.ts'
 
@@ -137,9 +137,8 @@ async function runEveryOne(db: Db): Promise<void> {
     if (locked !== null) await finishLockedChunk(tx, locked, [], noon)
   })
 
-  await readCredentials(db, device)
-  await openSession(db, { identity: device, gatewayId: gatewayId('gateway-1'), clean: true }, noon)
-  await recordActivity(db, gatewayId('gateway-1'), [device], new Date())
+  await readCredentials(db, [device])
+  await openSessions(db, gatewayId('gateway-1'), [{ identity: device, clean: true }], noon)
   await findRoutes(db, [device])
   await findOwners(db, [device])
 }

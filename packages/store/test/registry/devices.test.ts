@@ -79,12 +79,12 @@ describe('creating devices', () => {
 
   it('gives a device that is created again another generation', async () => {
     const id = await givenDevice(db, 'reborn')
-    const before = await readCredentials(db, id)
+    const before = (await readCredentials(db, [id])).get(id)
     await deleteIdentities(db, [id])
 
     await givenDevice(db, 'reborn')
 
-    expect((await readCredentials(db, id))?.generationId).not.toBe(before?.generationId)
+    expect((await readCredentials(db, [id])).get(id)?.generationId).not.toBe(before?.generationId)
   })
 
   it('gives a device that is created again an etag that is none of the one before', async () => {

@@ -82,13 +82,13 @@ describe('a module', () => {
     const key = keyOf(id, 'm')
     const gatewayId = await givenGateway(db, 'gateway-1')
     const { connectionNo } = await openSession(db, { identity: key, gatewayId, clean: true }, noon)
-    const { primaryKey } = (await readCredentials(db, key))?.authentication ?? {}
+    const { primaryKey } = (await readCredentials(db, [key])).get(key)?.authentication ?? {}
     const held = [{ identity: key, connectionNo, fingerprints: [keyFingerprint(primaryKey ?? '', null)] }]
     expect(await confirmSessions(db, gatewayId, held, noon)).toMatchObject([{ identity: key, isProven: true }])
 
     await updateIdentity(db, draft('switched', { status: 'disabled' }), { etag: null }, noon)
 
-    expect(await readCredentials(db, key)).toMatchObject({ status: 'disabled' })
+    expect((await readCredentials(db, [key])).get(key)).toMatchObject({ status: 'disabled' })
     expect(await findRoutes(db, [key])).toMatchObject([{ identity: key, status: 'disabled' }])
     expect(await confirmSessions(db, gatewayId, held, noon)).toEqual([])
     expect(await findOwners(db, [id])).toEqual([])

@@ -3,8 +3,9 @@ import type { Db } from '../../src/postgres/sql.ts'
 import { keyFingerprint, thumbprintFingerprint } from '../../src/registry/fingerprints.ts'
 import { type Authentication, insertIdentities } from '../../src/registry/identities.ts'
 import { putPolicy } from '../../src/registry/policies.ts'
+import { closeSessions } from '../../src/sessions/activity.ts'
 import { confirmSessions } from '../../src/sessions/confirm-sessions.ts'
-import { closeSession, openSession } from '../../src/sessions/sessions.ts'
+import { openSession } from '../../src/sessions/sessions.ts'
 import { deviceId, draft, givenGateway } from '../fleet.ts'
 import { noon, openStore } from '../jobs/engine.ts'
 
@@ -59,7 +60,7 @@ describe('a connection that is compared', () => {
     const held = [{ identity: id, connectionNo, fingerprints }]
 
     const compared = await confirmSessions(db, gatewayId, held, noon)
-    await closeSession(db, { identity: id, gatewayId, connectionNo }, noon)
+    await closeSessions(db, gatewayId, [{ identity: id, connectionNo, lastActivityAt: noon }], { waits: true }, noon)
     const afterwards = await confirmSessions(db, gatewayId, held, noon)
 
     expect(compared).toEqual([{ identity: id, isProven, isRevived: false, desiredVersion: 1 }])

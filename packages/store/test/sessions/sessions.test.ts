@@ -1,17 +1,12 @@
-import type { GatewayId } from '@muster/contract'
+import { type DeviceId, type GatewayId, storedIdentity } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Db, rows } from '../../src/postgres/sql.ts'
 import { deleteIdentities, deleteIdentity, readIdentity, updateIdentity } from '../../src/registry/identities.ts'
+import { closeSessions, type HeardConnection, recordActivity } from '../../src/sessions/activity.ts'
 import { closeSessionsOfDeadGateways } from '../../src/sessions/dead-gateways.ts'
 import { heartbeat, removeGateway } from '../../src/sessions/gateways.ts'
-import {
-  closeSession,
-  findRoutes,
-  openSession,
-  recordActivity,
-  storeSubscriptions,
-} from '../../src/sessions/sessions.ts'
+import { findRoutes, openSession, openSessions, storeSubscriptions } from '../../src/sessions/sessions.ts'
 import { readTwin } from '../../src/twins/twins.ts'
 import { deviceId, draft, givenDevice, givenGateway } from '../fleet.ts'
 import { noon, on, openStore } from '../jobs/engine.ts'
@@ -27,6 +22,10 @@ afterAll(() => store[Symbol.asyncDispose]())
 
 const methods = { topic: '$iothub/methods/POST/#', qos: 0 } as const
 
+async function close(gatewayId: GatewayId, ended: HeardConnection, now = noon): Promise<void> {
+  expect(await closeSessions(db, gatewayId, [ended], { waits: false }, now)).toEqual([])
+}
+
 describe('a session', () => {
   it('shows in the connection state when it opens and when it closes', async () => {
     const [id, gatewayId] = [await givenDevice(db, 'd1'), await givenGateway(db, 'g1')]
@@ -38,11 +37,11 @@ describe('a session', () => {
       lastActivityTime: on('13:00:00'),
     })
 
-    expect(await closeSession(db, { identity: id, gatewayId, connectionNo }, on('14:00:00'))).toBe(true)
+    await close(gatewayId, { identity: id, connectionNo, lastActivityAt: on('13:30:00') }, on('14:00:00'))
     expect(await readIdentity(db, id)).toMatchObject({
       connectionState: 'Disconnected',
       connectionStateUpdatedTime: on('14:00:00'),
-      lastActivityTime: on('13:00:00'),
+      lastActivityTime: on('13:30:00'),
     })
   })
 
@@ -81,16 +80,16 @@ describe('a session', () => {
 
     const stale = { identity: id, gatewayId, connectionNo: old.connectionNo }
 
-    expect(await closeSession(db, stale, noon)).toBe(false)
+    await close(gatewayId, { ...stale, lastActivityAt: on('15:00:00') })
     expect(await storeSubscriptions(db, stale, [methods], true)).toBe(false)
-    expect(await readIdentity(db, id)).toMatchObject({ connectionState: 'Connected' })
+    expect(await readIdentity(db, id)).toMatchObject({ connectionState: 'Connected', lastActivityTime: noon })
   })
 
   it('restores subscriptions and methods, and forgets them for a clean connection', async () => {
     const [id, gatewayId] = [await givenDevice(db, 'd5'), await givenGateway(db, 'g1')]
     const first = await openSession(db, { identity: id, gatewayId, clean: false }, noon)
     await storeSubscriptions(db, { identity: id, connectionNo: first.connectionNo }, [methods], true)
-    await closeSession(db, { identity: id, gatewayId, connectionNo: first.connectionNo }, noon)
+    await close(gatewayId, { identity: id, connectionNo: first.connectionNo, lastActivityAt: noon })
 
     const restored = await openSession(db, { identity: id, gatewayId, clean: false }, noon)
     expect(restored.subscriptions).toEqual([methods])
@@ -158,15 +157,93 @@ describe('a session', () => {
   })
 })
 
+describe('sessions that open and close in sets', () => {
+  it('open for those who were connected before and for those who were not, each with its own', async () => {
+    const [before, gatewayId] = [await givenGateway(db, 'before'), await givenGateway(db, 'g1')]
+    const [known, clean, fresh] = [
+      await givenDevice(db, 'e1'),
+      await givenDevice(db, 'e2'),
+      await givenDevice(db, 'e3'),
+    ]
+    for (const identity of [known, clean]) {
+      const { connectionNo } = await openSession(db, { identity, gatewayId: before, clean: false }, noon)
+      await storeSubscriptions(db, { identity, connectionNo }, [methods], true)
+    }
+
+    const asked = [known, clean, fresh].map((identity) => ({ identity, clean: identity === clean }))
+    const opened = await openSessions(db, gatewayId, asked, noon)
+
+    const told = opened.map(({ identity, subscriptions, takenOver, isResumed }) => [
+      identity,
+      { subscriptions: subscriptions.length, takenOver, isResumed },
+    ])
+    expect(Object.fromEntries(told)).toEqual({
+      e1: { subscriptions: 1, takenOver: 'before', isResumed: true },
+      e2: { subscriptions: 0, takenOver: 'before', isResumed: false },
+      e3: { subscriptions: 0, takenOver: null, isResumed: false },
+    })
+  })
+
+  it('wait for none that somebody has locked or deleted', async () => {
+    const gatewayId = await givenGateway(db, 'g1')
+    const names = ['free', 'locked', 'locked-first', 'deleted', 'free-first'].map((name) => `set-${name}`)
+    const [free, locked, lockedFirst, deleted, freeFirst] = await Promise.all(
+      names.map((name) => givenDevice(db, name)),
+    )
+    if (!free || !locked || !lockedFirst || !deleted || !freeFirst) throw new Error('five devices were made')
+    const first = await openSessions(db, gatewayId, [free, locked].map(connectionOf), noon)
+    await deleteIdentities(db, [deleted])
+
+    const { opened, left } = await db.transaction(async (tx) => {
+      await rows(tx, sql`select from sessions where device_id = ${locked} for update`)
+      await rows(tx, sql`select from devices where device_id = ${lockedFirst} for update`)
+      const connections = [free, locked, lockedFirst, deleted, freeFirst].map(connectionOf)
+      const ended = first.map((connection) => ({ ...connection, lastActivityAt: noon }))
+      return {
+        left: await closeSessions(db, gatewayId, ended, { waits: false }, noon),
+        opened: await openSessions(db, gatewayId, connections, noon),
+      }
+    })
+
+    expect(left).toEqual([locked])
+    expect(opened.map(({ identity }) => identity).toSorted()).toEqual([free, freeFirst].toSorted())
+  })
+
+  it('open and close at the same time in any order, and none is the victim of a deadlock', async () => {
+    const ids = await Promise.all(Array.from({ length: 100 }, (_, n) => givenDevice(db, `crowd-${n}`)))
+    const gateways = await Promise.all(['c1', 'c2', 'c3'].map((name) => givenGateway(db, name)))
+    const round = async (gatewayId: GatewayId, order: readonly DeviceId[]) => {
+      const opened = await openSessions(db, gatewayId, order.map(connectionOf), noon)
+      const ended = opened.map((connection) => ({ ...connection, lastActivityAt: noon }))
+      await closeSessions(db, gatewayId, ended, { waits: true }, noon)
+      return opened
+    }
+
+    const rounds = await Promise.all(
+      [1, 2, 3, 4, 5].flatMap(() => gateways.map((gatewayId, n) => round(gatewayId, n === 1 ? ids.toReversed() : ids))),
+    )
+
+    // No number was given twice.
+    const numbers = rounds.flat().map(({ identity, connectionNo }) => `${identity} ${connectionNo}`)
+    expect(new Set(numbers).size).toBe(numbers.length)
+  })
+})
+
+function connectionOf(identity: DeviceId) {
+  return { identity, clean: false }
+}
+
 describe('activity', () => {
   it('moves the time of the gateway’s own devices, and never back', async () => {
     const [id, other] = [await givenDevice(db, 'active'), await givenDevice(db, 'elsewhere')]
     const [gatewayId, otherGateway] = [await givenGateway(db, 'g1'), await givenGateway(db, 'g2')]
-    await openSession(db, { identity: id, gatewayId, clean: false }, noon)
-    await openSession(db, { identity: other, gatewayId: otherGateway, clean: false }, noon)
+    const { connectionNo } = await openSession(db, { identity: id, gatewayId, clean: false }, noon)
+    const moved = await openSession(db, { identity: other, gatewayId: otherGateway, clean: false }, noon)
+    const heard = { identity: id, connectionNo, lastActivityAt: on('13:00:00') }
+    const elsewhere = { identity: other, connectionNo: moved.connectionNo, lastActivityAt: on('13:00:00') }
 
-    expect(await recordActivity(db, gatewayId, ['active', 'elsewhere', 'nobody'], on('13:00:00'))).toBe(1)
-    expect(await recordActivity(db, gatewayId, ['active'], on('12:30:00'))).toBe(0)
+    expect(await recordActivity(db, gatewayId, [heard, elsewhere])).toBe(1)
+    expect(await recordActivity(db, gatewayId, [{ ...heard, lastActivityAt: on('12:30:00') }])).toBe(0)
 
     expect(await readIdentity(db, id)).toMatchObject({ lastActivityTime: on('13:00:00') })
     expect(await readIdentity(db, other)).toMatchObject({ lastActivityTime: noon })
@@ -269,7 +346,14 @@ describe('statements over many sessions', () => {
       const gatewayId = await givenSessions()
       let isChanged = false
       const noteActivity = async () => {
-        for (let ms = 1; !isChanged; ms += 1) await recordActivity(db, gatewayId, some, new Date(noon.getTime() + ms))
+        for (let ms = 1; !isChanged; ms += 1) {
+          const lastActivityAt = new Date(noon.getTime() + ms)
+          await recordActivity(
+            db,
+            gatewayId,
+            some.map((id) => ({ identity: storedIdentity(id), connectionNo: 0, lastActivityAt })),
+          )
+        }
       }
       const changing = change(gatewayId).finally(() => {
         isChanged = true

@@ -4,7 +4,8 @@ import { type SQL, sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Db, rows } from '../../src/postgres/sql.ts'
 import { deleteIdentity, insertIdentities, readIdentity } from '../../src/registry/identities.ts'
-import { closeSession, openSession } from '../../src/sessions/sessions.ts'
+import { closeSessions } from '../../src/sessions/activity.ts'
+import { openSession } from '../../src/sessions/sessions.ts'
 import { patchTwins } from '../../src/twins/sets.ts'
 import { patchReported, patchTwin, readProperties, readTwin, replaceTwin } from '../../src/twins/twins.ts'
 import { deviceId, draft, givenDevice, givenGateway, report } from '../fleet.ts'
@@ -206,7 +207,7 @@ describe('patching a twin', () => {
 
     expect(await patchReported(db, id, { by: 'older' }, older.over, noon)).toEqual({ kind: 'outdated' })
     expect(await patchReported(db, id, { by: 'newer' }, newer.over, noon)).toEqual({ kind: 'patched', version: 2 })
-    await closeSession(db, newer, noon)
+    await closeSessions(db, newer.gatewayId, [{ ...newer, lastActivityAt: noon }], { waits: true }, noon)
     expect(await patchReported(db, id, { late: true }, newer.over, noon)).toEqual({ kind: 'patched', version: 3 })
 
     expect(await readProperties(db, id)).toMatchObject({ reported: { by: 'newer', late: true } })
