@@ -3,15 +3,16 @@ import { prepare, root } from './prepare.mjs'
 import { runNode } from './run-node.mjs'
 
 // npm test [-- ARGS]: all tests. npm run test:unit [-- ARGS]: those that need neither Postgres, Redis nor a build. npm run
-// test:long [-- ARGS]: the random ones alone, with so many cases that it takes a while. ARGS go to vitest.
+// test:long [-- ARGS]: the random and the crowded ones alone, with so many cases that it takes a while. ARGS go to vitest.
 
-/** Cases, histories and requests. The same variables change those of the other two, and these, too. */
+/** Cases, histories, requests and devices. The same variables change those of the other two, and these, too. */
 const longRuns = {
   MUSTER_TEST_DIFFERENTIAL_CASES: '500000',
   MUSTER_TEST_MODEL_RUNS: '2000',
   MUSTER_TEST_FUZZ_RUNS: '20000',
   MUSTER_TEST_FUZZ_SECONDS: '60',
   MUSTER_TEST_CANARY_RUNS: '10',
+  MUSTER_TEST_RECONNECTS: '5000',
 }
 const longTests = [
   'packages/query/test/differential.test.ts',
@@ -23,12 +24,13 @@ const longTests = [
   'apps/api/test/queries/query-fuzz-rows.test.ts',
   'apps/api/test/http/http-fuzz.test.ts',
   'apps/gateway/test/mqtt/fuzz.test.ts',
+  'apps/muster/test/fault/reconnect.test.ts',
 ]
 
 const selections = {
   unit: { build: false, args: ['--project', 'unit'], env: {} },
-  long: { build: false, args: ['--project', 'services', ...longTests], env: longRuns },
-  // The fault tests kill real processes, which run what was built.
+  long: { build: true, args: ['--project', 'services', ...longTests], env: longRuns },
+  // The fault tests start real processes, which run what was built.
   all: { build: true, args: [], env: {} },
 }
 const [first, ...rest] = process.argv.slice(2)

@@ -1,21 +1,29 @@
 import { generateKey } from '@muster/auth'
 import type { JsonObject } from '@muster/contract'
-import { type Behaviour, createFleet, type Fleet, type SimulatedDeviceKey } from '@muster/simulator'
+import { type Behaviour, createFleet, type Fleet, type FleetOptions } from '@muster/simulator'
 import type { TestHub } from './hub.ts'
 
 const prompt: Behaviour = { latencyMs: [0, 0], status: 200, silent: false, offline: false, reports: false }
 
-interface Registration {
+interface FleetToRegister {
   readonly count: number
   readonly prefix: string
   readonly tags: JsonObject
+  readonly behaviour?: Partial<Behaviour>
 }
 
-/** Registers so many devices with these tags, in bulk. */
-export async function givenDevices(
-  hub: Pick<TestHub, 'request'>,
-  { count, prefix, tags }: Registration,
-): Promise<readonly SimulatedDeviceKey[]> {
+type Place = Pick<TestHub, 'request' | 'mqttsPort' | 'ca'>
+
+/** Registers so many devices with these tags, in bulk, and makes a fleet of them that is not connected yet. */
+export async function givenFleet(hub: Place, fleet: FleetToRegister): Promise<Fleet> {
+  return createFleet(await registered(hub, fleet))
+}
+
+/** The same without making the fleet. */
+export async function registered(
+  hub: Place,
+  { count, prefix, tags, behaviour = {} }: FleetToRegister,
+): Promise<FleetOptions> {
   const devices = Array.from({ length: count }, (_, index) => ({
     deviceId: `${prefix}-${String(index).padStart(4, '0')}`,
     key: generateKey(),
@@ -34,28 +42,10 @@ export async function givenDevices(
     )
     if (!response.ok) throw new Error(`registering answered ${response.status}: ${await response.text()}`)
   }
-  return devices
-}
-
-/** A fleet of registered devices that is not connected yet. */
-export function fleetOf(
-  { mqttsPort, ca }: Pick<TestHub, 'mqttsPort' | 'ca'>,
-  devices: readonly SimulatedDeviceKey[],
-  { behaviour = {}, onMethod }: { behaviour?: Partial<Behaviour>; onMethod?: (deviceId: string) => void } = {},
-): Fleet {
-  return createFleet({
+  return {
     hostName: 'localhost',
-    mqttsPort,
-    ca,
+    mqttsPort: hub.mqttsPort,
+    ca: hub.ca,
     devices: devices.map((device) => ({ ...device, behaviour: { ...prompt, ...behaviour } })),
-    ...(onMethod === undefined ? {} : { onMethod }),
-  })
-}
-
-/** Both. */
-export async function givenFleet(
-  hub: Pick<TestHub, 'request' | 'mqttsPort' | 'ca'>,
-  { behaviour = {}, ...registration }: Registration & { behaviour?: Partial<Behaviour> },
-): Promise<Fleet> {
-  return fleetOf(hub, await givenDevices(hub, registration), { behaviour })
+  }
 }

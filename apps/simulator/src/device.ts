@@ -29,6 +29,8 @@ export interface DeviceOptions {
   readonly limit: LimitFunction
   readonly onMethod: (call: { readonly name: string; readonly payload: Json }) => void
   readonly onDesired: (patch: JsonObject, version: number) => void
+  /** Called for each attempt to connect that has failed. */
+  readonly onFailure: (error: unknown) => void
 }
 
 export function createDevice(options: DeviceOptions): Device {
@@ -57,6 +59,7 @@ export function createDevice(options: DeviceOptions): Device {
         isConnected = false
         if (performance.now() - openedAtMs > settledMs) failures = 0
       } catch (error) {
+        if (!signal.aborted) options.onFailure(error)
         if (isRefusal(error) || failures + 1 >= attemptsToConnect) onFailure(error)
       }
       // Aborting ends the pause early, and the loop with it.

@@ -23,6 +23,8 @@ export interface FleetOptions {
   readonly connectConcurrency?: number
   readonly onMethod?: (deviceId: string, call: { readonly name: string; readonly payload: Json }) => void
   readonly onDesired?: (deviceId: string, patch: JsonObject, version: number) => void
+  /** Called for each attempt to connect that has failed. The device tries again by itself. */
+  readonly onFailure?: (deviceId: string, error: unknown) => void
 }
 
 /** Many devices in one process. Disposing it disconnects them all. */
@@ -59,7 +61,8 @@ export function createFleet(options: FleetOptions): Fleet {
       desiredCount += 1
       options.onDesired?.(deviceId, patch, version)
     }
-    devices.set(deviceId, createDevice({ deviceId, key, behaviour, hub, limit, onMethod, onDesired }))
+    const onFailure = (error: unknown) => options.onFailure?.(deviceId, error)
+    devices.set(deviceId, createDevice({ deviceId, key, behaviour, hub, limit, onMethod, onDesired, onFailure }))
   }
 
   function find(deviceId: string): Device {

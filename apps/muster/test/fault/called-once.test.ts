@@ -1,8 +1,8 @@
-import type { Fleet } from '@muster/simulator'
+import { createFleet, type Fleet } from '@muster/simulator'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startHub, type TestHub } from '../hub.ts'
 import { deviceRows, ending, putJob } from '../jobs.ts'
-import { fleetOf, givenDevices } from '../simulated.ts'
+import { registered } from '../simulated.ts'
 import { openWay } from '../way.ts'
 
 let hub: TestHub
@@ -11,13 +11,13 @@ beforeAll(async () => {
 })
 afterAll(() => hub[Symbol.asyncDispose]())
 
-const silent = { silent: true }
+/** Devices that never answer, one of each prefix. */
+const givenDevice = (prefix: string) => registered(hub, { count: 1, prefix, tags: {}, behaviour: { silent: true } })
 
 describe('J22 J23 a reboot ends its own connection, and is called once', () => {
   it('when the device disconnects and connects again', async () => {
-    const devices = await givenDevices(hub, { count: 1, prefix: 'parts', tags: {} })
-    await using fleet: Fleet = fleetOf(hub, devices, {
-      behaviour: silent,
+    await using fleet: Fleet = createFleet({
+      ...(await givenDevice('parts')),
       onMethod: (id) => void fleet.disconnect([id]).then(() => fleet.connect([id])),
     })
     await fleet.connect()
@@ -29,9 +29,9 @@ describe('J22 J23 a reboot ends its own connection, and is called once', () => {
 
   it('when its connection is lost, and it connects again', async () => {
     await using way = await openWay(hub.mqttsPort)
-    const devices = await givenDevices(hub, { count: 1, prefix: 'drops', tags: {} })
-    await using fleet = fleetOf({ ...hub, mqttsPort: way.port }, devices, {
-      behaviour: silent,
+    await using fleet = createFleet({
+      ...(await givenDevice('drops')),
+      mqttsPort: way.port,
       onMethod: () => way.cut(),
     })
     await fleet.connect()
@@ -43,9 +43,9 @@ describe('J22 J23 a reboot ends its own connection, and is called once', () => {
   })
 
   it('when it opens a newer connection beside the old one', async () => {
-    const devices = await givenDevices(hub, { count: 1, prefix: 'moves', tags: {} })
-    await using second = fleetOf(hub, devices, { behaviour: silent })
-    await using first = fleetOf(hub, devices, { behaviour: silent, onMethod: () => void second.connect() })
+    const device = await givenDevice('moves')
+    await using second = createFleet(device)
+    await using first = createFleet({ ...device, onMethod: () => void second.connect() })
     await first.connect()
 
     await expectOneCall('moves')
