@@ -49,9 +49,8 @@ describe('a device that comes at a bad time', () => {
       const client = openRaw(other)
       await once(client.stream, 'secureConnect')
       client.send(connectPacket(device))
-      const answer = await client.receive(1)
-      client.stream.destroy()
-      return answer
+      await client.closed
+      return client.receive(1)
     }
 
     await gateway.hub.db.transaction(async (tx) => {
