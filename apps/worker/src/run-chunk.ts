@@ -4,10 +4,9 @@ import { notifyDesired, operationOf, type StoreOperation } from '@muster/operati
 import { finishJob } from '@muster/runtime'
 import {
   claimChunk,
-  finishLockedChunk,
+  executeChunk,
   type Lease,
-  lockChunk,
-  lockRunningJob,
+  readRunningJob,
   readRunningType,
   recordFirstAttempts,
 } from '@muster/store'
@@ -24,14 +23,14 @@ export async function runChunk(worker: WorkerHub, key: JobKey): Promise<Next> {
   const operation = operationOf(type)
   const next =
     operation.kind === 'store'
-      ? await executeChunk(worker, key, operation)
+      ? await executeInStore(worker, key, operation)
       : await startAttempts(worker, operation.chunkSize, (lease) => claimFirstAttempts(worker, key, lease))
   if (next === 'done') await finishJob(worker, key)
   return next
 }
 
 /** Carries out a chunk inside Postgres, and tells the gateways about the changes. */
-async function executeChunk(worker: WorkerHub, key: JobKey, operation: StoreOperation): Promise<Next> {
+async function executeInStore(worker: WorkerHub, key: JobKey, operation: StoreOperation): Promise<Next> {
   const { db, bus, events, throttles } = worker
   const executed = await pace(throttles, operation.chunkSize, () => executeNextChunk(worker, key, operation))
   if (executed === null) return 'done'
@@ -51,24 +50,17 @@ async function executeChunk(worker: WorkerHub, key: JobKey, operation: StoreOper
 }
 
 /** Claim, effect, outcomes and counters in one transaction: after a crash the chunk is ready and the twins are unchanged. */
-function executeNextChunk({ db, clock }: WorkerHub, key: JobKey, operation: StoreOperation) {
-  return db.transaction(async (tx) => {
-    const now = clock.now()
-    const job = await lockRunningJob(tx, key, now)
-    const chunk = job === null ? null : await lockChunk(tx, job)
-    if (chunk === null) return null
-    const { failures, desired } = await operation.execute(tx, chunk, now)
-    await finishLockedChunk(tx, chunk, failures, now)
-    return { deviceCount: chunk.deviceIds.length, failures, desired }
-  })
+async function executeNextChunk({ db, clock }: WorkerHub, key: JobKey, operation: StoreOperation) {
+  const job = await readRunningJob(db, key)
+  if (job === null) return null
+  const now = clock.now()
+  return executeChunk(db, job, (tx, chunk) => operation.execute(tx, chunk, now), now)
 }
 
 async function claimFirstAttempts({ db, clock }: WorkerHub, key: JobKey, lease: Lease): Promise<Claim | null> {
+  const job = await readRunningJob(db, key)
   const now = clock.now()
-  const claimed = await db.transaction(async (tx) => {
-    const job = await lockRunningJob(tx, key, now)
-    return job === null ? null : claimChunk(tx, job, lease, now)
-  })
+  const claimed = job === null ? null : await claimChunk(db, job, lease, now)
   if (claimed === null) return null
   const { askedSince } = claimed
   return {

@@ -1,7 +1,7 @@
 import type { Next } from '@muster/bus'
 import type { JobKey } from '@muster/contract'
 import { operationOf } from '@muster/operations'
-import { claimDueDeviceJobs, type Lease, readRunningType, recordLaterAttempts } from '@muster/store'
+import { claimDueDeviceJobs, type Lease, readRunningJob, readRunningType, recordLaterAttempts } from '@muster/store'
 import type { Claim } from './carry-out.ts'
 import { startAttempts } from './start-attempts.ts'
 import type { WorkerHub } from './worker-hub.ts'
@@ -20,8 +20,9 @@ async function claimLaterAttempts(
   key: JobKey,
   lease: Lease & { readonly limit: number },
 ): Promise<Claim | null> {
+  const job = await readRunningJob(db, key)
   const now = clock.now()
-  const claimed = await claimDueDeviceJobs(db, key, lease, now)
+  const claimed = job === null ? null : await claimDueDeviceJobs(db, job, lease, now)
   if (claimed === null) return null
   return {
     kind: 'due',

@@ -1,5 +1,5 @@
 import { type GatewayId, type JobKey, type Json, parseJobId } from '@muster/contract'
-import { claimChunk, findRoutes, insertJob, lockRunningJob, recordFirstAttempts, startJob } from '@muster/store'
+import { claimChunk, findRoutes, insertJob, readRunningJob, recordFirstAttempts, startJob } from '@muster/store'
 import { eventually } from '@muster/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { callAll } from '../call-all.ts'
@@ -279,10 +279,8 @@ async function givenWaitingJob(deviceId: string): Promise<JobKey> {
   const job = await insertJob(db, request, now)
   if (job === null) throw new Error('the job exists already')
   await startJob(db, job.key, { maxRunningJobs: 10, chunkSize: () => 10 }, now)
-  const claim = await db.transaction(async (tx) => {
-    const running = await lockRunningJob(tx, job.key, now)
-    return running && claimChunk(tx, running, { leaseId: 'w', leaseMs: 60_000 }, now)
-  })
+  const running = await readRunningJob(db, job.key)
+  const claim = running && (await claimChunk(db, running, { leaseId: 'w', leaseMs: 60_000 }, now))
   if (claim === null) throw new Error('there is nothing to claim')
   await recordFirstAttempts(db, claim, [{ deviceId, status: 'pending', dueAt: null }], now)
   return job.key

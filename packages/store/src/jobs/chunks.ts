@@ -7,10 +7,11 @@ import {
   storedDeviceId,
 } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
+import { briefly } from '../postgres/briefly.ts'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, rows, texts } from '../postgres/sql.ts'
 
-/** A running job as its workers need it, locked against a cancel for the rest of the transaction. */
+/** A running job as its workers need it. Nothing of it changes. It may end at any moment: each claim looks whether it still runs. */
 export interface RunningJob {
   readonly key: JobKey
   readonly jobId: string
@@ -37,22 +38,15 @@ export interface ClaimedChunk {
   readonly askedSince: Date
 }
 
-/**
- * Reads a job that may start attempts now: running, and inside its window. With the shared lock a cancel waits for the claim, and
- * the claim sees an earlier cancel: after a cancel has committed, no claim succeeds. It is an advisory lock, because shared holders of
- * a row lock overtake a waiting cancel for ever. Call it first in the claiming transaction.
- */
-export async function lockRunningJob(tx: Db, key: JobKey, now: Date): Promise<RunningJob | null> {
-  await prepared(tx, 'shareJobLock', sql`select pg_advisory_xact_lock_shared(${jobLock(key)})`)
+/** Null when the job does not run. */
+export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | null> {
   const [job] = await prepared<{ job_id: string; type: JobType; week: string; body: string; deadline_at: string }>(
-    tx,
-    'lockRunningJob',
+    db,
+    'readRunningJob',
     sql`
     select job_id, type, week::text, body::text, deadline_at::text
       from jobs
-     where job_key = ${key}
-       and status = 'running'
-       and deadline_at > ${at(now)}`,
+     where job_key = ${key} and status = 'running'`,
   )
   return job === undefined
     ? null
@@ -66,14 +60,9 @@ export async function lockRunningJob(tx: Db, key: JobKey, now: Date): Promise<Ru
       }
 }
 
-/** Keeps claims of a job out until the transaction ends. Claims under way commit first, and later ones see its end. */
-export async function lockOutClaims(tx: Db, key: JobKey): Promise<void> {
-  await rows(tx, sql`select pg_advisory_xact_lock(${jobLock(key)})`)
-}
-
-/** Two numbers, so that the lock of a job differs from every lock of one number. Two jobs with the same lock only wait for each other. */
-function jobLock(key: JobKey): SQL {
-  return sql`7301, (${key}::bigint % 2147483647)::int`
+/** Whether a job may start attempts: it runs, and its window is open. */
+export function mayAttempt(key: JobKey, now: Date): SQL {
+  return sql`exists (select from jobs where job_key = ${key} and status = 'running' and deadline_at > ${at(now)})`
 }
 
 /** The type of a running job. Null when it does not run, so there is nothing to claim. */
@@ -86,10 +75,14 @@ export async function readRunningType(db: Db, key: JobKey): Promise<JobType | nu
   return job?.type ?? null
 }
 
-/** Claims the next ready chunk of a job that `lockRunningJob` gave in this transaction. Null when none is ready. */
-export async function claimChunk(tx: Db, job: RunningJob, lease: Lease, now: Date): Promise<ClaimedChunk | null> {
+/**
+ * Claims the next ready chunk of a job, in one statement. Null when none is ready, or the job may not start attempts. The row of the
+ * chunk is the lock against a cancel and the end of the window: they end the job first, and then every chunk. A claim that has read
+ * the job before has locked its chunk before them, and is in flight when they have ended; or it finds the chunk ended.
+ */
+export async function claimChunk(db: Db, job: RunningJob, lease: Lease, now: Date): Promise<ClaimedChunk | null> {
   const [chunk] = await prepared<{ chunk_no: number; fence: number; device_ids: string[]; asked_since: string }>(
-    tx,
+    db,
     'claimChunk',
     sql`
       update chunks c
@@ -101,12 +94,7 @@ export async function claimChunk(tx: Db, job: RunningJob, lease: Lease, now: Dat
              running = running + device_count - attempted
        where week = ${job.week}
          and job_key = ${job.key}
-         and chunk_no = (
-           select chunk_no from chunks
-            where week = ${job.week} and job_key = ${job.key} and status = 'ready'
-            order by chunk_no
-            limit 1
-            for update skip locked)
+         and chunk_no = (${nextReady(job, sql`chunk_no`, now)})
       returning chunk_no, fence, asked_since::text,
                 case attempted when 0 then device_ids else array(
                   select id from unnest(device_ids) as id
@@ -125,6 +113,18 @@ export async function claimChunk(tx: Db, job: RunningJob, lease: Lease, now: Dat
   }
 }
 
+/** Locks the next ready chunk. After a wait for its row Postgres looks again whether it is ready. */
+function nextReady(job: RunningJob, columns: SQL, now: Date): SQL {
+  return sql`
+    select ${columns}
+      from chunks
+     where week = ${job.week} and job_key = ${job.key} and status = 'ready'
+       and ${mayAttempt(job.key, now)}
+     order by chunk_no
+     limit 1
+     for update skip locked`
+}
+
 /** A chunk whose work is done inside the transaction that holds its lock: no lease, no fence, exactly once. */
 export interface LockedChunk {
   readonly job: RunningJob
@@ -132,31 +132,45 @@ export interface LockedChunk {
   readonly deviceIds: readonly DeviceId[]
 }
 
-/** Locks the next ready chunk of a job for the rest of the transaction. Null when none is ready. */
-export async function lockChunk(tx: Db, job: RunningJob): Promise<LockedChunk | null> {
+/** How long the work on a locked chunk waits for a lock. A cancel waits behind it. */
+const lockMs = 1_000
+
+/**
+ * Locks the next ready chunk of a job, has the work done, and ends the chunk, in one transaction. Null when no chunk is ready, or the
+ * job may not start attempts. Every device succeeded but those in `failures`.
+ */
+export async function executeChunk<Execution extends { readonly failures: ChunkFailures }>(
+  db: Db,
+  job: RunningJob,
+  work: (tx: Db, chunk: LockedChunk) => Promise<Execution>,
+  now: Date,
+): Promise<(Execution & { readonly deviceCount: number }) | null> {
+  return briefly(
+    db,
+    async (tx) => {
+      const chunk = await lockChunk(tx, job, now)
+      if (chunk === null) return null
+      const execution = await work(tx, chunk)
+      await finishLockedChunk(tx, chunk, execution.failures, now)
+      return { ...execution, deviceCount: chunk.deviceIds.length }
+    },
+    { lockMs },
+  )
+}
+
+async function lockChunk(tx: Db, job: RunningJob, now: Date): Promise<LockedChunk | null> {
   const [chunk] = await prepared<{ chunk_no: number; device_ids: string[] }>(
     tx,
     'lockChunk',
-    sql`
-    select chunk_no, device_ids
-      from chunks
-     where week = ${job.week} and job_key = ${job.key} and status = 'ready'
-     order by chunk_no
-     limit 1
-     for update skip locked`,
+    nextReady(job, sql`chunk_no, device_ids`, now),
   )
   return chunk === undefined ? null : { job, chunkNo: chunk.chunk_no, deviceIds: chunk.device_ids.map(storedDeviceId) }
 }
 
-/**
- * Ends a locked chunk. Every device succeeded, except the failed ones. A device that succeeded needs no row.
- */
-export async function finishLockedChunk(
-  tx: Db,
-  chunk: LockedChunk,
-  failures: readonly { readonly deviceId: string; readonly error: DeviceError }[],
-  now: Date,
-): Promise<void> {
+type ChunkFailures = readonly { readonly deviceId: string; readonly error: DeviceError }[]
+
+/** A device that succeeded needs no row. */
+async function finishLockedChunk(tx: Db, chunk: LockedChunk, failures: ChunkFailures, now: Date): Promise<void> {
   const { job, chunkNo } = chunk
   if (failures.length > 0) {
     await rows(

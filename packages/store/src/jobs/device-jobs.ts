@@ -2,7 +2,7 @@ import { type DeviceError, type DeviceId, type JobKey, type Json, jobKey, stored
 import { type SQL, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, texts } from '../postgres/sql.ts'
-import { type ClaimedChunk, type Lease, lockRunningJob, type RunningJob } from './chunks.ts'
+import { type ClaimedChunk, type Lease, mayAttempt, type RunningJob } from './chunks.ts'
 
 /**
  * The outcome of one attempt on one device. `pending`: attempt it again at `dueAt`, or, if null, when the device is reachable.
@@ -78,62 +78,76 @@ export interface ClaimedDeviceJob {
   readonly askedSince: Date
 }
 
-/** Claims up to `limit` due device jobs of a job. Null when there is none, or the job may not start attempts. */
+/**
+ * Claims up to `limit` due device jobs of a job, in one statement. Null when there is none, or the job may not start attempts. It locks
+ * the chunks first: after a wait for one Postgres looks again whether its rest has ended. It waits for no row of a device, so those who
+ * lock these before the chunks cannot wait for it.
+ */
 export async function claimDueDeviceJobs(
   db: Db,
-  key: JobKey,
+  job: RunningJob,
   lease: Lease & { limit: number },
   now: Date,
 ): Promise<ClaimedDeviceJobs | null> {
-  return db.transaction(async (tx) => {
-    const job = await lockRunningJob(tx, key, now)
-    if (job === null) return null
-    // The index of due rows leaves out `infinity`. A plan for any values takes it only if the statement does so too.
-    const claimed = await prepared<{ device_id: string; attempt: number; deliveries: number; asked_since: string }>(
-      tx,
-      'claimDueDeviceJobs',
-      sql`
-      with due as (
-        select r.device_id
-          from device_jobs r
-          join chunks c using (week, job_key, chunk_no)
-         where r.week = ${job.week} and r.job_key = ${key} and r.status = 'pending' and r.due_at <= ${at(now)}
-           and r.due_at < 'infinity' and c.rest is null
-         order by r.due_at
-         limit ${lease.limit}
-           for update of r skip locked),
-      claimed as (
-        update device_jobs r
-           set status = 'running',
-               attempt = attempt + 1,
-               asked_since = coalesce(asked_since, ${at(now)}),
-               due_at = null,
-               leased_by = ${lease.leaseId},
-               lease_until = ${at(new Date(now.getTime() + lease.leaseMs))},
-               updated_at = ${at(now)}
-          from due
-         where r.week = ${job.week} and r.job_key = ${key} and r.device_id = due.device_id
-        returning r.device_id, r.chunk_no, r.attempt, r.deliveries, r.asked_since),
-      counted as (select chunk_no, count(*)::int as n from claimed group by chunk_no),
-      ${lockedChunks(job)},
-      moved as (
-        update chunks c
-           set running = running + n
-          from locked
-         where c.week = ${job.week} and c.job_key = ${key} and c.chunk_no = locked.chunk_no)
-      select device_id, attempt, deliveries, asked_since::text from claimed`,
-    )
-    if (claimed.length === 0) return null
-    return {
-      job,
-      attempts: claimed.map(({ device_id, attempt, deliveries, asked_since }) => ({
-        deviceId: storedDeviceId(device_id),
-        attempt,
-        deliveries,
-        askedSince: instant(asked_since),
-      })),
-    }
-  })
+  // The index of due rows leaves out `infinity`. A plan for any values takes it only if the statement does so too.
+  const claimed = await prepared<{ device_id: string; attempt: number; deliveries: number; asked_since: string }>(
+    db,
+    'claimDueDeviceJobs',
+    sql`
+    with due as materialized (
+      select r.device_id, r.chunk_no
+        from device_jobs r
+        join chunks c using (week, job_key, chunk_no)
+       where r.week = ${job.week} and r.job_key = ${job.key} and r.status = 'pending' and r.due_at <= ${at(now)}
+         and r.due_at < 'infinity' and c.rest is null
+         and ${mayAttempt(job.key, now)}
+       order by r.due_at
+       limit ${lease.limit}),
+    open as materialized (
+      select chunk_no
+        from chunks
+       where week = ${job.week} and job_key = ${job.key} and rest is null
+         and chunk_no in (select chunk_no from due)
+       order by chunk_no
+         for update),
+    free as materialized (
+      select r.device_id
+        from device_jobs r
+        join due using (device_id)
+        join open on open.chunk_no = due.chunk_no
+       where r.week = ${job.week} and r.job_key = ${job.key} and r.status = 'pending' and r.due_at <= ${at(now)}
+         for update of r skip locked),
+    claimed as (
+      update device_jobs r
+         set status = 'running',
+             attempt = attempt + 1,
+             asked_since = coalesce(asked_since, ${at(now)}),
+             due_at = null,
+             leased_by = ${lease.leaseId},
+             lease_until = ${at(new Date(now.getTime() + lease.leaseMs))},
+             updated_at = ${at(now)}
+        from free
+       where r.week = ${job.week} and r.job_key = ${job.key} and r.device_id = free.device_id
+         and r.status = 'pending'
+      returning r.device_id, r.chunk_no, r.attempt, r.deliveries, r.asked_since),
+    counted as (select chunk_no, count(*)::int as n from claimed group by chunk_no),
+    moved as (
+      update chunks c
+         set running = running + n
+        from counted
+       where c.week = ${job.week} and c.job_key = ${job.key} and c.chunk_no = counted.chunk_no)
+    select device_id, attempt, deliveries, asked_since::text from claimed`,
+  )
+  if (claimed.length === 0) return null
+  return {
+    job,
+    attempts: claimed.map(({ device_id, attempt, deliveries, asked_since }) => ({
+      deviceId: storedDeviceId(device_id),
+      attempt,
+      deliveries,
+      askedSince: instant(asked_since),
+    })),
+  }
 }
 
 /** Records later attempts, each guarded by its own attempt number, and moves the chunks' counters by the rows it changes. */

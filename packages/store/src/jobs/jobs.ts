@@ -10,11 +10,11 @@ import {
   storedJobId,
 } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
+import { briefly } from '../postgres/briefly.ts'
 import { fillPage } from '../postgres/fill-page.ts'
 import type { Page, PageRequest, WrittenPageRequest } from '../postgres/page.ts'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, instantOrNull, rows, texts } from '../postgres/sql.ts'
-import { lockOutClaims } from './chunks.ts'
 import { closeChunks } from './close-chunks.ts'
 
 /** Inserts a job as `queued`. Null when the id exists already. Reads of the job show `queryCondition`. */
@@ -102,7 +102,7 @@ export type Cancellation =
  * is counted. To cancel a cancelled job changes nothing and succeeds.
  */
 export async function cancelJob(db: Db, jobId: string, now: Date): Promise<Cancellation> {
-  return db.transaction(async (tx) => {
+  return briefly(db, async (tx) => {
     const found = await readJob(tx, jobId)
     if (found === null) return { kind: 'missing' }
     const ended = await endJob(tx, found.key, sql`status = 'cancelled', ended_at = ${at(now)}`, now)
@@ -133,16 +133,18 @@ export async function completeJob(db: Db, key: JobKey, now: Date): Promise<Job |
 
 /** Ends a job that could not do its work. Its devices that have not started are canceled. Null when it had ended before. */
 export async function failJob(db: Db, key: JobKey, reason: string, now: Date): Promise<Job | null> {
-  return db.transaction(async (tx) => {
+  return briefly(db, async (tx) => {
     const end = sql`status = 'failed', ended_at = ${at(now)}, failure_reason = ${reason}`
     const jobId = await endJob(tx, key, end, now)
     return jobId === null ? null : readJob(tx, jobId)
   })
 }
 
-/** Ends a job that has not ended, and its devices that have not started. Returns its id; null when it had ended before. */
+/**
+ * Ends a job that has not ended, and then its devices that have not started. In this order, because a claim looks at the job before it
+ * locks a chunk: see `claimChunk`. Returns the id of the job; null when it had ended before.
+ */
 async function endJob(tx: Db, key: JobKey, end: SQL, now: Date): Promise<string | null> {
-  await lockOutClaims(tx, key)
   const [ended] = await rows<{ job_id: string; week: string | null }>(
     tx,
     sql`

@@ -1,6 +1,7 @@
 import type { JobKey, JobType } from '@muster/contract'
 import { type Expression, parseCondition, QueryError } from '@muster/query'
 import { sql } from 'drizzle-orm'
+import { briefly } from '../postgres/briefly.ts'
 import { databaseError, isStatementTimeout } from '../postgres/database-error.ts'
 import { at, type Db, instant, rows } from '../postgres/sql.ts'
 import { ensurePartitions, weekOf } from './partitions.ts'
@@ -44,7 +45,7 @@ export interface StartOptions {
 export async function startJob(db: Db, key: JobKey, options: StartOptions, now: Date): Promise<JobStart> {
   await ensurePartitions(db, now)
   try {
-    return await db.transaction((tx) => start(tx, key, options, now))
+    return await briefly(db, (tx) => start(tx, key, options, now))
   } catch (error) {
     if (error instanceof NoPlaceError) return { kind: 'full' }
     throw error

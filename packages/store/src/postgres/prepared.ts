@@ -12,14 +12,13 @@ export const hotStatements = [
   'findRoutes',
   'finishLockedChunk',
   'lockChunk',
-  'lockRunningJob',
   'markDueWhereReachable',
   'markReachable',
   'readCredentials',
+  'readRunningJob',
   'readRunningType',
   'recordFirstAttempts',
   'recordLaterAttempts',
-  'shareJobLock',
   'takeSessions',
 ] as const
 export type HotStatement = (typeof hotStatements)[number]

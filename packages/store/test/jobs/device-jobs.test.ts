@@ -1,8 +1,8 @@
+import { eventually } from '@muster/testkit'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { finishLockedChunk, lockChunk, lockRunningJob } from '../../src/jobs/chunks.ts'
+import { closeChunks } from '../../src/jobs/close-chunks.ts'
 import {
-  claimDueDeviceJobs,
   type DeviceOutcome,
   markDueWhereReachable,
   markReachable,
@@ -18,7 +18,20 @@ import { markForgottenReachable } from '../../src/jobs/sweeps/mark-forgotten-rea
 import { releaseExpiredChunks } from '../../src/jobs/sweeps/release-expired-chunks.ts'
 import { releaseExpiredDeviceJobs } from '../../src/jobs/sweeps/release-expired-device-jobs.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
-import { claim, claimed, counts, givenDevices, givenRunningJob, noon, on, openStore, worker } from './engine.ts'
+import {
+  claim,
+  claimDue,
+  claimed,
+  counts,
+  countWaiting,
+  execute,
+  givenDevices,
+  givenRunningJob,
+  noon,
+  on,
+  openStore,
+  worker,
+} from './engine.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>
 let db: Db
@@ -138,7 +151,23 @@ describe('the end of the window', () => {
     await recordFirstAttempts(db, chunk, [{ deviceId: 'device-0000', status: 'pending', dueAt: noon }], noon)
     await expireOverdueJobs(db, all, on('12:01:00'))
 
-    expect(await claimDueDeviceJobs(db, job.key, { ...worker, ...all }, on('12:00:59'))).toBeNull()
+    expect(await claimDue(db, job.key, { ...worker, ...all }, on('12:00:59'))).toBeNull()
+    expect(await counts(db, job)).toEqual([1, 0, 1, 0, 0, 0])
+  })
+
+  it('J7 regression: starts no attempt that waited for the chunk while the window was closed', async () => {
+    const job = await givenRunningJob(db, { devices: 1, maxExecutionTimeInSeconds: 60 })
+    const chunk = await claimed(db, job.key)
+    await recordFirstAttempts(db, chunk, [{ deviceId: 'device-0000', status: 'pending', dueAt: noon }], noon)
+
+    const { due } = await db.transaction(async (tx) => {
+      await closeChunks(tx, job.key, chunk.job.week, 'expired', on('12:01:00'))
+      const claiming = claimDue(db, job.key, { ...worker, ...all }, on('12:00:59'))
+      await eventually(async () => expect(await countWaiting(db)).toBe(1))
+      return { due: claiming }
+    })
+
+    expect(await due).toBeNull()
     expect(await counts(db, job)).toEqual([1, 0, 1, 0, 0, 0])
   })
 
@@ -159,10 +188,10 @@ describe('a device job that waits for its device', () => {
     const job = await givenRunningJob(db, { devices: 2 })
     const chunk = await claimed(db, job.key)
     await recordFirstAttempts(db, chunk, [waiting('device-0000'), waiting('device-0001')], noon)
-    const before = await claimDueDeviceJobs(db, job.key, { ...worker, ...all }, on('12:10:00'))
+    const before = await claimDue(db, job.key, { ...worker, ...all }, on('12:10:00'))
 
     const keys = await markReachable(db, ['device-0001'], on('12:10:00'))
-    const due = await claimDueDeviceJobs(db, job.key, { ...worker, ...all }, on('12:10:00'))
+    const due = await claimDue(db, job.key, { ...worker, ...all }, on('12:10:00'))
 
     expect(before).toBeNull()
     expect(keys).toEqual([job.key])
@@ -207,8 +236,8 @@ describe('a device job that is tried again', () => {
     const chunk = await claimed(db, job.key)
     await recordFirstAttempts(db, chunk, [{ deviceId: 'device-0000', status: 'pending', dueAt: on('12:00:05') }], noon)
 
-    const early = await claimDueDeviceJobs(db, job.key, { ...worker, ...all }, on('12:00:04'))
-    const due = await claimDueDeviceJobs(db, job.key, { ...worker, ...all }, on('12:00:05'))
+    const early = await claimDue(db, job.key, { ...worker, ...all }, on('12:00:04'))
+    const due = await claimDue(db, job.key, { ...worker, ...all }, on('12:00:05'))
 
     expect(early).toBeNull()
     expect(due?.attempts).toEqual([{ deviceId: 'device-0000', attempt: 2, deliveries: 0, askedSince: on('12:00:05') }])
@@ -218,7 +247,7 @@ describe('a device job that is tried again', () => {
     const job = await givenRunningJob(db, { devices: 1 })
     const first = await dueAttempt(job.key, await claimed(db, job.key))
     await releaseExpiredDeviceJobs(db, all, on('12:02:00'))
-    const second = await claimDueDeviceJobs(db, job.key, { ...other, ...all }, on('12:02:00'))
+    const second = await claimDue(db, job.key, { ...other, ...all }, on('12:02:00'))
     if (first === null || second === null) throw new Error('nothing was due')
 
     const late = await recordLaterAttempts(db, first, completed(['device-0000']), on('12:02:01'))
@@ -244,7 +273,7 @@ describe('a chunk of a job that never leaves Postgres', () => {
     const job = await givenRunningJob(db, { devices: 3, type: 'scheduleUpdateTwin' })
 
     const crash = db.transaction(async (tx) => {
-      await finishFirst(tx, job.key)
+      await execute(tx, job.key)
       throw new Error('the process is gone')
     })
 
@@ -255,7 +284,7 @@ describe('a chunk of a job that never leaves Postgres', () => {
   it('J10 counts those that failed, and keeps a row of their own only for them', async () => {
     const job = await givenRunningJob(db, { devices: 3, type: 'scheduleUpdateTwin' })
 
-    await db.transaction((tx) => finishFirst(tx, job.key))
+    await execute(db, job.key, () => [gone])
 
     const kept = await rows<{ device_id: string }>(
       db,
@@ -266,22 +295,12 @@ describe('a chunk of a job that never leaves Postgres', () => {
   })
 })
 
-async function finishFirst(tx: Db, key: Parameters<typeof lockRunningJob>[1]): Promise<void> {
-  const job = await lockRunningJob(tx, key, noon)
-  const chunk = job === null ? null : await lockChunk(tx, job)
-  if (chunk === null) throw new Error('there was no chunk to lock')
-  await finishLockedChunk(
-    tx,
-    chunk,
-    [{ deviceId: 'device-0002', error: { code: 'DeviceNotFound', description: 'gone' } }],
-    noon,
-  )
-}
+const gone = { deviceId: 'device-0002', error: { code: 'DeviceNotFound', description: 'gone' } } as const
 
 /** Sends the only device of a claimed chunk into its second attempt. */
-async function dueAttempt(key: Parameters<typeof claimDueDeviceJobs>[1], chunk: Awaited<ReturnType<typeof claimed>>) {
+async function dueAttempt(key: Parameters<typeof claimDue>[1], chunk: Awaited<ReturnType<typeof claimed>>) {
   await recordFirstAttempts(db, chunk, [{ deviceId: 'device-0000', status: 'pending', dueAt: noon }], noon)
-  return claimDueDeviceJobs(db, key, { ...worker, ...all }, noon)
+  return claimDue(db, key, { ...worker, ...all }, noon)
 }
 
 function completed(deviceIds: readonly string[]): DeviceOutcome[] {

@@ -2,7 +2,8 @@ import { type Job, type JobKey, type JobRequest, type JobType, parseJobId } from
 import { createDatabase, templateDatabase } from '@muster/testkit'
 import { sql } from 'drizzle-orm'
 import { inject } from 'vitest'
-import { type ClaimedChunk, claimChunk, lockRunningJob } from '../../src/jobs/chunks.ts'
+import { type ClaimedChunk, claimChunk, executeChunk, type Lease, readRunningJob } from '../../src/jobs/chunks.ts'
+import { type ClaimedDeviceJobs, claimDueDeviceJobs } from '../../src/jobs/device-jobs.ts'
 import { insertJob, readJob } from '../../src/jobs/jobs.ts'
 import { startJob } from '../../src/jobs/start-job.ts'
 import { connect } from '../../src/postgres/connect.ts'
@@ -116,10 +117,32 @@ export function start(db: Db, key: JobKey, { chunkSize = 100, maxRunningJobs = 1
 }
 
 export async function claim(db: Db, key: JobKey, now = noon, lease = worker): Promise<ClaimedChunk | null> {
-  return db.transaction(async (tx) => {
-    const job = await lockRunningJob(tx, key, now)
-    return job === null ? null : claimChunk(tx, job, lease, now)
-  })
+  const job = await readRunningJob(db, key)
+  return job === null ? null : claimChunk(db, job, lease, now)
+}
+
+export async function claimDue(
+  db: Db,
+  key: JobKey,
+  lease: Lease & { limit: number },
+  now: Date,
+): Promise<ClaimedDeviceJobs | null> {
+  const job = await readRunningJob(db, key)
+  return job === null ? null : claimDueDeviceJobs(db, job, lease, now)
+}
+
+type Failures = Awaited<ReturnType<Parameters<typeof executeChunk>[2]>>['failures']
+
+/** Carries out the next ready chunk of a twin job. Null when there is none. */
+export async function execute(
+  db: Db,
+  key: JobKey,
+  failuresOf: (deviceIds: readonly string[]) => Failures = () => [],
+  now = noon,
+) {
+  const job = await readRunningJob(db, key)
+  if (job === null) return null
+  return executeChunk(db, job, async (_, { chunkNo, deviceIds }) => ({ chunkNo, deviceIds, failures: failuresOf(deviceIds) }), now)
 }
 
 /** A claim that a test expects to succeed. */

@@ -1,11 +1,14 @@
+import { EventEmitter, once } from 'node:events'
 import { type JobStatus, type JobType, jobStatuses, jobTransitions } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { lockRunningJob } from '../../src/jobs/chunks.ts'
+import { executeChunk, readRunningJob } from '../../src/jobs/chunks.ts'
 import { recordFirstAttempts } from '../../src/jobs/device-jobs.ts'
 import { cancelJob, completeJob, failJob, insertJob, listJobs, markScheduled } from '../../src/jobs/jobs.ts'
 import { findDueJobs } from '../../src/jobs/sweeps/find-due-jobs.ts'
 import { purgeHistory } from '../../src/jobs/sweeps/purge-history.ts'
+import { connect } from '../../src/postgres/connect.ts'
+import { isDatabaseLost } from '../../src/postgres/database-error.ts'
 import type { Page } from '../../src/postgres/page.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
 import {
@@ -196,23 +199,45 @@ describe('cancelling', () => {
     expect(await claim(db, job.key)).toBeNull()
   })
 
-  it('J19 is not starved by claims that come and go', async () => {
-    const job = await givenRunningJob(db, { devices: 1 })
+  it('J19 is not starved by claims that come and go, and no claim succeeds after it', async () => {
+    const job = await givenRunningJob(db, { devices: 400, chunkSize: 1 })
     let isCancelled = false
     const claiming = Array.from({ length: 6 }, async () => {
-      while (!isCancelled) {
-        await db.transaction(async (tx) => {
-          await lockRunningJob(tx, job.key, noon)
-          await rows(tx, sql`select pg_sleep(0.02)`)
-        })
-      }
+      let claims = 0
+      while (!isCancelled) if ((await claim(db, job.key)) !== null) claims += 1
+      return claims
     })
 
     const cancelled = await cancelJob(db, job.jobId, noon)
+    const atOnce = await counts(db, job)
     isCancelled = true
-    await Promise.all(claiming)
+    const claims = (await Promise.all(claiming)).reduce((sum, count) => sum + count, 0)
 
     expect(cancelled.kind).toBe('cancelled')
+    expect(atOnce).toEqual([400, 0, 0, claims, 0, 400 - claims])
+  })
+
+  it('J19 waits for no worker that is frozen in the middle of a chunk', async () => {
+    await using impatient = openImpatient()
+    const job = await givenRunningJob(db, { devices: 4, chunkSize: 2, type: 'scheduleUpdateTwin' })
+    const running = await readRunningJob(db, job.key)
+    if (running === null) throw new Error('the job has ended')
+    const worker = new EventEmitter()
+    const work = async () => {
+      worker.emit('frozen')
+      await once(worker, 'thawed')
+      return { failures: [] }
+    }
+    const isFrozen = once(worker, 'frozen')
+    const frozen = executeChunk(db, running, work, noon)
+    await isFrozen
+
+    const cancelled = await cancelJob(impatient.db, job.jobId, noon)
+    worker.emit('thawed')
+
+    expect(cancelled.kind).toBe('cancelled')
+    await expect(frozen).rejects.toSatisfy(isDatabaseLost)
+    expect(await counts(db, job)).toEqual([4, 0, 0, 0, 0, 4])
   })
 
   it('J6 counts what would be tried again in a cancelled job as canceled', async () => {
@@ -287,6 +312,12 @@ describe('the list of jobs', () => {
     expect(pages.map(({ length }) => length)).toEqual([63, 63, 63, 11])
   })
 })
+
+/** Whoever has to wait for a lock longer than a cancel may take gets an error. */
+function openImpatient() {
+  const { db, close } = connect({ url: `${store.url}?options=-c lock_timeout=2s`, poolSize: 1 })
+  return { db, [Symbol.asyncDispose]: close }
+}
 
 /** The ids of the jobs on each page; `meanwhile` happens between two of them. */
 async function listedIds(

@@ -1,9 +1,8 @@
 import { gatewayId } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { finishLockedChunk, lockChunk, lockRunningJob, readRunningType } from '../../src/jobs/chunks.ts'
+import { readRunningType } from '../../src/jobs/chunks.ts'
 import {
-  claimDueDeviceJobs,
   markDueWhereReachable,
   markReachable,
   recordFirstAttempts,
@@ -17,7 +16,17 @@ import { type Db, rows } from '../../src/postgres/sql.ts'
 import { readCredentials } from '../../src/registry/identities.ts'
 import { findOwners, findRoutes, openSessions } from '../../src/sessions/sessions.ts'
 import { deviceId } from '../fleet.ts'
-import { claimed, deviceNames, givenDevices, givenRunningJob, noon, openStore, worker } from '../jobs/engine.ts'
+import {
+  claimDue,
+  claimed,
+  deviceNames,
+  execute,
+  givenDevices,
+  givenRunningJob,
+  noon,
+  openStore,
+  worker,
+} from '../jobs/engine.ts'
 
 const throughLargeTable = /Seq Scan on (devices|twins|sessions|device_jobs_)/
 const fleet = deviceNames(5_000)
@@ -125,17 +134,13 @@ async function runEveryOne(db: Db): Promise<void> {
   await recordFirstAttempts(db, chunk, [{ deviceId: first, status: 'pending', dueAt: noon }], noon)
   await markReachable(db, [first], noon)
   await markDueWhereReachable(db, chunk.job, [first], noon)
-  const due = await claimDueDeviceJobs(db, key, { ...worker, limit: 10 }, noon)
+  const due = await claimDue(db, key, { ...worker, limit: 10 }, noon)
   if (due !== null) await recordLaterAttempts(db, due, [{ deviceId: first, status: 'completed', response: {} }], noon)
   await completeJob(db, key, noon)
 
   const twinJob = await givenRunningJob(db, { devices: 5, type: 'scheduleUpdateTwin' })
   await readRunningType(db, twinJob.key)
-  await db.transaction(async (tx) => {
-    const job = await lockRunningJob(tx, twinJob.key, noon)
-    const locked = job === null ? null : await lockChunk(tx, job)
-    if (locked !== null) await finishLockedChunk(tx, locked, [], noon)
-  })
+  await execute(db, twinJob.key)
 
   await readCredentials(db, [device])
   await openSessions(db, gatewayId('gateway-1'), [{ identity: device, clean: true }], noon)

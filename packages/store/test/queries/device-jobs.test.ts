@@ -2,12 +2,11 @@ import { type JsonObject, knownJobTypes, parseJobType } from '@muster/contract'
 import { evaluate } from '@muster/query'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { finishLockedChunk, lockChunk, lockRunningJob } from '../../src/jobs/chunks.ts'
 import { recordFirstAttempts } from '../../src/jobs/device-jobs.ts'
 import { cancelJob } from '../../src/jobs/jobs.ts'
 import { expireOverdueJobs } from '../../src/jobs/sweeps/expire-overdue-jobs.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
-import { claimed, deviceNames, givenJob, givenRunningJob, noon, on, openStore, start } from '../jobs/engine.ts'
+import { claimed, deviceNames, execute, givenJob, givenRunningJob, noon, on, openStore, start } from '../jobs/engine.ts'
 import { conditionsAbout, whereOf } from './conditions.ts'
 import { askDeviceJobs, askPages } from './queries.ts'
 
@@ -298,11 +297,7 @@ async function givenMixedJobs(): Promise<void> {
   )
   const twins = await givenJob(db, { jobId: 'mixed-2', devices: deviceNames(4), type: 'scheduleUpdateTwin' })
   await start(db, twins.key, { chunkSize: 3 })
-  await db.transaction(async (tx) => {
-    const running = await lockRunningJob(tx, twins.key, noon)
-    const chunk = running === null ? null : await lockChunk(tx, running)
-    if (chunk !== null) await finishLockedChunk(tx, chunk, [], on('12:00:11'))
-  })
+  await execute(db, twins.key, () => [], on('12:00:11'))
   await cancelJob(db, twins.jobId, on('12:00:12'))
 
   const waiting = await givenJob(db, { jobId: 'mixed-3', devices: deviceNames(1), startTime: on('12:30:00') })

@@ -1,7 +1,5 @@
 import { expect } from 'vitest'
-import { finishLockedChunk, lockChunk, lockRunningJob } from '../../../src/jobs/chunks.ts'
 import {
-  claimDueDeviceJobs,
   type DeviceOutcome,
   markDueWhereReachable,
   type Recorded,
@@ -10,7 +8,7 @@ import {
 } from '../../../src/jobs/device-jobs.ts'
 import { dropLeases, renewLeases } from '../../../src/jobs/leases.ts'
 import type { Db } from '../../../src/postgres/sql.ts'
-import { claim } from '../engine.ts'
+import { claim, execute, claimDue as takeDue } from '../engine.ts'
 import {
   deviceJobs,
   hasEnded,
@@ -69,21 +67,16 @@ function isPassedOver(taken: object | null, isAlone: boolean): boolean {
 
 async function finishChunk(db: Db, { key }: ModelJob, model: Model, fails: readonly boolean[]): Promise<Follow> {
   const hasFailed = (deviceId: string, index: number) => unknownIds.includes(deviceId) || fails[index] === true
-  const finished = await db.transaction(async (tx) => {
-    const running = await lockRunningJob(tx, key, timeOf(model))
-    const chunk = running === null ? null : await lockChunk(tx, running)
-    if (chunk === null) return null
-    const failures = chunk.deviceIds.filter(hasFailed).map((deviceId) => ({ deviceId, error: notFound }))
-    await finishLockedChunk(tx, chunk, failures, timeOf(model))
-    return { chunkNo: chunk.chunkNo, deviceIds: chunk.deviceIds }
-  })
+  const failuresOf = (deviceIds: readonly string[]) =>
+    deviceIds.filter(hasFailed).map((deviceId) => ({ deviceId, error: notFound }))
+  const finished = await execute(db, key, failuresOf, timeOf(model))
   return (job, model, isAlone) => {
     if (isPassedOver(finished, isAlone)) return
     const chunkNo = readyChunkNo(model, job)
     const chunk = job.chunks?.[chunkNo]
     if (chunk === undefined) return expect(finished).toBeNull()
     const deviceIds = idsIn(chunk, 'untried')
-    expect(finished).toEqual({ chunkNo, deviceIds })
+    expect(finished).toMatchObject({ chunkNo, deviceIds })
     deviceIds.forEach((deviceId, index) => {
       move(job, chunk, deviceId, hasFailed(deviceId, index) ? failure(notFound.code) : success)
     })
@@ -94,7 +87,7 @@ export function claimDue(choice: Choice, limit: number): Step {
   const isApt = (job: ModelJob, model: Model) => dueOf(job, model).length > 0
   return ofJob({ text: `claimDue of ${limit}`, choice, isApt }, async (db, { key }, model) => {
     const leaseId = nextLeaseId(model)
-    const given = await claimDueDeviceJobs(db, key, { leaseId, leaseMs, limit }, timeOf(model))
+    const given = await takeDue(db, key, { leaseId, leaseMs, limit }, timeOf(model))
     return (job, model, isAlone) => {
       const due = dueOf(job, model)
       const count = given?.attempts.length ?? 0
