@@ -109,7 +109,7 @@ interface Decided {
  * Which gateway holds which device, and the outcomes of devices that no gateway holds. `unknown`: an earlier worker may have called the
  * device through a connection that has ended since, so no gateway can tell.
  */
-async function route({ db }: Tools, { attempts, claimedAt }: Claim) {
+async function route({ db }: Tools, { attempts, claimedAt, job }: Claim) {
   const deviceIds = attempts.map(({ deviceId }) => deviceId)
   const routes = new Map((await findRoutes(db, deviceIds)).map((found) => [String(found.identity), found]))
   const byGateway = new Map<GatewayId, Attempt[]>()
@@ -119,7 +119,9 @@ async function route({ db }: Tools, { attempts, claimedAt }: Claim) {
     const { deviceId, askedSince } = attempt
     const found = routes.get(deviceId)
     const gatewayId = found?.status === 'enabled' ? found.gatewayId : null
-    if (found === undefined) outcomes.push({ attempt, outcome: unknownDevice(deviceId) })
+    // One that was made anew under the name is another device.
+    const isTarget = found !== undefined && found.generationNo <= job.lastGenerationNo
+    if (!isTarget) outcomes.push({ attempt, outcome: unknownDevice(deviceId) })
     else if (askedSince < claimedAt && hasMovedSince(found, askedSince)) {
       unknown.push({ identity: deviceId, kind: 'forgotten' })
     } else if (gatewayId === null) outcomes.push({ attempt, outcome: { kind: 'waiting' } })

@@ -23,7 +23,7 @@ export const updateTwin: StoreOperation = {
   parseBody: parseUpdateTwin,
   execute: async (tx, { deviceIds, job }, now) => {
     const patch = parseTwinPatch(job.body)
-    const { unsure, missing, desired } = await patchTwins(tx, deviceIds, patch, now)
+    const { unsure, missing, desired } = await patchTwins(tx, deviceIds, patch, now, job)
     const singly = await patchOneByOne(tx, unsure, patch, now)
     return { failures: [...missing.map(notRegistered), ...singly.failures], desired: [...desired, ...singly.desired] }
   },

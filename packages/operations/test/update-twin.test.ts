@@ -44,13 +44,22 @@ async function makeDevice(db: Db, id: string, twin: { tags?: JsonObject; desired
   return identity
 }
 
+const lastGenerationNo = 1_000_000
+
 /** A chunk of a twin job, as a worker carries it out. */
 function execute(deviceIds: readonly DeviceId[], patch: JsonObject) {
   const operation = operationOf('scheduleUpdateTwin')
   if (operation.kind !== 'store') throw new TypeError('twins are updated in the store')
   const body = { etag: '*', ...patch }
-  const deadlineAt = new Date('2026-03-03')
-  const job = { key: jobKey(1), jobId: 'j1', type: 'scheduleUpdateTwin', week: '2026-03-02', body, deadlineAt } as const
+  const job = {
+    key: jobKey(1),
+    jobId: 'j1',
+    type: 'scheduleUpdateTwin',
+    week: '2026-03-02',
+    body,
+    lastGenerationNo,
+    deadlineAt: new Date('2026-03-03'),
+  } as const
   const chunk: LockedChunk = { job, chunkNo: 0, deviceIds }
   return db.transaction((tx) => operation.execute(tx, chunk, noon))
 }

@@ -30,7 +30,7 @@ create index devices_disabled on devices (device_id) where status = 'disabled';
 --> statement-breakpoint
 -- Twins. The fill factor leaves room for HOT updates; only `tags` is indexed, because an index on a property section would
 -- make every twin update write all indexes. The primary key carries `module_id`, so that to count or list all devices does not take
--- reading all twins.
+-- reading all twins. It carries `generation_no`, because a job that starts needs it of all its devices.
 create table twins (
   device_id text collate "C" references devices (device_id) on delete cascade,
   etag bigint not null default 1,
@@ -47,7 +47,9 @@ create table twins (
     generated always as (case when strpos(device_id, '/') > 0 then split_part(device_id, '/', 2) end) stored,
   -- What the last patches removed of the desired properties, for a device that missed one of them: `[[version, removed], ...]`.
   desired_removals jsonb,
-  primary key (device_id) include (module_id)
+  -- Rises with each identity that is registered: an identity that is made anew has a higher one.
+  generation_no bigint not null generated always as identity,
+  primary key (device_id) include (module_id, generation_no)
 ) with (fillfactor = 75);
 --> statement-breakpoint
 -- Uncompressed, so that pg_column_size is an upper bound of what the section limits count, without reading the value.
@@ -109,6 +111,8 @@ create table jobs (
   frozen_at timestamptz,
   ended_at timestamptz,
   failure_reason text,
+  -- The highest of its devices when the target set was frozen.
+  last_generation_no bigint,
   check ((frozen_at is null) = (week is null)),
   check ((ended_at is not null) = (status in ('completed', 'failed', 'cancelled')))
 );
@@ -179,7 +183,7 @@ create table device_jobs (
   check ((error_code is not null) = (status = 'failed'))
 ) partition by range (week);
 --> statement-breakpoint
-create index device_jobs_waiting on device_jobs (device_id) where status = 'pending' and due_at = 'infinity';
+create index device_jobs_waiting on device_jobs (device_id) where status = 'pending';
 --> statement-breakpoint
 create index device_jobs_due on device_jobs (job_key, due_at) where status = 'pending' and due_at < 'infinity';
 --> statement-breakpoint

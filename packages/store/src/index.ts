@@ -1,5 +1,6 @@
 export * from './jobs/chunks.ts'
 export * from './jobs/device-jobs.ts'
+export { markGone } from './jobs/gone-devices.ts'
 export * from './jobs/jobs.ts'
 export * from './jobs/leases.ts'
 export { ensurePartitions } from './jobs/partitions.ts'

@@ -17,6 +17,7 @@ import {
 import type { Deps } from '../http/endpoint.ts'
 import type { readIfMatch } from '../http/etag.ts'
 import { unknownDevice, unknownIdentity } from '../http/unknown-identity.ts'
+import { endWaits } from './end-waits.ts'
 import { draftIdentity, draftModule, type IdentityBody } from './identity-body.ts'
 
 /** A PUT: without If-Match it creates the identity, with If-Match it updates it. Returns the identity. */
@@ -91,14 +92,14 @@ async function endConnections(deps: Deps, draft: IdentitySettings, current: Iden
   }
 }
 
-/** Deletes an identity, and the modules of a device, and ends their connections. @throws HubError as `changeIdentity` */
+/** Deletes an identity, and the modules of a device, and ends their connections and what waits for them. @throws HubError as `changeIdentity` */
 export async function removeIdentity(deps: Deps, identity: IdentityKey, etag: string | null): Promise<void> {
   // The sessions go with the identity, so their owners are read first.
   const owners = await findOwnersWithModules(deps.db, [identity])
   const result = await deleteIdentity(deps.db, identity, etag)
   if (result === 'missing') throw await unknownIdentity(deps.db, identity)
   if (result === 'etag') throw otherEtag(identity, etag)
-  await closeConnections(deps, owners, 'deleted')
+  await Promise.all([closeConnections(deps, owners, 'deleted'), endWaits(deps, [identity])])
 }
 
 /** @throws HubError DeviceNotFound, ModuleNotFound */

@@ -4,6 +4,7 @@ import type { Deps } from '../http/endpoint.ts'
 import { unknownDevice } from '../http/unknown-identity.ts'
 import { patchAndNotify } from '../twins/change-twin.ts'
 import { type Change, type Refusal, refuse } from './bulk-body.ts'
+import { endWaits } from './end-waits.ts'
 import { changeIdentity, closeConnections, createIdentity, deviceExists, removeIdentity } from './identities.ts'
 
 /**
@@ -34,7 +35,7 @@ async function deleteDevices(deps: Deps, changes: readonly Change[]): Promise<Re
   if (deviceIds.length === 0) return []
   const owners = await findOwnersWithModules(deps.db, deviceIds)
   const deleted = new Set<string>(await deleteIdentities(deps.db, deviceIds))
-  await closeConnections(deps, owners, 'deleted')
+  await Promise.all([closeConnections(deps, owners, 'deleted'), endWaits(deps, deviceIds)])
   return deviceIds
     .filter((deviceId) => !deleted.has(deviceId))
     .map((deviceId) => refuse({ deviceId, moduleId: null }, unknownDevice(deviceId)))

@@ -99,6 +99,8 @@ describe('T17 a connected device', () => {
   })
 })
 
+const lastGenerationNo = 1_000_000
+
 /** A twin job on these devices, as a worker carries it out. */
 async function runTwinJob(ids: readonly string[], patch: JsonObject): Promise<void> {
   const operation = operationOf('scheduleUpdateTwin')
@@ -110,7 +112,14 @@ async function runTwinJob(ids: readonly string[], patch: JsonObject): Promise<vo
 }
 
 function chunkOf(ids: readonly string[], body: JsonObject): LockedChunk {
-  const deadlineAt = new Date('2026-03-03')
-  const job = { key: jobKey(1), jobId: 'j1', type: 'scheduleUpdateTwin', week: '2026-03-02', body, deadlineAt } as const
+  const job = {
+    key: jobKey(1),
+    jobId: 'j1',
+    type: 'scheduleUpdateTwin',
+    week: '2026-03-02',
+    body,
+    lastGenerationNo,
+    deadlineAt: new Date('2026-03-03'),
+  } as const
   return { job, chunkNo: 0, deviceIds: ids.map(parseDeviceId) }
 }

@@ -19,6 +19,8 @@ export interface RunningJob {
   readonly week: string
   readonly body: JsonObject
   readonly deadlineAt: Date
+  /** A device with a higher one was registered after the start: it is no target, whatever its name. */
+  readonly lastGenerationNo: number
 }
 
 /** Names one claim, so that a renewal extends only claims that are under way; and how long the claim holds, in ms. */
@@ -40,24 +42,31 @@ export interface ClaimedChunk {
 
 /** Null when the job does not run. */
 export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | null> {
-  const [job] = await prepared<{ job_id: string; type: JobType; week: string; body: string; deadline_at: string }>(
+  const [job] = await prepared<{
+    job_id: string
+    type: JobType
+    week: string
+    body: string
+    deadline_at: string
+    last_generation_no: string
+  }>(
     db,
     'readRunningJob',
     sql`
-    select job_id, type, week::text, body::text, deadline_at::text
+    select job_id, type, week::text, body::text, deadline_at::text, last_generation_no
       from jobs
      where job_key = ${key} and status = 'running'`,
   )
-  return job === undefined
-    ? null
-    : {
-        key,
-        jobId: job.job_id,
-        type: job.type,
-        week: job.week,
-        body: JSON.parse(job.body),
-        deadlineAt: instant(job.deadline_at),
-      }
+  if (job === undefined) return null
+  return {
+    key,
+    jobId: job.job_id,
+    type: job.type,
+    week: job.week,
+    body: JSON.parse(job.body),
+    deadlineAt: instant(job.deadline_at),
+    lastGenerationNo: Number(job.last_generation_no),
+  }
 }
 
 /** Whether a job may start attempts: it runs, and its window is open. */

@@ -3,6 +3,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, texts } from '../postgres/sql.ts'
 import { type ClaimedChunk, type Lease, mayAttempt, type RunningJob } from './chunks.ts'
+import { isAnswerable, withDevice } from './gone-devices.ts'
 
 /**
  * The outcome of one attempt on one device. `pending`: attempt it again at `dueAt`, or, if null, when the device is reachable.
@@ -223,8 +224,8 @@ export async function markReachable(db: Db, deviceIds: readonly string[], now: D
 }
 
 /**
- * Closes the race between a worker that finds a device offline and the gateway that sees it connect. Call it after the commit of the
- * wait: a device that has become reachable meanwhile is due at once. Returns how many there were.
+ * Closes the race between a worker that finds a device offline and the gateway that sees it connect, or the caller who deletes it. Call
+ * it after the commit of the wait: what can be attempted now is due at once. Returns how many there were.
  */
 export async function markDueWhereReachable(
   db: Db,
@@ -239,11 +240,10 @@ export async function markDueWhereReachable(
     with waiting as (
       select r.week, r.job_key, r.device_id
         from device_jobs r
-        join sessions s using (device_id)
-        join devices d using (device_id)
+        ${withDevice(sql`r.device_id`)}
        where r.week = ${job.week} and r.job_key = ${job.key} and r.device_id = any(${texts(deviceIds)})
          and r.status = 'pending' and r.due_at = 'infinity'
-         and s.gateway_id is not null and s.accepts_methods and d.status = 'enabled'
+         and ${isAnswerable(sql`${job.lastGenerationNo}::bigint`)}
        order by r.device_id
          for update of r),
     ${nowDue(now)}

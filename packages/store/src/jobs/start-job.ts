@@ -71,14 +71,15 @@ async function start(tx: Db, key: JobKey, { maxRunningJobs, chunkSize }: StartOp
     )
     return { kind: 'full' }
   }
-  const deviceCount = await freeze(tx, key, due, chunkSize(due.type), now)
+  const { deviceCount, lastGenerationNo } = await freeze(tx, key, due, chunkSize(due.type), now)
   // One at a time only from here: to freeze the target set may take seconds. The limit still holds.
   await rows(tx, sql`select pg_advisory_xact_lock(${startLock})`)
   if (await isFull(tx, key, maxRunningJobs, now)) throw new NoPlaceError()
   await rows(
     tx,
     sql`
-    update jobs set status = 'running', week = ${weekOf(now)}, frozen_at = ${at(now)}
+    update jobs
+       set status = 'running', week = ${weekOf(now)}, frozen_at = ${at(now)}, last_generation_no = ${lastGenerationNo}
      where job_key = ${key}
        and status in ('queued', 'scheduled')
     returning job_key`,
@@ -109,16 +110,22 @@ interface DueRow extends Record<string, unknown> {
   readonly deadline_at: string
 }
 
+interface Frozen {
+  readonly deviceCount: number
+  /** A device that is made anew from now on gets a higher one, because it was drawn after the snapshot. */
+  readonly lastGenerationNo: number
+}
+
 /** In device id order, so that a page of device jobs is read along the chunks. */
-async function freeze(tx: Db, key: JobKey, due: DueRow, chunkSize: number, now: Date): Promise<number> {
+async function freeze(tx: Db, key: JobKey, due: DueRow, chunkSize: number, now: Date): Promise<Frozen> {
   const devices = due.is_listed
     ? listedDevices(sql`(select target_ids from jobs where job_key = ${key})`)
     : matchingDevices(parsed(due.query_condition))
-  const freezing = rows<{ device_count: number }>(
+  const freezing = rows<{ device_count: number; last_generation_no: string }>(
     tx,
     sql`
     with target as (
-      select device_id, (row_number() over (order by device_id) - 1) / ${chunkSize}::int as chunk_no
+      select device_id, generation_no, (row_number() over (order by device_id) - 1) / ${chunkSize}::int as chunk_no
         from (${devices}) as target),
     frozen as (
       insert into chunks (week, job_key, chunk_no, device_ids, device_count)
@@ -126,10 +133,11 @@ async function freeze(tx: Db, key: JobKey, due: DueRow, chunkSize: number, now: 
         from target
        group by chunk_no
       returning device_count)
-    select coalesce(sum(device_count), 0)::int as device_count from frozen`,
+    select (select coalesce(sum(device_count), 0)::int from frozen) as device_count,
+           (select coalesce(max(generation_no), 0) from target) as last_generation_no`,
   )
   const [frozen] = due.is_listed ? await freezing : await freezing.catch(blameCondition)
-  return frozen?.device_count ?? 0
+  return { deviceCount: frozen?.device_count ?? 0, lastGenerationNo: Number(frozen?.last_generation_no ?? 0) }
 }
 
 /** Parse errors, and errors of Postgres about data (22), about its limits (54), and its statement timeout. */

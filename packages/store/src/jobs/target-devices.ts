@@ -2,12 +2,15 @@ import type { Expression } from '@muster/query'
 import { type SQL, sql } from 'drizzle-orm'
 import { twinSources, twinsWhere } from '../queries/twin-sources.ts'
 
-/** The devices that a condition selects for a job, in any state. Modules are left out. */
+/** The devices that a condition selects for a job, in any state, each with its `generation_no`. Modules are left out. */
 export function matchingDevices(where: Expression | null): SQL {
-  return sql`select t.device_id ${twinsWhere(twinSources.devices, where)}`
+  return sql`select t.device_id, t.generation_no ${twinsWhere(twinSources.devices, where)}`
 }
 
-/** The devices that the caller listed, also unknown ones. An unknown one ends failed, so the count is the length of the list. */
+/** The same of those that the caller listed, also unknown ones. An unknown one ends failed, so the count is the length of the list. */
 export function listedDevices(deviceIds: SQL): SQL {
-  return sql`select distinct unnest(${deviceIds}) collate "C" as device_id`
+  return sql`
+    select listed.device_id, t.generation_no
+      from (select distinct unnest(${deviceIds}) collate "C" as device_id) as listed
+      left join twins t on t.device_id = listed.device_id`
 }

@@ -51,6 +51,8 @@ export const twins = pgTable('twins', {
   moduleId: text('module_id'),
   /** Oldest first. Null: no patch has removed anything. */
   desiredRemovals: jsonb('desired_removals').$type<readonly DesiredRemoval[]>(),
+  /** Higher than that of every identity registered before, also of a deleted one of this name. */
+  generationNo: counter('generation_no').generatedAlwaysAsIdentity(),
 })
 
 export const gateways = pgTable('gateways', {
@@ -100,6 +102,7 @@ export const jobs = pgTable('jobs', {
   frozenAt: instant('frozen_at'),
   endedAt: instant('ended_at'),
   failureReason: text('failure_reason'),
+  lastGenerationNo: counter('last_generation_no'),
 })
 
 export const chunks = pgTable(

@@ -103,6 +103,8 @@ export interface Route {
   readonly isConnected: boolean
   /** When it connected or, if it is not connected, when its connection ended. Null: it has never connected. */
   readonly stateUpdatedAt: Date | null
+  /** Higher than that of a deleted identity of this name. */
+  readonly generationNo: number
 }
 
 /** The routes of the existing identities, in no order. */
@@ -113,6 +115,7 @@ export async function findRoutes(db: Db, identities: readonly string[]): Promise
     gatewayId: GatewayId | null
     isConnected: boolean
     stateUpdatedAt: string | null
+    generationNo: string
   }>(
     db,
     'findRoutes',
@@ -121,13 +124,19 @@ export async function findRoutes(db: Db, identities: readonly string[]): Promise
            case when parent.status = 'disabled' then 'disabled' else d.status end as status,
            case when s.accepts_methods then s.gateway_id end as "gatewayId",
            s.gateway_id is not null as "isConnected",
-           s.state_updated_at::text as "stateUpdatedAt"
+           s.state_updated_at::text as "stateUpdatedAt",
+           t.generation_no as "generationNo"
       from devices d
+      join twins t on t.device_id = d.device_id
       left join devices parent on parent.device_id = d.module_of
       left join sessions s on s.device_id = d.device_id
      where d.device_id = any(${texts(identities)})`,
   )
-  return found.map((route) => ({ ...route, stateUpdatedAt: instantOrNull(route.stateUpdatedAt) }))
+  return found.map((route) => ({
+    ...route,
+    stateUpdatedAt: instantOrNull(route.stateUpdatedAt),
+    generationNo: Number(route.generationNo),
+  }))
 }
 
 export interface Owner {

@@ -1,8 +1,12 @@
 import { sql } from 'drizzle-orm'
 import { at, type Db, rows } from '../../postgres/sql.ts'
 import { nowDue } from '../device-jobs.ts'
+import { isAnswerable, withDevice } from '../gone-devices.ts'
 
-/** Makes waiting device jobs with a reachable device due: the message of the gateway was lost. Returns how many there were. */
+/**
+ * Makes waiting device jobs due whose device is reachable: the message of the gateway was lost; or deleted: the process that deleted it
+ * died. Returns how many there were.
+ */
 export async function markForgottenReachable(
   db: Db,
   { limit }: { readonly limit: number },
@@ -15,11 +19,10 @@ export async function markForgottenReachable(
       select w.week, w.job_key, w.device_id
         from jobs j
         join device_jobs w on w.week = j.week and w.job_key = j.job_key
-        join sessions s on s.device_id = w.device_id
-        join devices d on d.device_id = w.device_id
+        ${withDevice(sql`w.device_id`)}
        where j.status = 'running' and j.deadline_at > ${at(now)}
          and w.status = 'pending' and w.due_at = 'infinity'
-         and s.gateway_id is not null and s.accepts_methods and d.status = 'enabled'
+         and ${isAnswerable(sql`j.last_generation_no`)}
        limit ${limit}
          for update of w skip locked),
     ${nowDue(now)}

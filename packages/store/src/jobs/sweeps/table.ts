@@ -53,9 +53,9 @@ export const sweeps = {
     counts: 'jobs whose wake-up is on the bus',
   },
   markForgottenReachable: {
-    // It reads every waiting device job. It is needed only after a gateway died between two statements.
+    // It reads every waiting device job. It is needed only after a process died between two statements.
     everySeconds: 60,
-    repairs: 'the word of a gateway that a device is reachable was lost',
+    repairs: 'the word that a device is reachable, or deleted, was lost',
     counts: 'device jobs that are due',
   },
   closeSessionsOfDeadGateways: {
