@@ -30,9 +30,9 @@ async function afterStart(
   key: JobKey,
   { jobId, type, deviceCount, deadlineAt }: Extract<JobStart, { kind: 'started' }>,
 ): Promise<void> {
-  const { bus, events } = hub
+  const { bus, events, clock } = hub
   events.jobStarted({ jobId, type, deviceCount })
-  if (deviceCount === 0) return finishJob(hub, key)
+  if (deviceCount === 0 || deadlineAt <= clock.now()) return finishJob(hub, key)
   if (!(await bus.wakeChunks(key))) events.wakeUpLost({ kind: 'chunks' })
   if (!(await bus.wakeAt(key, deadlineAt))) events.wakeUpLost({ kind: 'job' })
 }

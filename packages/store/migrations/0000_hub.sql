@@ -113,11 +113,15 @@ create table jobs (
   failure_reason text,
   -- The highest of its devices when the target set was frozen.
   last_generation_no bigint,
+  -- Starts that failed, and when the next one may come.
+  attempts integer not null default 0,
+  not_before timestamptz,
   check ((frozen_at is null) = (week is null)),
   check ((ended_at is not null) = (status in ('completed', 'failed', 'cancelled')))
 );
 --> statement-breakpoint
-create index jobs_not_started on jobs (start_at, job_key) where status in ('queued', 'scheduled');
+-- The order in which jobs start: one that was to start before it was made counts from then on.
+create index jobs_not_started on jobs (greatest(start_at, created_at), job_key) where status in ('queued', 'scheduled');
 --> statement-breakpoint
 create index jobs_running on jobs (deadline_at, job_key) where status = 'running';
 --> statement-breakpoint

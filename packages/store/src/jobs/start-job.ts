@@ -4,11 +4,13 @@ import { sql } from 'drizzle-orm'
 import { briefly } from '../postgres/briefly.ts'
 import { databaseError, isStatementTimeout } from '../postgres/database-error.ts'
 import { at, type Db, instant, rows } from '../postgres/sql.ts'
+import { closeChunks } from './close-chunks.ts'
 import { ensurePartitions, weekOf } from './partitions.ts'
+import { holdsPlace, isDue, startOrder } from './places.ts'
 import { listedDevices, matchingDevices } from './target-devices.ts'
 
 export type JobStart =
-  /** The target set is frozen and the job runs. */
+  /** The target set is frozen and the job runs. After the end of its window it runs only to be completed: no device is attempted. */
   | {
       readonly kind: 'started'
       readonly jobId: string
@@ -16,21 +18,25 @@ export type JobStart =
       readonly deviceCount: number
       readonly deadlineAt: Date
     }
-  /** The most allowed jobs run already. The job waits in `queued`. */
+  /** No place is free. The job waits in `queued`. */
   | { readonly kind: 'full' }
-  /** The job is not due, runs already, or has ended. */
+  /** The job is not due, is being started by somebody else, runs already, or has ended. */
   | { readonly kind: 'idle' }
-
-/** One start at a time, so that the limit of running jobs holds. Any number that no other advisory lock of the database uses. */
-const startLock = 7_301_965
 
 /** The condition of the job cannot be evaluated, however often it is tried. */
 export class ConditionError extends Error {
   override readonly name = 'ConditionError'
 }
 
-/** The most allowed jobs run already. This undoes the start. */
-class NoPlaceError extends Error {}
+/** Undoes a start. */
+class UndoneError extends Error {
+  readonly kind: 'full' | 'idle'
+
+  constructor(kind: 'full' | 'idle') {
+    super(`the start was undone: ${kind}`)
+    this.kind = kind
+  }
+}
 
 export interface StartOptions {
   readonly maxRunningJobs: number
@@ -39,7 +45,7 @@ export interface StartOptions {
 
 /**
  * Starts a due job: moves it to `running` and freezes its target set into chunks, in one transaction and one snapshot. A
- * crash in the middle leaves nothing.
+ * crash in the middle leaves nothing. While the target set is searched the row of the job is free, so that it can be cancelled.
  * @throws ConditionError when the condition cannot be evaluated; the job is unchanged then
  */
 export async function startJob(db: Db, key: JobKey, options: StartOptions, now: Date): Promise<JobStart> {
@@ -47,35 +53,24 @@ export async function startJob(db: Db, key: JobKey, options: StartOptions, now: 
   try {
     return await briefly(db, (tx) => start(tx, key, options, now))
   } catch (error) {
-    if (error instanceof NoPlaceError) return { kind: 'full' }
+    if (error instanceof UndoneError) return { kind: error.kind }
     throw error
   }
 }
 
-async function start(tx: Db, key: JobKey, { maxRunningJobs, chunkSize }: StartOptions, now: Date): Promise<JobStart> {
-  const [due] = await rows<DueRow>(
-    tx,
-    sql`
-    select job_id, type, query_condition, target_ids is not null as is_listed, deadline_at::text
-      from jobs
-     where job_key = ${key}
-       and status in ('queued', 'scheduled')
-       and start_at <= ${at(now)}
-       for update`,
-  )
-  if (due === undefined) return { kind: 'idle' }
-  if (await isFull(tx, key, maxRunningJobs, now)) {
+async function start(tx: Db, key: JobKey, options: StartOptions, now: Date): Promise<JobStart> {
+  const due = (await isAlone(tx, key)) ? await readDue(tx, key, now) : null
+  if (due === null) return { kind: 'idle' }
+  if (!due.is_over && (await isFull(tx, key, options, now))) {
     await rows(
       tx,
       sql`update jobs set status = 'queued' where job_key = ${key} and status = 'scheduled' returning job_key`,
     )
     return { kind: 'full' }
   }
-  const { deviceCount, lastGenerationNo } = await freeze(tx, key, due, chunkSize(due.type), now)
-  // One at a time only from here: to freeze the target set may take seconds. The limit still holds.
-  await rows(tx, sql`select pg_advisory_xact_lock(${startLock})`)
-  if (await isFull(tx, key, maxRunningJobs, now)) throw new NoPlaceError()
-  await rows(
+  const { deviceCount, lastGenerationNo } = await freeze(tx, key, due, options.chunkSize(due.type), now)
+  if (!due.is_over) await takePlace(tx, key, options, now)
+  const started = await rows(
     tx,
     sql`
     update jobs
@@ -84,20 +79,49 @@ async function start(tx: Db, key: JobKey, { maxRunningJobs, chunkSize }: StartOp
        and status in ('queued', 'scheduled')
     returning job_key`,
   )
+  if (started.length === 0) throw new UndoneError('idle')
+  if (due.is_over) await closeChunks(tx, key, weekOf(now), 'expired', now)
   return { kind: 'started', jobId: due.job_id, type: due.type, deviceCount, deadlineAt: instant(due.deadline_at) }
 }
 
+/** Two numbers, so that the lock differs from every lock of one number. Two jobs with the same one do not start at the same moment. */
+async function isAlone(tx: Db, key: JobKey): Promise<boolean> {
+  const [lock] = await rows<{ is_taken: boolean }>(
+    tx,
+    sql`select pg_try_advisory_xact_lock(7301, (${key}::bigint % 2147483647)::int) as is_taken`,
+  )
+  return lock?.is_taken ?? false
+}
+
+async function readDue(tx: Db, key: JobKey, now: Date): Promise<DueRow | null> {
+  const [due] = await rows<DueRow>(
+    tx,
+    sql`
+    select job_id, type, query_condition, target_ids is not null as is_listed, deadline_at::text,
+           deadline_at <= ${at(now)} as is_over
+      from jobs
+     where job_key = ${key} and ${isDue(now)}`,
+  )
+  return due ?? null
+}
+
+/** One start at a time, so that the limit of running jobs holds. Any number that no other advisory lock of the database uses. */
+const startLock = 7_301_965
+
+/** One at a time only here: to freeze the target set may take seconds. */
+async function takePlace(tx: Db, key: JobKey, options: StartOptions, now: Date): Promise<void> {
+  await rows(tx, sql`select pg_advisory_xact_lock(${startLock})`)
+  if (await isFull(tx, key, options, now)) throw new UndoneError('full')
+}
+
 /** Whether all places belong to running jobs, or to due jobs that come before this one. */
-async function isFull(tx: Db, key: JobKey, maxRunningJobs: number, now: Date): Promise<boolean> {
+async function isFull(tx: Db, key: JobKey, { maxRunningJobs }: StartOptions, now: Date): Promise<boolean> {
   const [counted] = await rows<{ ahead: number }>(
     tx,
     sql`
-    select (select count(*) from jobs where status = 'running')::int
-         + (select count(*) from jobs other
-             where other.status in ('queued', 'scheduled') and other.start_at <= ${at(now)}
-               and (other.start_at, other.job_key) < (jobs.start_at, jobs.job_key))::int as ahead
-      from jobs
-     where job_key = ${key}`,
+    select (select count(*) from jobs where ${holdsPlace(now)})::int
+         + (select count(*) from jobs where ${isDue(now)} and jobs.deadline_at > ${at(now)}
+               and (${startOrder}) < (select ${startOrder} from jobs where job_key = ${key}))::int as ahead`,
   )
   return counted === undefined || counted.ahead >= maxRunningJobs
 }
@@ -108,6 +132,8 @@ interface DueRow extends Record<string, unknown> {
   readonly query_condition: string
   readonly is_listed: boolean
   readonly deadline_at: string
+  /** Its window is over. */
+  readonly is_over: boolean
 }
 
 interface Frozen {

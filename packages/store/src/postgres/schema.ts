@@ -103,6 +103,8 @@ export const jobs = pgTable('jobs', {
   endedAt: instant('ended_at'),
   failureReason: text('failure_reason'),
   lastGenerationNo: counter('last_generation_no'),
+  attempts: integer('attempts').notNull().default(0),
+  notBefore: instant('not_before'),
 })
 
 export const chunks = pgTable(

@@ -1,10 +1,12 @@
 import { EventEmitter, once } from 'node:events'
-import { type JobStatus, type JobType, jobStatuses, jobTransitions } from '@muster/contract'
+import { type Job, type JobStatus, type JobType, jobStatuses, jobTransitions } from '@muster/contract'
+import { eventually } from '@muster/testkit'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { executeChunk, readRunningJob } from '../../src/jobs/chunks.ts'
-import { recordFirstAttempts } from '../../src/jobs/device-jobs.ts'
+import { markReachable, recordFirstAttempts } from '../../src/jobs/device-jobs.ts'
 import { cancelJob, completeJob, failJob, insertJob, listJobs, markScheduled } from '../../src/jobs/jobs.ts'
+import { ensurePartitions } from '../../src/jobs/partitions.ts'
 import { findDueJobs } from '../../src/jobs/sweeps/find-due-jobs.ts'
 import { purgeHistory } from '../../src/jobs/sweeps/purge-history.ts'
 import { connect } from '../../src/postgres/connect.ts'
@@ -13,8 +15,10 @@ import type { Page } from '../../src/postgres/page.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
 import {
   claim,
+  claimDue,
   claimed,
   counts,
+  countWaiting,
   deviceNames,
   givenDevices,
   givenJob,
@@ -24,6 +28,7 @@ import {
   openStore,
   read,
   start,
+  worker,
 } from './engine.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>
@@ -115,6 +120,66 @@ describe('a job', () => {
 
     expect([whileFull.kind, outOfTurn.kind, inTurn.kind]).toEqual(['full', 'full', 'started'])
     expect((await read(own.db, third)).status).toBe('queued')
+  })
+
+  it('J12 holds no place while it only waits, and goes on without asking for one', async () => {
+    await using own = await openStore()
+    const waiting = await givenJob(own.db, { devices: ['device-0000'] })
+    const next = await givenJob(own.db, { devices: ['device-0001'] })
+    await start(own.db, waiting.key, { maxRunningJobs: 1 })
+    const whileReady = await start(own.db, next.key, { maxRunningJobs: 1 })
+    const chunk = await claimed(own.db, waiting.key)
+    const whileInFlight = await start(own.db, next.key, { maxRunningJobs: 1 })
+    await recordFirstAttempts(own.db, chunk, [{ deviceId: 'device-0000', status: 'pending', dueAt: null }], noon)
+
+    const whileWaiting = await start(own.db, next.key, { maxRunningJobs: 1 })
+    await markReachable(own.db, ['device-0000'], noon)
+    const due = await claimDue(own.db, waiting.key, { ...worker, limit: 1 }, noon)
+
+    expect([whileReady.kind, whileInFlight.kind, whileWaiting.kind]).toEqual(['full', 'full', 'started'])
+    expect(due?.attempts).toHaveLength(1)
+  })
+
+  it('J12 does not come before others because it was to start before it was made', async () => {
+    await using own = await openStore()
+    const first = await givenJob(own.db, {}, on('11:59:58'))
+    const second = await givenJob(own.db, { startTime: on('09:00:00') }, on('11:59:59'))
+
+    expect(await findDueJobs(own.db, { limit: 10 }, noon)).toEqual([first.key, second.key])
+    expect((await start(own.db, second.key, { maxRunningJobs: 1 })).kind).toBe('full')
+  })
+
+  it('J7 ends at the end of its window also while it waits for a place, with its devices failed', async () => {
+    await using own = await openStore()
+    const running = await givenJob(own.db)
+    await start(own.db, running.key, { maxRunningJobs: 1 })
+    const late = await givenJob(own.db, { maxExecutionTimeInSeconds: 60 })
+    const next = await givenJob(own.db)
+    const atTheEnd = on('12:01:00')
+
+    const due = await findDueJobs(own.db, { limit: 10 }, atTheEnd)
+    const started = await start(own.db, late.key, { maxRunningJobs: 1, now: atTheEnd })
+    const ended = await completeJob(own.db, late.key, atTheEnd)
+
+    expect(due).toEqual([late.key, next.key])
+    expect(started.kind).toBe('started')
+    expect(await claim(own.db, late.key, on('12:00:59'))).toBeNull()
+    expect(ended).toMatchObject({ status: 'completed', statistics: { deviceCount: 3, failedCount: 3 } })
+  })
+
+  it('J6 can be cancelled while its target set is searched', async () => {
+    const job = await givenJob(db)
+    await using impatient = openImpatient()
+    await using search = await holdSearch(job)
+    const starting = start(db, job.key)
+    await eventually(async () => expect(await countWaiting(db)).toBe(1))
+
+    const cancelled = await cancelJob(impatient.db, job.jobId, noon)
+    await search.goOn()
+
+    expect(cancelled.kind).toBe('cancelled')
+    expect((await starting).kind).toBe('idle')
+    expect(await counts(db, job)).toBeNull()
   })
 
   it('J12 regression: is found due after an earlier one of the same start time where their keys gain a digit', async () => {
@@ -222,18 +287,18 @@ describe('cancelling', () => {
     const job = await givenRunningJob(db, { devices: 4, chunkSize: 2, type: 'scheduleUpdateTwin' })
     const running = await readRunningJob(db, job.key)
     if (running === null) throw new Error('the job has ended')
-    const worker = new EventEmitter()
+    const process = new EventEmitter()
     const work = async () => {
-      worker.emit('frozen')
-      await once(worker, 'thawed')
+      process.emit('frozen')
+      await once(process, 'thawed')
       return { failures: [] }
     }
-    const isFrozen = once(worker, 'frozen')
+    const isFrozen = once(process, 'frozen')
     const frozen = executeChunk(db, running, work, noon)
     await isFrozen
 
     const cancelled = await cancelJob(impatient.db, job.jobId, noon)
-    worker.emit('thawed')
+    process.emit('thawed')
 
     expect(cancelled.kind).toBe('cancelled')
     await expect(frozen).rejects.toSatisfy(isDatabaseLost)
@@ -312,6 +377,18 @@ describe('the list of jobs', () => {
     expect(pages.map(({ length }) => length)).toEqual([63, 63, 63, 11])
   })
 })
+
+/** Lets the start of a job go on only later: another transaction writes its first chunk, and gives it up. */
+async function holdSearch({ key }: Job) {
+  await ensurePartitions(db, noon)
+  const { db: other, close } = connect({ url: store.url, poolSize: 1 })
+  await rows(other, sql`begin`)
+  await rows(
+    other,
+    sql`insert into chunks (week, job_key, chunk_no, device_ids, device_count) values ('2026-03-02', ${key}, 0, '{}', 0)`,
+  )
+  return { goOn: () => rows(other, sql`rollback`), [Symbol.asyncDispose]: close }
+}
 
 /** Whoever has to wait for a lock longer than a cancel may take gets an error. */
 function openImpatient() {

@@ -2,7 +2,7 @@ import { isTerminal, type JobType, parseJobId } from '@muster/contract'
 import { expect } from 'vitest'
 import { cancelJob, completeJob, failJob, insertJob, markScheduled } from '../../../src/jobs/jobs.ts'
 import { start } from '../engine.ts'
-import { closeRest, freeze, isOpen, type Model, type ModelJob, maxRunningJobs, startOf } from './model.ts'
+import { closeRest, freeze, isOpen, isOver, type Model, type ModelJob, maxRunningJobs, startOf } from './model.ts'
 import { type Choice, knownIds, ofJob, type Step, timeOf } from './step.ts'
 
 export function create(request: {
@@ -37,13 +37,13 @@ export function create(request: {
       return (model) => {
         expect(created === null).toBe(model.jobs.some((job) => job.jobId === jobId))
         if (created === null) return
-        const startAt = startTime?.getTime() ?? model.now
+        const startAt = Math.max(startTime?.getTime() ?? model.now, model.now)
         model.jobs.push({
           jobId,
           key: created.key,
           type,
           startAt,
-          deadlineAt: Math.max(startAt, model.now) + windowSeconds * 1000,
+          deadlineAt: startAt + windowSeconds * 1000,
           target: [...new Set(deviceIds)].filter((id) => isListed || knownIds.includes(id)).sort(),
           chunkSize,
           status: 'queued',
@@ -70,9 +70,12 @@ export function startDue(choice: Choice): Step {
   const isApt = (job: ModelJob, model: Model) => startOf(model, job) === 'started'
   return ofJob({ text: 'start', choice, isApt }, async (db, { key, chunkSize }, { now }) => {
     const { kind } = await start(db, key, { chunkSize, maxRunningJobs, now: new Date(now) })
-    return (job, model) => {
+    return (job, model, isAlone) => {
+      // Somebody else starts it at the moment.
+      if (kind === 'idle' && !isAlone) return
       expect(kind).toBe(startOf(model, job))
       if (kind === 'started') freeze(job)
+      if (kind === 'started' && isOver(model, job)) closeRest(job, 'expired')
       if (kind === 'full') job.status = 'queued'
     }
   })

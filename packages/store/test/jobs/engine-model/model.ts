@@ -18,6 +18,7 @@ export interface ModelJob {
   readonly jobId: string
   readonly key: JobKey
   readonly type: JobType
+  /** Not before it was created. */
   readonly startAt: number
   readonly deadlineAt: number
   /** What its target set will be, in device id order. */
@@ -95,9 +96,26 @@ export function startOf(model: Model, job: ModelJob): 'started' | 'full' | 'idle
   const no = model.jobs.indexOf(job)
   const isAhead = (other: ModelJob, otherNo: number) =>
     other.startAt < job.startAt || (other.startAt === job.startAt && otherNo < no)
-  const running = model.jobs.filter(({ status }) => status === 'running').length
-  const ahead = model.jobs.filter((other, otherNo) => isDue(other) && isAhead(other, otherNo)).length
+  if (isOver(model, job)) return 'started'
+  const running = model.jobs.filter((other) => holdsPlace(model, other)).length
+  const ahead = model.jobs.filter(
+    (other, otherNo) => isDue(other) && !isOver(model, other) && isAhead(other, otherNo),
+  ).length
   return running + ahead >= maxRunningJobs ? 'full' : 'started'
+}
+
+/** The window of the job is over. */
+export function isOver(model: Model, { deadlineAt }: ModelJob): boolean {
+  return deadlineAt <= model.now
+}
+
+/** J12: something of it can be done now, or is under way. */
+function holdsPlace(model: Model, job: ModelJob): boolean {
+  if (job.status !== 'running') return false
+  return stagesOf(job).some(([, stage]) => {
+    if (stage.kind === 'waiting') return stage.dueAt <= model.now
+    return stage.kind !== 'ended'
+  })
 }
 
 export function freeze(job: ModelJob): void {
