@@ -1,13 +1,22 @@
-import type { JobKey, JobType } from '@muster/contract'
+import { type JobKey, type JobType, toError } from '@muster/contract'
 import { operationOf } from '@muster/operations'
 import { finishJob, type Hub } from '@muster/runtime'
-import { ConditionError, expireOverdueJobs, failJob, type JobStart, startJob } from '@muster/store'
+import {
+  ConditionError,
+  expireOverdueJobs,
+  failJob,
+  isWorthRepeating,
+  type JobStart,
+  mostTries,
+  putOffStart,
+  startJob,
+} from '@muster/store'
 
 export type DispatchHub = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'config' | 'throttles'>
 
 /** Starts the job when it is due: freezes its target set and wakes the workers. Idempotent. Many may try at once. */
 export async function dispatchJob(hub: DispatchHub, key: JobKey): Promise<JobStart['kind']> {
-  const { db, events, clock, config, throttles } = hub
+  const { db, clock, config, throttles } = hub
   const options = {
     maxRunningJobs: config.maxRunningJobs,
     // A chunk is worked on at once, so it must not be larger than one portion of the rate.
@@ -18,11 +27,31 @@ export async function dispatchJob(hub: DispatchHub, key: JobKey): Promise<JobSta
     if (start.kind === 'started') await afterStart(hub, key, start)
     return start.kind
   } catch (error) {
-    if (!(error instanceof ConditionError)) throw error
-    const job = await failJob(db, key, error.message, clock.now())
-    if (job !== null) events.jobEnded({ jobId: job.jobId, type: job.type, status: job.status })
+    if (error instanceof ConditionError) await giveUp(hub, key, error.message)
+    else await putOff(hub, key, error)
     return 'idle'
   }
+}
+
+/** A start that failed is tried again later. After the last try the job is failed. */
+async function putOff(hub: DispatchHub, key: JobKey, error: unknown): Promise<void> {
+  if (isWorthRepeating(error)) throw error
+  const { db, events, clock } = hub
+  events.wakeUpFailed({ kind: 'job', jobKey: key, error })
+  const attempts = await putOffStart(db, key, clock.now())
+  if (attempts !== null && attempts >= mostTries) {
+    await giveUp(hub, key, `the job could not be started, ${attempts} times: ${reasonOf(error)}`)
+  }
+}
+
+/** Of the innermost error: those around it repeat the statement. */
+function reasonOf(error: unknown): string {
+  return error instanceof Error && error.cause !== undefined ? reasonOf(error.cause) : toError(error).message
+}
+
+async function giveUp({ db, events, clock }: DispatchHub, key: JobKey, reason: string): Promise<void> {
+  const job = await failJob(db, key, reason, clock.now())
+  if (job !== null) events.jobEnded({ jobId: job.jobId, type: job.type, status: job.status })
 }
 
 async function afterStart(

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { orAborted } from '@muster/runtime'
 import { isDatabaseLost, type Sweep, type SweepName, sweepNames, sweeps } from '@muster/store'
-import type { DispatchHub } from './dispatch-job.ts'
 import { type Outages, watchOutages } from './outages.ts'
-import { sweepRuns } from './sweeps/runs.ts'
+import { type SweepHub, sweepRuns } from './sweeps/runs.ts'
 
 /** The most that one pass repairs. After a pass that reached it, another follows at once. */
 const limit = 500
@@ -13,7 +12,7 @@ const limit = 500
  * effects of lost messages and dead processes, with the same guarded statements as everywhere else. Any number of dispatchers may run
  * them at once, and none is a leader.
  */
-export function startReconciler(hub: DispatchHub): { stop(deadline: AbortSignal): Promise<void> } {
+export function startReconciler(hub: SweepHub): { stop(deadline: AbortSignal): Promise<void> } {
   const stopping = new AbortController()
   const outages = watchOutages()
   const loops = Promise.all(sweepNames.map((name) => repeat(hub, name, outages, stopping.signal)))
@@ -28,7 +27,7 @@ export function startReconciler(hub: DispatchHub): { stop(deadline: AbortSignal)
   }
 }
 
-async function repeat(hub: DispatchHub, name: SweepName, outages: Outages, signal: AbortSignal): Promise<void> {
+async function repeat(hub: SweepHub, name: SweepName, outages: Outages, signal: AbortSignal): Promise<void> {
   const { everySeconds, afterOutageSeconds = 0 }: Sweep = sweeps[name]
   const everyMs = everySeconds * 1_000
   while (!signal.aborted) {
@@ -39,7 +38,7 @@ async function repeat(hub: DispatchHub, name: SweepName, outages: Outages, signa
 }
 
 /** One pass, which reports the number of repairs. A pass that fails is repeated at its next time. */
-async function runSweep(hub: DispatchHub, name: SweepName, outages: Outages): Promise<number> {
+async function runSweep(hub: SweepHub, name: SweepName, outages: Outages): Promise<number> {
   try {
     const count = await sweepRuns[name](hub, { limit })
     outages.noteAnswer()

@@ -1,15 +1,17 @@
 import type { Role } from '@muster/runtime'
-import { closeWindow, dispatchJob } from './dispatch-job.ts'
+import { closeWindow } from './dispatch-job.ts'
 import { startReconciler } from './reconcile.ts'
+import { createStarts } from './starts.ts'
 
 /** Starts jobs when they are due, closes them when their window ends, and repairs the effects of crashes and lost messages. */
 export const role: Role = {
   name: 'dispatcher',
   async start(hub) {
-    const reconciler = startReconciler(hub)
+    const starts = createStarts(hub)
+    const reconciler = startReconciler({ ...hub, starts })
     const consumer = hub.bus.consumeJobs(async (key) => {
       try {
-        const kind = await dispatchJob(hub, key)
+        const kind = await starts.start(key)
         if (kind === 'idle') await closeWindow(hub, key)
       } catch (error) {
         // Postgres was lost, or there is a bug. The job is unchanged, and the reconciler will find it.
@@ -19,6 +21,7 @@ export const role: Role = {
     return {
       async stop(deadline) {
         await Promise.all([consumer.stop(deadline), reconciler.stop(deadline)])
+        await starts.stop(deadline)
       },
       check: async () => consumer.check(),
     }

@@ -3,14 +3,19 @@ import type { JobKey } from '@muster/contract'
 import { notifyDesired, operationOf, type StoreOperation } from '@muster/operations'
 import { finishJob } from '@muster/runtime'
 import {
+  ChunkError,
   claimChunk,
+  type Db,
   executeChunk,
   type Lease,
+  type LockedChunk,
+  mostTries,
   readRunningJob,
   readRunningType,
   recordFirstAttempts,
 } from '@muster/store'
 import type { Claim } from './carry-out.ts'
+import { executeOneByOne } from './one-by-one.ts'
 import { pace } from './pace.ts'
 import { startAttempts } from './start-attempts.ts'
 import type { WorkerHub } from './worker-hub.ts'
@@ -29,10 +34,18 @@ export async function runChunk(worker: WorkerHub, key: JobKey): Promise<Next> {
   return next
 }
 
-/** Carries out a chunk inside Postgres, and tells the gateways about the changes. */
+/** Carries out a chunk inside Postgres, and tells the gateways about the changes. After one that fails comes the next one. */
 async function executeInStore(worker: WorkerHub, key: JobKey, operation: StoreOperation): Promise<Next> {
   const { db, bus, events, throttles } = worker
-  const executed = await pace(throttles, operation.chunkSize, () => executeNextChunk(worker, key, operation))
+  const execution = pace(throttles, operation.chunkSize, () => executeNextChunk(worker, key, operation))
+  const executed = await execution.catch((error: unknown) => {
+    if (error instanceof ChunkError) return error
+    throw error
+  })
+  if (executed instanceof ChunkError) {
+    events.wakeUpFailed({ kind: 'chunks', jobKey: key, error: executed.cause })
+    return 'more'
+  }
   if (executed === null) return 'done'
   if ('laterMs' in executed) return executed
 
@@ -50,11 +63,16 @@ async function executeInStore(worker: WorkerHub, key: JobKey, operation: StoreOp
 }
 
 /** Claim, effect, outcomes and counters in one transaction: after a crash the chunk is ready and the twins are unchanged. */
-async function executeNextChunk({ db, clock }: WorkerHub, key: JobKey, operation: StoreOperation) {
+async function executeNextChunk(worker: WorkerHub, key: JobKey, operation: StoreOperation) {
+  const { db, clock } = worker
   const job = await readRunningJob(db, key)
   if (job === null) return null
   const now = clock.now()
-  return executeChunk(db, job, (tx, chunk) => operation.execute(tx, chunk, now), now)
+  const work = (tx: Db, chunk: LockedChunk) =>
+    chunk.claims < mostTries
+      ? operation.execute(tx, chunk, now)
+      : executeOneByOne(worker, operation, { tx, chunk, now })
+  return executeChunk(db, job, work, now)
 }
 
 async function claimFirstAttempts({ db, clock }: WorkerHub, key: JobKey, lease: Lease): Promise<Claim | null> {

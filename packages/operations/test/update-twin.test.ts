@@ -60,7 +60,7 @@ function execute(deviceIds: readonly DeviceId[], patch: JsonObject) {
     lastGenerationNo,
     deadlineAt: new Date('2026-03-03'),
   } as const
-  const chunk: LockedChunk = { job, chunkNo: 0, deviceIds }
+  const chunk: LockedChunk = { job, chunkNo: 0, deviceIds, claims: 0 }
   return db.transaction((tx) => operation.execute(tx, chunk, noon))
 }
 

@@ -150,6 +150,9 @@ create table chunks (
   running integer not null default 0 check (running >= 0),
   rest text check (rest in ('completed', 'canceled', 'expired')),
   rest_at timestamptz,
+  -- Transactions of this chunk that failed, and when the next one may come.
+  claims integer not null default 0,
+  not_before timestamptz,
   primary key (week, job_key, chunk_no),
   check (succeeded + failed + canceled + running <= device_count)
 ) partition by range (week);

@@ -121,5 +121,5 @@ function chunkOf(ids: readonly string[], body: JsonObject): LockedChunk {
     lastGenerationNo,
     deadlineAt: new Date('2026-03-03'),
   } as const
-  return { job, chunkNo: 0, deviceIds: ids.map(parseDeviceId) }
+  return { job, chunkNo: 0, deviceIds: ids.map(parseDeviceId), claims: 0 }
 }

@@ -7,6 +7,7 @@ import {
   type SweepName,
 } from '@muster/store'
 import type { DispatchHub } from '../dispatch-job.ts'
+import type { Starts } from '../starts.ts'
 import type { Bound } from './bound.ts'
 import { closeDeadSessions } from './close-dead-sessions.ts'
 import { finishDrainedJobs } from './finish-drained-jobs.ts'
@@ -15,8 +16,12 @@ import { scheduleQueuedJobs } from './schedule-queued-jobs.ts'
 import { startDueJobs } from './start-due-jobs.ts'
 import { wakeForgottenWork } from './wake-forgotten-work.ts'
 
+export interface SweepHub extends DispatchHub {
+  readonly starts: Starts
+}
+
 /** How each sweep runs: one pass, which returns its count. Most are one statement; the others have a file each. */
-export const sweepRuns: Readonly<Record<SweepName, (hub: DispatchHub, bound: Bound) => Promise<number>>> = {
+export const sweepRuns: Readonly<Record<SweepName, (hub: SweepHub, bound: Bound) => Promise<number>>> = {
   startDueJobs,
   releaseExpiredChunks: ({ db, clock }, bound) => releaseExpiredChunks(db, bound, clock.now()),
   releaseExpiredDeviceJobs: ({ db, clock }, bound) => releaseExpiredDeviceJobs(db, bound, clock.now()),

@@ -58,6 +58,7 @@ interface EventFields {
   jobStarted: { jobId: string; type: JobType; deviceCount: number }
   jobEnded: { jobId: string; type: JobType; status: JobStatus }
   chunkRecorded: { jobKey: string; type: JobType; succeeded: number; failed: number; retried: number; waiting: number }
+  deviceJobFailed: { jobKey: string; deviceId: string; trackingId: string; error: unknown }
   claimLost: { jobKey: string; type: JobType }
   wakeUpLost: { kind: Word<typeof wakeUpKinds> }
   wakeUpFailed: { kind: Word<typeof wakeUpKinds>; jobKey: string; error: unknown }
@@ -145,6 +146,7 @@ export function openEvents({ log, metrics }: { log: Logger; metrics: Metrics }):
     chunkRecorded: event('chunkRecorded', 'debug', ({ type, ...counts }) => {
       for (const outcome of recordedOutcomes) deviceJobs.inc({ type, outcome }, counts[outcome])
     }),
+    deviceJobFailed: counted('deviceJobFailed', 'error', 'Device jobs on which the hub itself failed'),
     claimLost: counted('claimLost', 'warn', 'Outcomes refused because the claim was no longer ours', {
       type: jobTypes,
     }),

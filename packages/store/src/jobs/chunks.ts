@@ -1,15 +1,8 @@
-import {
-  type DeviceError,
-  type DeviceId,
-  type JobKey,
-  type JobType,
-  type JsonObject,
-  storedDeviceId,
-} from '@muster/contract'
+import { type DeviceId, type JobKey, type JobType, type JsonObject, storedDeviceId } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
-import { briefly } from '../postgres/briefly.ts'
 import { prepared } from '../postgres/prepared.ts'
-import { at, type Db, instant, rows, texts } from '../postgres/sql.ts'
+import { at, type Db, instant } from '../postgres/sql.ts'
+import { mayTry } from './next-try.ts'
 
 /** A running job as its workers need it. Nothing of it changes. It may end at any moment: each claim looks whether it still runs. */
 export interface RunningJob {
@@ -123,89 +116,14 @@ export async function claimChunk(db: Db, job: RunningJob, lease: Lease, now: Dat
 }
 
 /** Locks the next ready chunk. After a wait for its row Postgres looks again whether it is ready. */
-function nextReady(job: RunningJob, columns: SQL, now: Date): SQL {
+export function nextReady(job: RunningJob, columns: SQL, now: Date): SQL {
   return sql`
     select ${columns}
       from chunks
      where week = ${job.week} and job_key = ${job.key} and status = 'ready'
+       and ${mayTry(sql`not_before`, now)}
        and ${mayAttempt(job.key, now)}
      order by chunk_no
      limit 1
      for update skip locked`
-}
-
-/** A chunk whose work is done inside the transaction that holds its lock: no lease, no fence, exactly once. */
-export interface LockedChunk {
-  readonly job: RunningJob
-  readonly chunkNo: number
-  readonly deviceIds: readonly DeviceId[]
-}
-
-/** How long the work on a locked chunk waits for a lock. A cancel waits behind it. */
-const lockMs = 1_000
-
-/**
- * Locks the next ready chunk of a job, has the work done, and ends the chunk, in one transaction. Null when no chunk is ready, or the
- * job may not start attempts. Every device succeeded but those in `failures`.
- */
-export async function executeChunk<Execution extends { readonly failures: ChunkFailures }>(
-  db: Db,
-  job: RunningJob,
-  work: (tx: Db, chunk: LockedChunk) => Promise<Execution>,
-  now: Date,
-): Promise<(Execution & { readonly deviceCount: number }) | null> {
-  return briefly(
-    db,
-    async (tx) => {
-      const chunk = await lockChunk(tx, job, now)
-      if (chunk === null) return null
-      const execution = await work(tx, chunk)
-      await finishLockedChunk(tx, chunk, execution.failures, now)
-      return { ...execution, deviceCount: chunk.deviceIds.length }
-    },
-    { lockMs },
-  )
-}
-
-async function lockChunk(tx: Db, job: RunningJob, now: Date): Promise<LockedChunk | null> {
-  const [chunk] = await prepared<{ chunk_no: number; device_ids: string[] }>(
-    tx,
-    'lockChunk',
-    nextReady(job, sql`chunk_no, device_ids`, now),
-  )
-  return chunk === undefined ? null : { job, chunkNo: chunk.chunk_no, deviceIds: chunk.device_ids.map(storedDeviceId) }
-}
-
-type ChunkFailures = readonly { readonly deviceId: string; readonly error: DeviceError }[]
-
-/** A device that succeeded needs no row. */
-async function finishLockedChunk(tx: Db, chunk: LockedChunk, failures: ChunkFailures, now: Date): Promise<void> {
-  const { job, chunkNo } = chunk
-  if (failures.length > 0) {
-    await rows(
-      tx,
-      sql`
-      insert into device_jobs (week, job_key, chunk_no, device_id, status, attempt, updated_at, error_code, error_text)
-      select ${job.week}::date, ${job.key}::bigint, ${chunkNo}::int, device_id, 'failed', 1, ${at(now)}, code, text
-        from unnest(${texts(failures.map((failure) => failure.deviceId))},
-                    ${texts(failures.map((failure) => failure.error.code))},
-                    ${texts(failures.map((failure) => failure.error.description))}) as failure (device_id, code, text)
-      returning device_id`,
-    )
-  }
-  await prepared(
-    tx,
-    'finishLockedChunk',
-    sql`
-    update chunks
-       set status = 'attempted',
-           attempted = device_count,
-           succeeded = device_count - ${failures.length}::int,
-           failed = ${failures.length}::int,
-           rest = 'completed',
-           rest_at = ${at(now)}
-     where week = ${job.week} and job_key = ${job.key} and chunk_no = ${chunkNo}
-       and status = 'ready'
-    returning chunk_no`,
-  )
 }

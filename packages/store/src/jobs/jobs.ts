@@ -16,6 +16,7 @@ import type { Page, PageRequest, WrittenPageRequest } from '../postgres/page.ts'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, instantOrNull, rows, texts } from '../postgres/sql.ts'
 import { closeChunks } from './close-chunks.ts'
+import { nextTry } from './next-try.ts'
 
 /** Inserts a job as `queued`. Null when the id exists already. Reads of the job show `queryCondition`. */
 export async function insertJob(
@@ -138,6 +139,23 @@ export async function failJob(db: Db, key: JobKey, reason: string, now: Date): P
     const jobId = await endJob(tx, key, end, now)
     return jobId === null ? null : readJob(tx, jobId)
   })
+}
+
+/**
+ * Puts off a job whose start failed. Others may start before it meanwhile. Returns how many of its starts have failed; null when it has
+ * started or ended.
+ */
+export async function putOffStart(db: Db, key: JobKey, now: Date): Promise<number | null> {
+  const [job] = await rows<{ attempts: number }>(
+    db,
+    sql`
+    update jobs
+       set status = 'queued', attempts = attempts + 1, not_before = ${nextTry(sql`(attempts + 1)`, now)}
+     where job_key = ${key}
+       and status in ('queued', 'scheduled')
+    returning attempts`,
+  )
+  return job?.attempts ?? null
 }
 
 /**

@@ -1,12 +1,13 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { at } from '../postgres/sql.ts'
+import { mayTry } from './next-try.ts'
 
 /** Whether a row of `jobs` may start now, if a place is free. */
 export function isDue(now: Date): SQL {
   return sql`(
     jobs.status in ('queued', 'scheduled')
     and greatest(jobs.start_at, jobs.created_at) <= ${at(now)}
-    and (jobs.not_before is null or jobs.not_before <= ${at(now)}))`
+    and ${mayTry(sql`jobs.not_before`, now)})`
 }
 
 /** Earlier starts first. A job that was to start before it was made does not overtake those that were there. */
@@ -20,7 +21,9 @@ export const startOrder: SQL = sql.raw('greatest(jobs.start_at, jobs.created_at)
 export function holdsPlace(now: Date): SQL {
   return sql`(
     jobs.status = 'running' and (
-      exists (select from chunks c where c.week = jobs.week and c.job_key = jobs.job_key and c.status = 'ready')
+      exists (select from chunks c
+               where c.week = jobs.week and c.job_key = jobs.job_key and c.status = 'ready'
+                 and ${mayTry(sql`c.not_before`, now)})
       or jobs.job_key in (select job_key from chunks where status = 'leased')
       or jobs.job_key in (select job_key from device_jobs where status = 'running')
       or exists (select from device_jobs r

@@ -128,6 +128,8 @@ export const chunks = pgTable(
     running: integer('running').notNull().default(0),
     rest: text('rest'),
     restAt: instant('rest_at'),
+    claims: integer('claims').notNull().default(0),
+    notBefore: instant('not_before'),
   },
   (table) => [primaryKey({ columns: [table.week, table.jobKey, table.chunkNo] })],
 )

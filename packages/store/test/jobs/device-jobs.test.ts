@@ -9,6 +9,7 @@ import {
   recordFirstAttempts,
   recordLaterAttempts,
 } from '../../src/jobs/device-jobs.ts'
+import { ChunkError } from '../../src/jobs/execute-chunk.ts'
 import { cancelJob, completeJob } from '../../src/jobs/jobs.ts'
 import { dropLeases, renewLeases } from '../../src/jobs/leases.ts'
 import { expireOverdueJobs } from '../../src/jobs/sweeps/expire-overdue-jobs.ts'
@@ -279,6 +280,23 @@ describe('a chunk of a job that never leaves Postgres', () => {
 
     await expect(crash).rejects.toThrow('the process is gone')
     expect(await counts(db, job)).toEqual([3, 0, 0, 0, 3, 0])
+  })
+
+  it('J32 is put off when its transaction fails, and the next one has its turn', async () => {
+    const job = await givenRunningJob(db, { devices: 2, chunkSize: 1, type: 'scheduleUpdateTwin' })
+
+    const failing = execute(db, job.key, () => {
+      throw new Error('it cannot be done')
+    })
+    await expect(failing).rejects.toThrow(ChunkError)
+    const next = await execute(db, job.key)
+    const none = await execute(db, job.key)
+    const forgotten = await findForgottenWork(db, all, noon)
+    const again = await execute(db, job.key, () => [], on('12:00:01'))
+
+    expect([next?.chunkNo, none, again?.chunkNo]).toEqual([1, null, 0])
+    expect(forgotten.map(({ key }) => key)).not.toContain(job.key)
+    expect(await counts(db, job)).toEqual([2, 2, 0, 0, 0, 0])
   })
 
   it('J10 counts those that failed, and keeps a row of their own only for them', async () => {

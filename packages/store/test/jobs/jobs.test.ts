@@ -3,9 +3,18 @@ import { type Job, type JobStatus, type JobType, jobStatuses, jobTransitions } f
 import { eventually } from '@muster/testkit'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { executeChunk, readRunningJob } from '../../src/jobs/chunks.ts'
+import { readRunningJob } from '../../src/jobs/chunks.ts'
 import { markReachable, recordFirstAttempts } from '../../src/jobs/device-jobs.ts'
-import { cancelJob, completeJob, failJob, insertJob, listJobs, markScheduled } from '../../src/jobs/jobs.ts'
+import { executeChunk } from '../../src/jobs/execute-chunk.ts'
+import {
+  cancelJob,
+  completeJob,
+  failJob,
+  insertJob,
+  listJobs,
+  markScheduled,
+  putOffStart,
+} from '../../src/jobs/jobs.ts'
 import { ensurePartitions } from '../../src/jobs/partitions.ts'
 import { findDueJobs } from '../../src/jobs/sweeps/find-due-jobs.ts'
 import { purgeHistory } from '../../src/jobs/sweeps/purge-history.ts'
@@ -180,6 +189,22 @@ describe('a job', () => {
     expect(cancelled.kind).toBe('cancelled')
     expect((await starting).kind).toBe('idle')
     expect(await counts(db, job)).toBeNull()
+  })
+
+  it('J33 holds no place, and lets others start, while a failed start is put off', async () => {
+    await using own = await openStore()
+    const failing = await givenJob(own.db)
+    const next = await givenJob(own.db)
+
+    const attempts = await putOffStart(own.db, failing.key, noon)
+    const due = await findDueJobs(own.db, { limit: 10 }, noon)
+    const started = await start(own.db, next.key, { maxRunningJobs: 1 })
+    const dueLater = await findDueJobs(own.db, { limit: 10 }, on('12:00:01'))
+
+    expect(attempts).toBe(1)
+    expect(due).toEqual([next.key])
+    expect(started.kind).toBe('started')
+    expect(dueLater).toEqual([failing.key])
   })
 
   it('J12 regression: is found due after an earlier one of the same start time where their keys gain a digit', async () => {

@@ -1,6 +1,7 @@
 import { type JobKey, jobKey } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { at, type Db, rows } from '../../postgres/sql.ts'
+import { mayTry } from '../next-try.ts'
 
 /** Running jobs with a ready chunk or a due device job. A wake-up for them may have been lost. */
 export async function findForgottenWork(
@@ -14,7 +15,8 @@ export async function findForgottenWork(
     select job_key::text, has_chunks, has_due
       from (select job_key,
                    exists (select from chunks c
-                            where c.week = j.week and c.job_key = j.job_key and c.status = 'ready') as has_chunks,
+                            where c.week = j.week and c.job_key = j.job_key and c.status = 'ready'
+                              and ${mayTry(sql`c.not_before`, now)}) as has_chunks,
                    exists (select from device_jobs r
                             where r.week = j.week and r.job_key = j.job_key
                               and r.status = 'pending' and r.due_at <= ${at(now)}) as has_due
