@@ -1,7 +1,7 @@
 import type { JobKey } from '@muster/contract'
 import { orAborted } from '@muster/runtime'
 import { type DispatchHub, dispatchJob } from './dispatch-job.ts'
-import { reported } from './sweeps/reported.ts'
+import { reported } from './reported.ts'
 
 /** Starts of one dispatcher that may be under way at the same time. Each holds a connection to Postgres. */
 const mostAtOnce = 6

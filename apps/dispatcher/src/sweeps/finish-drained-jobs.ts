@@ -1,8 +1,8 @@
 import { finishJob } from '@muster/runtime'
 import { findDrainedJobs } from '@muster/store'
 import type { DispatchHub } from '../dispatch-job.ts'
+import { reported } from '../reported.ts'
 import type { Bound } from './bound.ts'
-import { reported } from './reported.ts'
 
 /** Completes running jobs that have no open device. */
 export async function finishDrainedJobs(hub: DispatchHub, bound: Bound): Promise<number> {

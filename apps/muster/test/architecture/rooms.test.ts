@@ -25,7 +25,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'line',
     'ask-in-sets',
   ],
-  'apps/dispatcher': ['index', 'role', 'reconcile', 'outages', 'sweeps', 'dispatch-job'],
+  'apps/dispatcher': ['index', 'role', 'reconcile', 'outages', 'sweeps', 'starts', 'reported', 'dispatch-job'],
   'apps/muster': [
     'main',
     'program',

@@ -6,7 +6,7 @@ import { givenFleet } from '../simulated.ts'
 
 let hub: TestHub
 beforeAll(async () => {
-  hub = await startHub()
+  hub = await startHub({ settings: { MUSTER_LOG_LEVEL: 'fatal' } })
   // Rows on which Postgres fails, and inserts that wait for whoever holds the lock.
   await execute(`
     create function fail() returns trigger language plpgsql as $$ begin raise 'no luck with this one'; end $$`)

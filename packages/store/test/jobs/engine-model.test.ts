@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import { type Db, rows } from '../../src/postgres/sql.ts'
+import { type Db, rows, texts } from '../../src/postgres/sql.ts'
 import { givenDevices, openStore } from './engine.ts'
 import { anyHappening, jobRequest, outcomes } from './engine-model/arbitrary-happening.ts'
 import { expectAgreement, expectEnd, expectLawfulMove, readState, type State } from './engine-model/checks.ts'
@@ -19,12 +19,11 @@ let db: Db
 beforeAll(async () => {
   store = await openStore()
   db = store.db
-  await givenDevices(db, knownIds, { isReachable: false })
 })
 afterAll(() => store[Symbol.asyncDispose]())
 
 describe('the engine', () => {
-  it('J2 J4 J5 J6 J7 J13 goes where its model goes, whatever happens, and brings every device to one end', async () => {
+  it('J2 J4 J5 J6 J7 J12 J13 J30 J31 goes where its model goes, whatever happens, and brings every device to one end', async () => {
     const requests = fc.array(jobRequest, { minLength: 1, maxLength: 3 })
     const endingOf = fc.record({ ending: fc.constantFrom(...endings), lastOutcomes: outcomes })
     const happenings = fc.commands([anyHappening.map(command)], { maxCommands: 80, size: 'max' })
@@ -32,7 +31,14 @@ describe('the engine', () => {
     await fc.assert(
       fc.asyncProperty(requests, happenings, endingOf, async (requested, commands, ending) => {
         await reset()
-        const model: Model = { now: lateOnSunday, jobs: [], claims: [], reachable: new Set() }
+        const model: Model = {
+          now: lateOnSunday,
+          jobs: [],
+          claims: [],
+          reachable: new Set(),
+          registered: new Map(knownIds.map((id, index) => [id, index + 1])),
+          registrations: knownIds.length,
+        }
         const run = { db, state: await readState(db) }
 
         const take = (step: Step) => command(once(step)).run(model, run)
@@ -75,9 +81,11 @@ function command({ text, isPossible, happen }: Happening): fc.AsyncCommand<Model
   }
 }
 
-/** The devices stay, and none is connected. The keys of the next jobs gain a digit: as text their order is another. */
+/** The known devices are registered, and none is connected. The keys of the next jobs gain a digit: as text their order is another. */
 async function reset(): Promise<void> {
   for (const table of ['jobs', 'chunks', 'device_jobs']) await rows(db, sql.raw(`delete from ${table}`))
   await rows(db, sql`alter table jobs alter column job_key restart with 8`)
+  await rows(db, sql`delete from devices where device_id <> all(${texts(knownIds)})`)
+  await givenDevices(db, knownIds, { isReachable: false })
   await rows(db, sql`update sessions set gateway_id = null, accepts_methods = false`)
 }

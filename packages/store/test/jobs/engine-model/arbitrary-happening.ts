@@ -12,8 +12,10 @@ import {
   disconnect,
   expire,
   findReachable,
+  register,
   releaseChunks,
   releaseDeviceJobs,
+  remove,
 } from './sweeps.ts'
 
 const choice = fc.tuple(fc.constantFrom(apt, apt, inapt), fc.nat({ max: 3 })).map(([such, no]) => such(no))
@@ -46,6 +48,8 @@ const tries = fc.oneof(
   { weight: 3, arbitrary: someKnown.map(connect) },
   { weight: 2, arbitrary: someKnown.map(announce) },
   { weight: 1, arbitrary: someKnown.map(disconnect) },
+  { weight: 1, arbitrary: someKnown.map(remove) },
+  { weight: 2, arbitrary: fc.subarray([...knownIds, ...unknownIds], { minLength: 1 }).map(register) },
   { weight: 1, arbitrary: choice.map(schedule) },
   { weight: 2, arbitrary: fc.tuple(fc.constantFrom(cancel, cancel, fail), choice).map(([end, job]) => end(job)) },
   { weight: 2, arbitrary: choice.map(complete) },

@@ -13,6 +13,7 @@ import {
   deviceJobs,
   hasEnded,
   idsIn,
+  isGone,
   type Model,
   type ModelChunk,
   type ModelClaim,
@@ -22,18 +23,7 @@ import {
   readyChunkNo,
   type Stage,
 } from './model.ts'
-import {
-  type Choice,
-  type Follow,
-  jobOf,
-  leaseMs,
-  ofJob,
-  reach,
-  type Step,
-  timeOf,
-  unknownIds,
-  waitingOf,
-} from './step.ts'
+import { type Choice, type Follow, jobOf, leaseMs, ofJob, reach, type Step, timeOf, waitingOf } from './step.ts'
 
 /** J6, J7: the model gives nothing once the job is cancelled or its window is over. */
 export function takeChunk(choice: Choice, fails: readonly boolean[] = []): Step {
@@ -65,8 +55,10 @@ function isPassedOver(taken: object | null, isAlone: boolean): boolean {
   return taken === null && !isAlone
 }
 
-async function finishChunk(db: Db, { key }: ModelJob, model: Model, fails: readonly boolean[]): Promise<Follow> {
-  const hasFailed = (deviceId: string, index: number) => unknownIds.includes(deviceId) || fails[index] === true
+async function finishChunk(db: Db, before: ModelJob, model: Model, fails: readonly boolean[]): Promise<Follow> {
+  const { key } = before
+  const gone = new Set(before.requested.filter((deviceId) => isGone(model, before, deviceId)))
+  const hasFailed = (deviceId: string, index: number) => gone.has(deviceId) || fails[index] === true
   const failuresOf = (deviceIds: readonly string[]) =>
     deviceIds.filter(hasFailed).map((deviceId) => ({ deviceId, error: notFound }))
   const finished = await execute(db, key, failuresOf, timeOf(model))
@@ -119,7 +111,7 @@ export type OutcomeKind = (typeof outcomeKinds)[number]
 /** J4: records outcomes of a claim, counted from the latest; of a claim that was lost nothing may be written. */
 export function record(choice: Choice, kinds: readonly OutcomeKind[]): Step {
   return ofClaim(`record ${kinds}`, choice, async (db, claim, before) => {
-    const outcomes = outcomesOf(claim, kinds, before.now)
+    const outcomes = outcomesOf(claim, kinds, before)
     const recorded = await (claim.kind === 'chunk'
       ? recordFirstAttempts(db, claim.given, outcomes, timeOf(before))
       : recordLaterAttempts(db, claim.given, outcomes, timeOf(before)))
@@ -133,10 +125,11 @@ export function lookAgain(choice: Choice): Step {
     const deviceIds = deviceIdsOf(claim)
     const due = await markDueWhereReachable(db, claim.given.job, deviceIds, timeOf(before))
     return (model) => {
+      const job = jobOf(model, claim.given.job.key)
       const reached = reach(
-        jobOf(model, claim.given.job.key),
+        job,
         model.now,
-        (id) => deviceIds.includes(id) && model.reachable.has(id),
+        (id) => deviceIds.includes(id) && (model.reachable.has(id) || isGone(model, job, id)),
       )
       // Where the rest has ended, rows that wait no more may be counted: a wake-up more is harmless.
       expect(due).toBeGreaterThanOrEqual(reached)
@@ -197,11 +190,13 @@ function deviceIdsOf({ kind, given }: ModelClaim): readonly string[] {
   return kind === 'chunk' ? given.deviceIds : given.attempts.map(({ deviceId }) => deviceId)
 }
 
-function outcomesOf(claim: ModelClaim, kinds: readonly OutcomeKind[], now: number): DeviceOutcome[] {
+function outcomesOf(claim: ModelClaim, kinds: readonly OutcomeKind[], model: Model): DeviceOutcome[] {
+  const { now } = model
+  const job = jobOf(model, claim.given.job.key)
   return deviceIdsOf(claim).flatMap((deviceId, index): DeviceOutcome[] => {
     const kind = kinds[index % kinds.length]
     if (kind === undefined || kind === 'none') return []
-    if (unknownIds.includes(deviceId)) return [{ deviceId, status: 'failed', error: notFound }]
+    if (isGone(model, job, deviceId)) return [{ deviceId, status: 'failed', error: notFound }]
     switch (kind) {
       case 'completed':
         return [{ deviceId, status: kind, response: { status: 200, payload: null } }]

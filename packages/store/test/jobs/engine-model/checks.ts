@@ -206,7 +206,7 @@ function statisticsOf(job: ModelJob): DeviceJobStatistics | null {
   const statuses = stagesOf(job).map(([, stage]) => statusOf(stage))
   const count = (wanted: string) => statuses.filter((status) => status === wanted).length
   return {
-    deviceCount: job.target.length,
+    deviceCount: statuses.length,
     succeededCount: count('completed'),
     failedCount: count('failed'),
     runningCount: count('running'),

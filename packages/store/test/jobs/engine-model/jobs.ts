@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import { cancelJob, completeJob, failJob, insertJob, markScheduled } from '../../../src/jobs/jobs.ts'
 import { start } from '../engine.ts'
 import { closeRest, freeze, isOpen, isOver, type Model, type ModelJob, maxRunningJobs, startOf } from './model.ts'
-import { type Choice, knownIds, ofJob, type Step, timeOf } from './step.ts'
+import { type Choice, ofJob, type Step, timeOf } from './step.ts'
 
 export function create(request: {
   type: JobType
@@ -44,8 +44,10 @@ export function create(request: {
           type,
           startAt,
           deadlineAt: startAt + windowSeconds * 1000,
-          target: [...new Set(deviceIds)].filter((id) => isListed || knownIds.includes(id)).sort(),
+          requested: [...new Set(deviceIds)].sort(),
+          isListed,
           chunkSize,
+          lastRegistration: 0,
           status: 'queued',
           rest: null,
           chunks: null,
@@ -74,7 +76,7 @@ export function startDue(choice: Choice): Step {
       // Somebody else starts it at the moment.
       if (kind === 'idle' && !isAlone) return
       expect(kind).toBe(startOf(model, job))
-      if (kind === 'started') freeze(job)
+      if (kind === 'started') freeze(model, job)
       if (kind === 'started' && isOver(model, job)) closeRest(job, 'expired')
       if (kind === 'full') job.status = 'queued'
     }

@@ -12,6 +12,9 @@ export interface Model {
   /** Every claim that was ever given, the lost ones too. */
   readonly claims: ModelClaim[]
   readonly reachable: Set<string>
+  /** The registered devices, each with a number that rises with each registration. */
+  readonly registered: Map<string, number>
+  registrations: number
 }
 
 export interface ModelJob {
@@ -21,9 +24,13 @@ export interface ModelJob {
   /** Not before it was created. */
   readonly startAt: number
   readonly deadlineAt: number
-  /** What its target set will be, in device id order. */
-  readonly target: readonly string[]
+  /** In device id order. */
+  readonly requested: readonly string[]
+  /** Unregistered ones are targets too. */
+  readonly isListed: boolean
   readonly chunkSize: number
+  /** The highest number of its devices when it started. */
+  lastRegistration: number
   status: JobStatus
   /** How what has not started has ended. */
   rest: 'canceled' | 'expired' | null
@@ -118,14 +125,21 @@ function holdsPlace(model: Model, job: ModelJob): boolean {
   })
 }
 
-export function freeze(job: ModelJob): void {
+export function freeze({ registered }: Model, job: ModelJob): void {
+  const target = job.requested.filter((id) => job.isListed || registered.has(id))
   job.status = 'running'
+  job.lastRegistration = Math.max(0, ...target.map((id) => registered.get(id) ?? 0))
   job.chunks = []
-  for (let from = 0; from < job.target.length; from += job.chunkSize) {
-    const deviceIds = job.target.slice(from, from + job.chunkSize)
+  for (let from = 0; from < target.length; from += job.chunkSize) {
+    const deviceIds = target.slice(from, from + job.chunkSize)
     const stages = new Map(deviceIds.map((deviceId) => [deviceId, untried] as const))
     job.chunks.push({ stages, asked: new Set(), fence: 0, lease: null })
   }
+}
+
+/** J30, J31: the device was deleted, or made anew after the start. */
+export function isGone({ registered }: Model, { lastRegistration }: ModelJob, deviceId: string): boolean {
+  return (registered.get(deviceId) ?? Number.POSITIVE_INFINITY) > lastRegistration
 }
 
 /** The first chunk of a job that a claim may take. */

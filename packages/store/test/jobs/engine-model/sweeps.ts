@@ -1,13 +1,16 @@
 import { sql } from 'drizzle-orm'
 import { expect } from 'vitest'
 import { markReachable } from '../../../src/jobs/device-jobs.ts'
+import { markGone } from '../../../src/jobs/gone-devices.ts'
 import { expireOverdueJobs } from '../../../src/jobs/sweeps/expire-overdue-jobs.ts'
 import { markForgottenReachable } from '../../../src/jobs/sweeps/mark-forgotten-reachable.ts'
 import { releaseExpiredChunks } from '../../../src/jobs/sweeps/release-expired-chunks.ts'
 import { releaseExpiredDeviceJobs } from '../../../src/jobs/sweeps/release-expired-device-jobs.ts'
 import { type Db, rows, texts } from '../../../src/postgres/sql.ts'
-import { closeRest, deviceJobs, idsIn, isOpen, mayAttempt, move } from './model.ts'
-import { reach, type Step, step, timeOf } from './step.ts'
+import { deleteIdentities } from '../../../src/registry/identities.ts'
+import { givenDevices } from '../engine.ts'
+import { closeRest, deviceJobs, idsIn, isGone, isOpen, mayAttempt, move } from './model.ts'
+import { reach, type Step, step, timeOf, waitingOf } from './step.ts'
 
 const all = { limit: 100 }
 
@@ -16,7 +19,42 @@ export function connect(deviceIds: readonly string[]): Step {
   return step(`connect(${deviceIds})`, async (db) => {
     await setGateway(db, deviceIds, 'gateway-1')
     return (model) => {
-      for (const deviceId of deviceIds) model.reachable.add(deviceId)
+      for (const deviceId of deviceIds) if (model.registered.has(deviceId)) model.reachable.add(deviceId)
+    }
+  })
+}
+
+/** J30: deletes devices, and what waits for them is due. */
+export function remove(deviceIds: readonly string[]): Step {
+  return step(`remove(${deviceIds})`, async (db, before) => {
+    await deleteIdentities(db, deviceIds)
+    await markGone(db, deviceIds, timeOf(before))
+    return (model) => {
+      for (const deviceId of deviceIds) {
+        model.registered.delete(deviceId)
+        model.reachable.delete(deviceId)
+      }
+      for (const job of model.jobs) {
+        if (!mayAttempt(model, job)) continue
+        for (const { deviceId, chunk, stage } of waitingOf(job)) {
+          const isDue = stage.dueAt <= model.now
+          if (deviceIds.includes(deviceId) && !isDue) move(job, chunk, deviceId, { ...stage, dueAt: model.now })
+        }
+      }
+    }
+  })
+}
+
+/** Registers those devices that are not registered. */
+export function register(deviceIds: readonly string[]): Step {
+  return step(`register(${deviceIds})`, async (db) => {
+    await givenDevices(db, deviceIds, { isReachable: false })
+    return (model) => {
+      for (const deviceId of deviceIds) {
+        if (model.registered.has(deviceId)) continue
+        model.registrations += 1
+        model.registered.set(deviceId, model.registrations)
+      }
     }
   })
 }
@@ -48,7 +86,7 @@ export const findReachable = step('findReachable', async (db, before) => {
   await markForgottenReachable(db, all, timeOf(before))
   return (model) => {
     for (const job of model.jobs) {
-      if (mayAttempt(model, job)) reach(job, model.now, (id) => model.reachable.has(id))
+      if (mayAttempt(model, job)) reach(job, model.now, (id) => model.reachable.has(id) || isGone(model, job, id))
     }
   }
 })

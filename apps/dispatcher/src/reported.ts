@@ -1,7 +1,7 @@
 import type { JobKey } from '@muster/contract'
-import type { DispatchHub } from '../dispatch-job.ts'
+import type { DispatchHub } from './dispatch-job.ts'
 
-/** Works on one job of a sweep. A failure is reported and gives null, so that the sweep goes on with the next jobs. */
+/** Works on one of many jobs. A failure is reported and gives null, so that the next jobs have their turn. */
 export async function reported<Value>(
   { events }: DispatchHub,
   key: JobKey,
