@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { orAborted } from '@muster/runtime'
 import { isDatabaseLost, type Sweep, type SweepName, sweepNames, sweeps } from '@muster/store'
@@ -14,6 +15,8 @@ const limit = 500
  */
 export function startReconciler(hub: SweepHub): { stop(deadline: AbortSignal): Promise<void> } {
   const stopping = new AbortController()
+  // Every sweep listens to it. Node would warn of a leak from the eleventh listener on.
+  setMaxListeners(0, stopping.signal)
   const outages = watchOutages()
   const loops = Promise.all(sweepNames.map((name) => repeat(hub, name, outages, stopping.signal)))
   return {
