@@ -143,7 +143,12 @@ export async function execute(
 ) {
   const job = await readRunningJob(db, key)
   if (job === null) return null
-  return executeChunk(db, job, async (_, { chunkNo, deviceIds }) => ({ chunkNo, deviceIds, failures: failuresOf(deviceIds) }), now)
+  return executeChunk(
+    db,
+    job,
+    async (_, { chunkNo, deviceIds }) => ({ chunkNo, deviceIds, failures: failuresOf(deviceIds) }),
+    now,
+  )
 }
 
 /** A claim that a test expects to succeed. */

@@ -33,7 +33,7 @@ it('J30 a device job that waits for a device is due as soon as the device is del
   const due = await claimDue(db, job.key, { ...worker, ...all }, later)
 
   expect(woken).toEqual([job.key])
-  expect(due?.attempts).toEqual([{ deviceId: 'left-0', attempt: 2 }])
+  expect(due?.attempts).toMatchObject([{ deviceId: 'left-0', attempt: 2 }])
 })
 
 it('J30 a device job that waits for its next attempt is due too, and those of other devices and of ended jobs are not', async () => {
@@ -46,7 +46,7 @@ it('J30 a device job that waits for its next attempt is due too, and those of ot
   const due = await claimDue(db, job.key, { ...worker, ...all }, later)
 
   expect(woken).toEqual([job.key])
-  expect(due?.attempts).toEqual([{ deviceId: deviceIds[0], attempt: 2 }])
+  expect(due?.attempts).toMatchObject([{ deviceId: deviceIds[0], attempt: 2 }])
 })
 
 it('J30 a wait that is written after the deletion is due at once', async () => {
