@@ -27,12 +27,12 @@ afterAll(async () => {
 })
 
 it('G58 a fleet that comes back at once is let in, while the gateway lives and other devices answer methods', {
-  timeout: 300_000,
+  timeout: 900_000,
 }, async () => {
   const place = { request: hub.request, ca: hub.ca, mqttsPort: gateway.mqttsPort }
   await using others = await givenFleet(place, { count: 20, prefix: 'other', tags: {} })
   const options = await registered(place, { count: deviceCount, prefix: 'back', tags: {} })
-  await using fleet = await startFleetProcess({ ...options, connectConcurrency: 500 })
+  await using fleet = await startFleetProcess({ ...options, connectConcurrency: 250 })
   await others.connect()
   await fleet.connect()
   await fleet.disconnect()
