@@ -35,7 +35,7 @@ export interface Claim {
 }
 
 /** A device of a claim. */
-export interface Attempt {
+interface Attempt {
   readonly deviceId: string
   /** 1 for the first. */
   readonly attempt: number

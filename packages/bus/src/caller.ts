@@ -8,7 +8,7 @@ const askAgainMs = 1_500
 /** The gateway itself reports the end of the response timeout. So long after it, its report is missed. */
 const graceMs = 1_000
 
-export interface CallOptions {
+interface CallOptions {
   /** Ends the call early, without the missing results. */
   readonly signal: AbortSignal
   /** How often a silent gateway is asked before it counts as lost, 1.5 s apart. */

@@ -1,7 +1,7 @@
 import type { CallOutcome } from '../sessions/pending-call.ts'
 
 /** A call that was written to the connection of a device. */
-export interface DeliveredCall {
+interface DeliveredCall {
   /** Which delivery it is: 1 is the first one of the call. */
   readonly delivery: number
   /** The hub's time. */
