@@ -26,7 +26,7 @@ export interface MemoryLimits {
   readonly answerBytes: number
 }
 
-export const memoryLimits: MemoryLimits = { calls: 200_000, answerBytes: 64 * 1024 * 1024 }
+const memoryLimits: MemoryLimits = { calls: 200_000, answerBytes: 64 * 1024 * 1024 }
 
 interface Entry {
   readonly delivery: number
