@@ -44,6 +44,8 @@ export interface Api extends AsyncDisposable {
   readonly app: ReturnType<typeof createApp>
   /** From then on Postgres cannot be had. */
   loseDatabase(): Promise<void>
+  /** From then on Postgres takes no writes. */
+  makeDatabaseReadOnly(): Promise<void>
   /** Sends a request with a good token and an api-version, unless told otherwise. */
   send(method: string, path: string, body?: unknown, options?: Options): Promise<Reply>
 }
@@ -94,6 +96,16 @@ export async function openApi({
     clock,
     policies,
     app,
+    async makeDatabaseReadOnly() {
+      await connection.db.execute(`
+        do $$ begin
+          execute format('alter database %I set default_transaction_read_only = on', current_database());
+        end $$`)
+      // The setting counts for new connections, and this one ends, too.
+      await connection.db
+        .execute('select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()')
+        .catch(() => {})
+    },
     async loseDatabase() {
       isDatabaseLost = true
       await connection.close()

@@ -46,7 +46,12 @@ export const role: Role = {
         await broker.close()
         await sessions.records.stop(deadline)
         await orAborted(heartbeat.stop(), deadline)
-        await removeGateway(db, gatewayId, clock.now())
+        // As well as it goes. Without Postgres the sweep for dead gateways does it later.
+        const leaving = removeGateway(db, gatewayId, clock.now()).then(
+          () => {},
+          (error: unknown) => events.gatewayFailed({ step: 'leave', error }),
+        )
+        await orAborted(leaving, deadline)
       },
       async check() {
         heartbeat.check()

@@ -27,7 +27,8 @@ export const role: Role = {
     return {
       async stop(deadline) {
         await consumer.stop(deadline)
-        await attempts.stop(deadline)
+        // Claims that could not be given up end with their leases.
+        await attempts.stop(deadline).catch((error: unknown) => events.leaseRenewalFailed({ error }))
       },
       check: async () => consumer.check(),
     }

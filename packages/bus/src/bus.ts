@@ -4,12 +4,14 @@ import type { ConnectionClose, DesiredPush, GatewayDoor, GatewayMessage, Gateway
 import { createChannels } from './channels.ts'
 import { checkRedis, openConnections } from './connection.ts'
 import { gatewaysChannel, serveGateway } from './gateway-door.ts'
+import type { BusClock } from './hub-time-backend.ts'
+import { seldom } from './seldom.ts'
 import { createTokenBuckets, type TokenBuckets } from './token-buckets.ts'
 import { createWakeUps, type WakeUps } from './wake-ups.ts'
 
 /** The only access to Redis. It carries no state that must last: all of it may be lost at any moment. */
 export interface Bus extends Omit<WakeUps, 'close'>, Caller, TokenBuckets, AsyncDisposable {
-  /** Throws when Redis does not answer, or is set to evict keys. */
+  /** Throws when Redis does not answer, takes no writes, or is set to evict keys. */
   ping(): Promise<void>
   /** Serves the calls of the rest of the hub until disposed. */
   serveGateway(gatewayId: GatewayId, door: GatewayDoor): Promise<AsyncDisposable>
@@ -23,16 +25,18 @@ export interface Bus extends Omit<WakeUps, 'close'>, Caller, TokenBuckets, Async
 
 /**
  * Connects to Redis. `prefix` keeps several hubs apart on one server; its braces keep a hub's keys on one node of a cluster.
- * `onError` is called for every loss that the bus repairs or accepts.
+ * `onError` is called for losses that the bus repairs or accepts, at most once a second for each kind. `clock` is the time of the hub.
  */
 export async function connectBus(options: {
   url: string
   prefix?: string
   onError: (error: Error) => void
+  clock?: BusClock
 }): Promise<Bus> {
-  const { url, prefix = '{muster}', onError } = options
+  const { url, prefix = '{muster}', clock = { now: () => new Date() } } = options
+  const onError = seldom(options.onError)
   const connections = await openConnections(url, onError)
-  const wakeUps = createWakeUps(connections, { prefix, onError })
+  const wakeUps = createWakeUps(connections, { prefix, onError, clock })
   const channels = createChannels(connections, { prefix, onError })
   const caller = await createCaller(channels)
 
@@ -49,7 +53,7 @@ export async function connectBus(options: {
     ...wakeUps,
     ...caller,
     ...createTokenBuckets(connections, { prefix, onError }),
-    ping: () => checkRedis(connections.commands),
+    ping: () => checkRedis(connections.commands, prefix),
     serveGateway: (gatewayId, door) => serveGateway(channels, gatewayId, door, onError),
     pushDesired: (gatewayId, push) => tell(`gateway:${gatewayId}`, { kind: 'desired', push }),
     closeConnection: (gatewayId, close) => tell(`gateway:${gatewayId}`, { kind: 'close', close }),

@@ -4,6 +4,9 @@ import pTimeout from 'p-timeout'
 /** How long a start waits for Redis before it gives up. */
 const connectTimeoutMs = 10_000
 
+/** Long enough for no question to meet its end, short enough to leave nothing behind. */
+const probeMs = 60_000
+
 export interface Connections {
   /** For commands that must answer or fail now. Nothing is queued while Redis is away, and nothing waits for a Redis that hangs. */
   readonly commands: Redis
@@ -42,10 +45,12 @@ export async function openConnections(url: string, onError: (error: Error) => vo
 }
 
 /**
- * Checks that Redis answers and does not evict keys: with an eviction policy a queue loses wake-ups when memory is short.
+ * Checks that Redis takes writes and does not evict keys. A replica, or a Redis whose memory is full, answers every read while jobs
+ * stand still. With an eviction policy a queue loses wake-ups when memory is short.
  * @throws Error that says what is wrong
  */
-export async function checkRedis(commands: Redis): Promise<void> {
+export async function checkRedis(commands: Redis, prefix: string): Promise<void> {
+  await commands.set(`${prefix}:probe`, '1', 'PX', probeMs)
   const memory = await commands.info('memory')
   const policy = /maxmemory_policy:(\S+)/.exec(memory)?.[1]
   if (policy !== undefined && policy !== 'noeviction') {

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { type JobKey, jobKey, toError } from '@muster/contract'
 import { DelayedError, type Job, Queue, Worker } from 'bullmq'
 import type { Connections } from './connection.ts'
+import { type BusClock, hubTimeBackend } from './hub-time-backend.ts'
 
 /** A hint that a job has work. It holds no state: a lost hint costs latency, and a second delivery costs one empty claim. */
 export interface WorkWakeUp {
@@ -10,7 +11,7 @@ export interface WorkWakeUp {
 }
 
 export interface WakeUps {
-  /** The dispatcher looks at the job at this time. False: Redis could not be reached; a sweep finds the job. */
+  /** The dispatcher looks at the job at this time of the hub. False: Redis could not be reached; a sweep finds the job. */
   wakeAt(key: JobKey, at: Date): Promise<boolean>
   /** Workers look for ready chunks of the job. */
   wakeChunks(key: JobKey): Promise<boolean>
@@ -43,11 +44,12 @@ const jobOptions = { removeOnComplete: true, removeOnFail: true } as const
 
 export function createWakeUps(
   { commands, patient }: Connections,
-  { prefix, onError }: { prefix: string; onError: (error: Error) => void },
+  { prefix, onError, clock }: { prefix: string; onError: (error: Error) => void; clock: BusClock },
 ): WakeUps {
+  const backend = hubTimeBackend(clock)
   const queueOptions = { connection: commands, prefix, streams: { events: { maxLen: 100 } }, skipVersionCheck: true }
-  const jobs = new Queue('jobs', queueOptions)
-  const work = new Queue('work', queueOptions)
+  const jobs = new Queue('jobs', queueOptions, backend)
+  const work = new Queue('work', queueOptions, backend)
   for (const queue of [jobs, work]) queue.on('error', onError)
 
   const attempt = async (add: () => Promise<unknown>): Promise<boolean> => {
@@ -71,27 +73,25 @@ export function createWakeUps(
 
   return {
     wakeAt: (key, at) =>
-      attempt(() =>
-        jobs.add(
-          'job',
-          { key },
-          { ...jobOptions, delay: Math.max(0, at.getTime() - Date.now()), jobId: `job-${key}-${at.getTime()}` },
-        ),
-      ),
+      attempt(() => {
+        const timestamp = clock.now().getTime()
+        const delay = Math.max(0, at.getTime() - timestamp)
+        return jobs.add('job', { key }, { ...jobOptions, timestamp, delay, jobId: `job-${key}-${at.getTime()}` })
+      }),
     wakeChunks: (key) => attempt(() => work.addBulk(chunkWakeUps(key))),
     // A device that becomes due while a wake-up is handled may need another. This adds one of several. If that one is being handled
     // too, the next sweep adds one.
     wakeDue: (key) =>
       attempt(() => work.add('due', { key }, { ...jobOptions, jobId: `due-${key}-${randomInt(slotsPerJob)}` })),
     consumeJobs: (handle) =>
-      consume('jobs', { patient, prefix, onError, concurrency: 2 }, async (job) => {
+      consume('jobs', { patient, prefix, onError, backend, concurrency: 2 }, async (job) => {
         await handle(jobKey(job.data.key))
       }),
     consumeWork: (handle, { concurrency }) =>
-      consume('work', { patient, prefix, onError, concurrency }, async (job, token) => {
+      consume('work', { patient, prefix, onError, backend, concurrency }, async (job, token) => {
         const next = await handle({ kind: job.name === 'due' ? 'due' : 'chunks', key: jobKey(job.data.key) })
         if (next === 'done') return
-        // To the end of the queue. A job that is put back into `wait` would be taken before all others.
+        // To the end of the queue. A job that is put back into `wait` would be taken before all others. BullMQ makes a delay of it.
         await job.moveToDelayed(Date.now() + (next === 'more' ? 0 : next.laterMs), token)
         throw new DelayedError()
       }),
@@ -103,10 +103,16 @@ export function createWakeUps(
 
 function consume(
   queue: string,
-  options: { patient: Connections['patient']; prefix: string; onError: (error: Error) => void; concurrency: number },
+  options: {
+    patient: Connections['patient']
+    prefix: string
+    onError: (error: Error) => void
+    backend: ReturnType<typeof hubTimeBackend>
+    concurrency: number
+  },
   handle: (job: Job, token: string | undefined) => Promise<void>,
 ): Consumer {
-  const worker = new Worker<{ key: string }>(queue, handle, {
+  const settings = {
     connection: options.patient,
     prefix: options.prefix,
     concurrency: options.concurrency,
@@ -118,7 +124,8 @@ function consume(
     lockDuration: 5_000,
     stalledInterval: 2_500,
     drainDelay: 1,
-  })
+  }
+  const worker = new Worker<{ key: string }>(queue, handle, settings, options.backend)
   worker.on('error', options.onError)
   worker.on('failed', (_, error) => options.onError(error))
   return {

@@ -22,7 +22,7 @@ declare module 'vitest' {
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   await removeAbandonedFolders()
   const { TEST_DATABASE_URL, TEST_REDIS_URL, MUSTER_TEST_PROVIDER } = process.env
-  const dataDir = join(tmpdir(), `${FOLDER_PREFIX}${randomUUID()}`)
+  const dataDir = join(tmpdir(), `${folderPrefix}${randomUUID()}`)
   const services = await startLocalServices({
     databaseUrl: TEST_DATABASE_URL,
     redisUrl: TEST_REDIS_URL,
@@ -41,11 +41,11 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   }
 }
 
-const FOLDER_PREFIX = 'muster-test-'
+export const folderPrefix = 'muster-test-'
 
 /** A killed run could not remove its folder. A new folder has no owner yet, so young folders are left alone. */
 async function removeAbandonedFolders(): Promise<void> {
-  const names = (await readdir(tmpdir())).filter((name) => name.startsWith(FOLDER_PREFIX))
+  const names = (await readdir(tmpdir())).filter((name) => name.startsWith(folderPrefix))
   for (const name of names) {
     const folder = join(tmpdir(), name)
     const { mtimeMs } = await stat(folder)

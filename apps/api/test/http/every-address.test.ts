@@ -169,6 +169,23 @@ describe('at every address, a good request is answered', () => {
     expect(namesOf(wrong)).toEqual(withoutStore.toSorted())
   })
 
+  it('C5 503 with Retry-After while Postgres is read-only and it would write, and 500 nowhere', async () => {
+    await using own = await openApi()
+    await own.send('GET', '/jobs')
+    await own.makeDatabaseReadOnly()
+
+    const others = await exceptions((call) => sendGood(own, call), {
+      status: 503,
+      code: 'ServiceUnavailable',
+      retryAfter: /^1$/,
+    })
+
+    expect(others.filter(({ status }) => status >= 500)).toEqual([])
+    // The others read, or find nothing to change.
+    const writing = ['PUT /devices/x1', 'POST /devices', 'PUT /jobs/v2/x1', 'PUT /jobs/v2/x1/methods/x1']
+    expect(namesOf(others).filter((name) => writing.includes(name))).toEqual([])
+  })
+
   it('500 without inner texts when the hub meets a fault of its own', async () => {
     await using own = await openApi()
     for (const table of ['devices', 'twins', 'sessions', 'jobs']) {

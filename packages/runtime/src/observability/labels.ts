@@ -86,5 +86,6 @@ export const gatewaySteps = [
   'closeSession',
   'confirmSessions',
   'closeDoor',
+  'leave',
 ] as const
 export type GatewayStep = (typeof gatewaySteps)[number]

@@ -97,7 +97,11 @@ export function settings(url: string): ClientConfig {
   }
 }
 
-/** Throws when Postgres does not answer. */
+/** Throws when Postgres does not answer, or takes no writes: a hub cannot work with a standby, or with a server that was made read-only. */
 export async function checkPostgres(db: Db): Promise<void> {
-  await rows(db, sql`select 1`)
+  const [found] = await rows<{ read_only: string }>(
+    db,
+    sql`select current_setting('transaction_read_only') as read_only`,
+  )
+  if (found?.read_only === 'on') throw new Error('Postgres is read-only')
 }

@@ -5,13 +5,16 @@ export function databaseError(error: unknown): { readonly code: string; readonly
   return { code: 'code' in cause ? String(cause.code) : '', message: cause.message }
 }
 
-/** Postgres cannot be reached, or ended the connection. Another try may succeed, and the caller has made no mistake. */
+/**
+ * Postgres cannot be reached, ended the connection, or cannot do its work now: it starts, is read-only, or has no connection, disk or
+ * memory left. Another try may succeed, and the caller has made no mistake.
+ */
 export function isDatabaseLost(error: unknown): boolean {
   const { code, message } = databaseError(error)
   return code === '' ? driverLost.test(message) : serverLost.test(code)
 }
 
-const serverLost = /^(08|57P0|25P03|53300|ECONN|ENOTFOUND|EAI_AGAIN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)/
+const serverLost = /^(08|57P0|25P03|25006|53|58030|ECONN|ENOTFOUND|EAI_AGAIN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)/
 
 /** Errors of the driver have no code. In order: a connection is cut; is not free in time; is used after it was cut or closed. */
 const driverLost =

@@ -1,8 +1,8 @@
 import { createDatabase } from '@muster/testkit'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { type Connection, connect } from '../../src/postgres/connect.ts'
-import { isDatabaseLost } from '../../src/postgres/database-error.ts'
+import { type Connection, checkPostgres, connect } from '../../src/postgres/connect.ts'
+import { databaseError, isDatabaseLost } from '../../src/postgres/database-error.ts'
 import { type Db, rows, texts } from '../../src/postgres/sql.ts'
 
 const poolSize = 8
@@ -66,6 +66,49 @@ describe('when its connections are cut, the pool', () => {
 
     expect(ends.map(isLost)).toEqual(ends.map(() => true))
     expect(await rejectionsOfRound()).toEqual([])
+  })
+})
+
+describe('a Postgres that cannot serve now', () => {
+  it('C5 is lost when it takes no writes, and its check says so', async () => {
+    await using own = await createDatabase(inject('databaseUrl'))
+    const asking = connect({ url: own.url, poolSize: 1 })
+    await expect(checkPostgres(asking.db)).resolves.toBeUndefined()
+    await rows(
+      asking.db,
+      sql.raw(`alter database ${new URL(own.url).pathname.slice(1)} set default_transaction_read_only = on`),
+    )
+    await asking.close()
+    const reading = connect({ url: own.url, poolSize: 1 })
+
+    const [end] = await Promise.allSettled([rows(reading.db, sql`create table t (n int)`)])
+
+    expect(end.status === 'rejected' && databaseError(end.reason).code).toBe('25006')
+    expect(isLost(end)).toBe(true)
+    await expect(checkPostgres(reading.db)).rejects.toThrow('Postgres is read-only')
+    await reading.close()
+  })
+
+  it('C5 is lost when it has no connection left', async () => {
+    await using own = await createDatabase(inject('databaseUrl'))
+    const name = new URL(own.url).pathname.slice(1)
+    // Superusers are exempt from the limit of a database, so the caller is none.
+    const role = `${name}_caller`
+    await rows(other.db, sql.raw(`create role ${role} login password 'p'`))
+    await rows(other.db, sql.raw(`alter database ${name} connection limit 0`))
+    const url = Object.assign(new URL(own.url), { username: role, password: 'p' }).href
+    const refused = connect({ url, poolSize: 1 })
+
+    const [end] = await Promise.allSettled([sleep(refused.db)])
+    await refused.close()
+    await rows(other.db, sql.raw(`drop role ${role}`))
+
+    expect(end.status === 'rejected' && databaseError(end.reason).code).toBe('53300')
+    expect(isLost(end)).toBe(true)
+  })
+
+  it.each(['57P03', '53100', '53200', '58030'])('C5 is lost when it says %s', (code) => {
+    expect(isDatabaseLost(Object.assign(new Error('no'), { code }))).toBe(true)
   })
 })
 
