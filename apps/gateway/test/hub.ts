@@ -12,7 +12,7 @@ import {
   parseModuleId,
   storedIdentity,
 } from '@muster/contract'
-import { type Hub, loadConfig, runRoles } from '@muster/runtime'
+import { type Hub, type HubClock, loadConfig, runRoles } from '@muster/runtime'
 import {
   type Authentication,
   type DesiredChange,
@@ -62,7 +62,8 @@ export interface TestHub extends AsyncDisposable {
 
 export const devicePolicyKey = generateKey()
 
-export async function openHub(): Promise<TestHub> {
+/** `clock`: instead of the time of Postgres. */
+export async function openHub({ clock }: { clock?: HubClock } = {}): Promise<TestHub> {
   const template = await templateDatabase(inject('databaseUrl'), 'migrated', migrate)
   const database = await createDatabase(inject('databaseUrl'), { template })
   const dataDir = await mkdtemp(join(tmpdir(), 'muster-gateway-'))
@@ -85,7 +86,7 @@ export async function openHub(): Promise<TestHub> {
         ...settings,
       },
     )
-    const { hub, ports, stop } = await runRoles([role], config)
+    const { hub, ports, stop } = await runRoles([role], config, clock === undefined ? {} : { clock })
     const gateway = { hub, mqttsPort, httpsPort: ports.https ?? 0, stop: () => stop('the test is over') }
     running.push(gateway)
     return gateway

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { formatConnectionString, signSasToken } from '@muster/auth'
-import { loadConfig, type Role, type RunningHub, runRoles } from '@muster/runtime'
+import { type HubClock, loadConfig, type Role, type RunningHub, runRoles } from '@muster/runtime'
 import { createDatabase, templateDatabase, uniquePrefix } from '@muster/testkit'
 import { inject } from 'vitest'
 import { findPolicy, prepareDatabase } from '../src/database.ts'
@@ -28,12 +28,15 @@ export async function startHub({
   roles = allRoles,
   settings = {},
   reach = async (port) => port,
+  clock,
 }: {
   roles?: readonly Role[]
   /** Opens a way to the port of Postgres, and returns the port to use instead. */
   reach?: (port: number) => Promise<number>
   /** Environment variables that differ from those of other test hubs. */
   settings?: Readonly<Record<string, string>>
+  /** Instead of the time of Postgres. */
+  clock?: HubClock
 } = {}): Promise<TestHub> {
   const template = await templateDatabase(inject('databaseUrl'), 'hub', async (url) => {
     await prepareDatabase({ databaseUrl: url, policies: [] })
@@ -55,7 +58,7 @@ export async function startHub({
     ...settings,
   }
   const config = loadConfig({ dataDir }, environment)
-  const running = await runRoles(roles, config)
+  const running = await runRoles(roles, config, clock === undefined ? {} : { clock })
   const policy = await findPolicy(config, 'iothubowner')
   const token = signSasToken({
     resource: 'localhost',

@@ -4,6 +4,9 @@ import { runChunk } from './run-chunk.ts'
 import { runDue } from './run-due.ts'
 import type { WorkerHub } from './worker-hub.ts'
 
+/** When to ask again whether the time is known. A claim with a wrong time may be one that others hold, or hold for too long. */
+const distrustMs = 1_000
+
 /** Carries out chunks and due device jobs. Any number of workers share the work; each may die at any moment. */
 export const role: Role = {
   name: 'worker',
@@ -14,6 +17,7 @@ export const role: Role = {
 
     const consumer = bus.consumeWork(
       async (wakeUp) => {
+        if (!clock.isTrusted()) return { laterMs: distrustMs }
         try {
           return wakeUp.kind === 'chunks' ? await runChunk(worker, wakeUp.key) : await runDue(worker, wakeUp.key)
         } catch (error) {

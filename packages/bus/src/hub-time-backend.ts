@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type BackendFactory, createRedisBackend, type JobJson, type RedisQueueBackend } from 'bullmq'
+import { ReplyError } from 'ioredis'
 
 /** The time of the hub, the same in every process. */
 export interface BusClock {
@@ -44,7 +45,8 @@ async function paused<Result>(work: Promise<Result>): Promise<Result> {
   try {
     return await work
   } catch (error) {
-    await sleep(pauseMs, undefined, { ref: false })
+    // A connection that is lost or closed is BullMQ's own affair.
+    if (error instanceof ReplyError) await sleep(pauseMs, undefined, { ref: false })
     throw error
   }
 }

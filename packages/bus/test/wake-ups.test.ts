@@ -1,7 +1,7 @@
 import { jobKey } from '@muster/contract'
 import { eventually, uniquePrefix } from '@muster/testkit'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import { type Bus, connectBus } from '../src/index.ts'
 
 let bus: Bus
@@ -79,6 +79,30 @@ describe('a wake-up', () => {
     expect(await redis.zcount(`${prefix}:work:delayed`, from, to)).toBe(8)
   })
 
+  it('C4 that pauses comes again when the pause is over, though the clock of its process jumps by an hour ahead and back', async () => {
+    await using own = await openBus({ clock: { now: () => new Date(performance.timeOrigin + performance.now()) } })
+    const rightNow = Date.now
+    let aheadMs = 0
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => rightNow() + aheadMs)
+    onTestFinished(() => clock.mockRestore())
+    const handledWith: number[] = []
+    const consumer = own.consumeWork(
+      async () => {
+        handledWith.push(aheadMs)
+        return handledWith.length === 1 ? { laterMs: 200 } : 'done'
+      },
+      { concurrency: 1 },
+    )
+
+    aheadMs = 3_600_000
+    await own.wakeDue(jobKey(6))
+    await eventually(() => expect(handledWith).toEqual([3_600_000]))
+    aheadMs = 0
+
+    await eventually(() => expect(handledWith).toEqual([3_600_000, 0]))
+    await consumer.stop(AbortSignal.timeout(1_000))
+  })
+
   it('for chunks that waits already is there only once, however often it is given', async () => {
     await using own = await openBus()
     for (let times = 0; times < 5; times += 1) await own.wakeChunks(jobKey(3))
@@ -130,11 +154,13 @@ it('a server that is not there is an error within seconds', async () => {
 function openBus({
   prefix = uniquePrefix(),
   onError = fail,
+  clock = { now: () => new Date() },
 }: {
   prefix?: string
   onError?: (error: Error) => void
+  clock?: { now(): Date }
 } = {}): Promise<Bus> {
-  return connectBus({ url: inject('redisUrl'), prefix, onError })
+  return connectBus({ url: inject('redisUrl'), prefix, onError, clock })
 }
 
 function fail(error: Error): never {

@@ -47,8 +47,36 @@ it('is ready when the stores and every role are', async () => {
 
   expect(await response.json()).toEqual({
     status: 'ready',
-    checks: { postgres: 'passed', redis: 'passed', worker: 'passed' },
+    checks: { postgres: 'passed', redis: 'passed', clock: 'passed', worker: 'passed' },
   })
+})
+
+it('C3 is not ready while the time is not trusted', async () => {
+  const clock = { now: () => new Date(), isTrusted: () => false }
+  const running = await runRoles([role('api', { stop: async () => {} })], await givenConfig(), { clock })
+  onTestFinished(() => running.stop('test'))
+
+  const response = await fetch(`http://127.0.0.1:${running.ports.http}/health/ready`)
+
+  expect(response.status).toBe(503)
+  expect(await response.json()).toMatchObject({ checks: { postgres: 'passed', clock: 'failed', api: 'passed' } })
+})
+
+it('C1 shows the time of Postgres, and in its metrics how far the clock of the machine is from it', async () => {
+  const running = await runRoles([role('worker', { stop: async () => {} })], await givenConfig())
+  onTestFinished(() => running.stop('test'))
+  const { db, clock } = running.hub
+
+  const before = clock.now().getTime()
+  const { rows } = await db.execute<{ ms: string }>('select extract(epoch from clock_timestamp()) * 1000 as ms')
+  const after = clock.now().getTime()
+  const metrics = await (await fetch(`http://127.0.0.1:${running.ports.http}/metrics`)).text()
+
+  const errorMs = 1000 * Number(/^muster_clock_error_seconds (\S+)$/m.exec(metrics)?.[1])
+  expect(errorMs).toBeLessThanOrEqual(500)
+  expect(Number(rows[0]?.ms)).toBeGreaterThanOrEqual(before - errorMs)
+  expect(Number(rows[0]?.ms)).toBeLessThanOrEqual(after + errorMs + 1)
+  expect(metrics).toMatch(/^muster_clock_offset_seconds -?\d/m)
 })
 
 it('is not ready when a role cannot do its work', async () => {

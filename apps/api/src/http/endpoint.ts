@@ -1,12 +1,12 @@
 import type { Permission } from '@muster/auth'
 import type { Vocabulary } from '@muster/contract'
-import type { Account, Hub, ThrottleName } from '@muster/runtime'
+import type { Account, Clock, Hub, ThrottleName } from '@muster/runtime'
 import type { Context } from 'hono'
 import type { ZodType } from 'zod'
 import type { ErrorForm } from './errors.ts'
 
 /** The parts of the hub that the routes need. */
-export type Deps = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'throttles'>
+export type Deps = Pick<Hub, 'db' | 'bus' | 'events' | 'throttles'> & { readonly clock: Clock }
 
 /** The values that a request has on its way through the app. */
 export interface ApiEnv {

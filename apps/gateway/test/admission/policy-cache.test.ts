@@ -12,7 +12,7 @@ let device: TestIdentity
 beforeAll(async () => {
   // The five seconds for which a policy is kept are stepped by hand.
   vi.useFakeTimers({ toFake: ['Date'] })
-  hub = await openHub()
+  hub = await openHub({ clock: { now: () => new Date(), isTrusted: () => true } })
   gateway = await hub.startGateway()
   device = await hub.addDevice('d1')
 })

@@ -1,3 +1,4 @@
+import { readClock } from '@muster/store'
 import type { Logger } from 'pino'
 import type { Config } from '../config/config.ts'
 import { readVersion } from '../config/version.ts'
@@ -8,7 +9,8 @@ import { openEvents } from '../observability/events.ts'
 import { operatorPages } from '../observability/health.ts'
 import { openLog } from '../observability/log.ts'
 import { openMetrics } from '../observability/metrics.ts'
-import { type Clock, type Hub, type Role, type RunningRole, systemClock } from './role.ts'
+import { startHubClock } from './hub-clock.ts'
+import type { Hub, HubClock, Role, RunningRole } from './role.ts'
 import { stopRoles } from './stop-roles.ts'
 import { openStores } from './stores.ts'
 import { createThrottles } from './throttles.ts'
@@ -33,13 +35,14 @@ export interface RunningHub {
 
 /**
  * Connects to the stores, starts the roles in the given order, and then opens the sockets. Migrates nothing: the schema must
- * be up to date. When a step fails, the started parts are stopped again. The log goes to standard error unless one is given.
+ * be up to date. When a step fails, the started parts are stopped again. The log goes to standard error unless one is given. The time
+ * of the hub is measured at Postgres unless a clock is given.
  * @throws StartError for a problem that the operator can solve
  */
 export async function runRoles(
   roles: readonly Role[],
   config: Config,
-  { clock = systemClock, log = openLog(config.logLevel) }: { clock?: Clock; log?: Logger } = {},
+  { clock: givenClock, log = openLog(config.logLevel) }: { clock?: HubClock; log?: Logger } = {},
 ): Promise<RunningHub> {
   const startedAtMs = performance.now()
   const version = readVersion()
@@ -47,12 +50,19 @@ export async function runRoles(
   const events = openEvents({ log, metrics })
   events.hubStarting({ version, roles: roles.map(({ name }) => name) })
   const hasTls = roles.some(({ name }) => name === 'api' || name === 'gateway')
-  const tls = hasTls ? await openCertificates({ config, clock, events }) : null
+  const tls = hasTls ? await openCertificates({ config, events }) : null
   // Redis only wakes. Without it the API and the gateways still serve.
   const needsRedis = roles.some(({ name }) => name === 'worker' || name === 'dispatcher')
   const sharesWithApi = roles.length > 1 && roles.some(({ name }) => name === 'api')
-  const onLoss = (error: Error) => events.busFailed({ error })
-  const stores = await openStores(config, { needsRedis, sharesWithApi, onLoss }).catch((error) => {
+  const stores = await openStores(config, {
+    startClock: async (db) =>
+      givenClock === undefined
+        ? startHubClock(() => readClock(db), events)
+        : { ...givenClock, [Symbol.dispose]: () => {} },
+    needsRedis,
+    sharesWithApi,
+    onLoss: (error) => events.busFailed({ error }),
+  }).catch((error) => {
     tls?.[Symbol.dispose]()
     throw error
   })
@@ -70,7 +80,8 @@ export async function runRoles(
   })
   const front = openFront({ config, tls, page, onRefused: (error) => events.connectionNotAccepted({ error }) })
   const throttles = createThrottles({ bus: stores.bus, events }, config.throttles)
-  const hub: Hub = { config, db: stores.db, bus: stores.bus, events, clock, front, throttles }
+  const { db, bus, clock } = stores
+  const hub: Hub = { config, db, bus, events, clock, front, throttles }
 
   const stop = once(async (reason: string) => {
     events.hubStopping({ reason })
@@ -98,8 +109,9 @@ export async function runRoles(
 /** How soon a changed certificate is used. To read and compare two small files costs almost nothing. */
 const certificateEveryMs = 10_000
 
-function openCertificates({ config, clock, events }: Pick<Hub, 'config' | 'clock' | 'events'>): Promise<LiveTls> {
-  return openTls(() => loadTls(config, clock.now()), {
+/** Those whom a certificate convinces judge it by the time of the world, and so does the hub when it makes one. */
+function openCertificates({ config, events }: Pick<Hub, 'config' | 'events'>): Promise<LiveTls> {
+  return openTls(() => loadTls(config, new Date()), {
     everyMs: certificateEveryMs,
     onLoaded: events.certificateLoaded,
     onRefused: (error) => events.certificateRefused({ error }),

@@ -10,7 +10,11 @@ export interface Clock {
   now(): Date
 }
 
-export const systemClock: Clock = { now: () => new Date() }
+/** The time of the hub: Postgres' clock, the same in every process. */
+export interface HubClock extends Clock {
+  /** False: the time may be wrong by more than half a second. Who claims work asks before. */
+  isTrusted(): boolean
+}
 
 /** The parts of a process: built once, passed as arguments. A function takes only the parts it uses: `Pick<Hub, 'db' | 'clock'>`. */
 export interface Hub {
@@ -18,7 +22,7 @@ export interface Hub {
   readonly db: Db
   readonly bus: Bus
   readonly events: Events
-  readonly clock: Clock
+  readonly clock: HubClock
   readonly front: Front
   readonly throttles: Throttles
 }

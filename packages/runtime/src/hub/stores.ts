@@ -4,12 +4,14 @@ import type { Config } from '../config/config.ts'
 import { StartError } from '../config/start-error.ts'
 import type { Check } from '../observability/health.ts'
 import { orAborted } from './deadline.ts'
+import type { HubClock } from './role.ts'
 
 export interface Stores {
   readonly db: Db
   /** For the API: connections of its own when it has other roles beside it. */
   readonly apiDb: Db
   readonly bus: Bus
+  readonly clock: HubClock
   readonly checks: readonly Check[]
   close(): Promise<void>
 }
@@ -24,6 +26,7 @@ const apiShare = 1 / 3
 const busCloseMs = 2000
 
 interface StoreUse {
+  readonly startClock: (db: Db) => Promise<HubClock & Disposable>
   readonly needsRedis: boolean
   /** The API and other roles run in this process. */
   readonly sharesWithApi: boolean
@@ -31,30 +34,42 @@ interface StoreUse {
 }
 
 /**
- * Connects to Postgres and Redis and checks that both answer. Throws StartError. `onLoss` is called for later losses of Redis. They
- * make the process unready if it `needsRedis`.
+ * Connects to Postgres and Redis and checks that both answer. Throws StartError. `startClock` makes the time of the hub from Postgres.
+ * `onLoss` is called for later losses of Redis. They make the process unready if it `needsRedis`.
  */
-export async function openStores(config: Config, { needsRedis, sharesWithApi, onLoss }: StoreUse): Promise<Stores> {
-  const apiPoolSize = sharesWithApi ? Math.max(1, Math.floor(config.poolSize * apiShare)) : 0
+export async function openStores(config: Config, use: StoreUse): Promise<Stores> {
+  const apiPoolSize = use.sharesWithApi ? Math.max(1, Math.floor(config.poolSize * apiShare)) : 0
   const { db, close } = await openPostgres({ ...config, poolSize: config.poolSize - apiPoolSize })
-  const api = sharesWithApi ? connectWith({ ...config, poolSize: apiPoolSize }) : { db, close: async () => {} }
-  const bus = await openRedis(config, onLoss).catch(async (error) => {
-    await close()
-    throw error
-  })
-  return {
-    db,
-    apiDb: api.db,
-    bus,
-    checks: [
-      { name: 'postgres', check: () => checkPostgres(db), isNeeded: true },
-      { name: 'redis', check: () => bus.ping(), isNeeded: needsRedis },
-    ],
-    async close() {
-      await orAborted(bus[Symbol.asyncDispose](), AbortSignal.timeout(busCloseMs))
-      await Promise.all([api.close(), close()])
-    },
+  const api = use.sharesWithApi ? connectWith({ ...config, poolSize: apiPoolSize }) : { db, close: async () => {} }
+  const closers: (() => Promise<unknown>)[] = [() => Promise.all([api.close(), close()])]
+  const closeAll = async () => {
+    for (const each of closers.toReversed()) await each()
   }
+  try {
+    const clock = await answering('Postgres', requiredUrl('DATABASE_URL', config.databaseUrl), use.startClock(db))
+    closers.push(async () => clock[Symbol.dispose]())
+    const bus = await openRedis(config, { clock, onLoss: use.onLoss })
+    closers.push(() => orAborted(bus[Symbol.asyncDispose](), AbortSignal.timeout(busCloseMs)))
+    return {
+      db,
+      apiDb: api.db,
+      bus,
+      clock,
+      checks: [
+        { name: 'postgres', check: () => checkPostgres(db), isNeeded: true },
+        { name: 'redis', check: () => bus.ping(), isNeeded: use.needsRedis },
+        { name: 'clock', check: () => checkClock(clock), isNeeded: true },
+      ],
+      close: closeAll,
+    }
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}
+
+async function checkClock(clock: HubClock): Promise<void> {
+  if (!clock.isTrusted()) throw new Error('the time of the hub is not known to half a second')
 }
 
 async function openPostgres(config: Config): Promise<Connection> {
@@ -72,7 +87,10 @@ function connectWith({ databaseUrl, poolSize, prepareStatements }: Config): Conn
   return connect({ url: requiredUrl('DATABASE_URL', databaseUrl), poolSize, prepare: prepareStatements })
 }
 
-async function openRedis({ redisUrl, redisPrefix }: Config, onLoss: (error: Error) => void): Promise<Bus> {
+async function openRedis(
+  { redisUrl, redisPrefix }: Config,
+  { clock, onLoss }: { clock: HubClock; onLoss: (error: Error) => void },
+): Promise<Bus> {
   const url = requiredUrl('REDIS_URL', redisUrl)
   // A loss before the bus exists is the reason why the start fails. The client itself only says that the connection is closed.
   let loss: Error | undefined
@@ -81,7 +99,7 @@ async function openRedis({ redisUrl, redisPrefix }: Config, onLoss: (error: Erro
     loss = error
     if (isOpen) onLoss(error)
   }
-  const opening = connectBus({ url, prefix: redisPrefix, onError }).catch((error) => {
+  const opening = connectBus({ url, prefix: redisPrefix, onError, clock }).catch((error) => {
     throw loss ?? error
   })
   const bus = await answering('Redis', url, opening)

@@ -42,6 +42,9 @@ interface EventFields {
   roleStopped: { role: RoleName; seconds: number }
   readinessLost: { check: CheckName; error: unknown }
   busFailed: { error: unknown }
+  clockMeasured: { offsetSeconds: number; errorSeconds: number }
+  clockTrusted: { errorSeconds: number }
+  clockDoubted: { reason: string }
   storeIncident: { store: Word<typeof storeNames>; kind: Word<typeof storeIncidentKinds>; message: string }
   certificateLoaded: { expiresAt: Date }
   certificateRefused: { error: unknown }
@@ -106,6 +109,16 @@ export function openEvents({ log, metrics }: { log: Logger; metrics: Metrics }):
   })
   /** Only a process that serves a certificate has it: 0 would be an alert. */
   let expiry: Gauge | undefined
+  const clockOffset = new Gauge({
+    name: 'muster_clock_offset_seconds',
+    help: 'How far the clock of this machine is ahead of the time of the hub',
+    registers,
+  })
+  const clockError = new Gauge({
+    name: 'muster_clock_error_seconds',
+    help: 'By how much the time of the hub may be wrong in this process',
+    registers,
+  })
   const pushed = counter('muster_desired_pushed_total', 'Desired patches sent to connected devices', {})
 
   return {
@@ -116,6 +129,12 @@ export function openEvents({ log, metrics }: { log: Logger; metrics: Metrics }):
     roleStopped: counted('roleStopped', 'info', 'Roles stopped', { role: roleNames }),
     readinessLost: counted('readinessLost', 'warn', 'Readiness checks failed', { check: checkNames }),
     busFailed: counted('busFailed', 'warn', 'Errors of the connection to Redis'),
+    clockMeasured: event('clockMeasured', 'trace', ({ offsetSeconds, errorSeconds }) => {
+      clockOffset.set(offsetSeconds)
+      clockError.set(errorSeconds)
+    }),
+    clockTrusted: counted('clockTrusted', 'info', 'Times at which the time of the hub was known again'),
+    clockDoubted: counted('clockDoubted', 'warn', 'Times at which the time of the hub was not known any more'),
     storeIncident: counted('storeIncident', 'warn', 'Ends and restarts of private stores', {
       store: storeNames,
       kind: storeIncidentKinds,

@@ -6,8 +6,8 @@ import { roleNames } from '../config/role-names.ts'
 /** The two stores. */
 export const storeNames = ['postgres', 'redis'] as const
 
-/** The checks of readiness: the stores, and each role. */
-export const checkNames = [...storeNames, ...roleNames] as const
+/** The checks of readiness: the stores, the time of the hub, and each role. */
+export const checkNames = [...storeNames, 'clock', ...roleNames] as const
 export type CheckName = (typeof checkNames)[number]
 
 /** What happens after a store that a whole hub runs itself ends without being asked. */
