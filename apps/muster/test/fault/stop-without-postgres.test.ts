@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url'
 import { eventually } from '@muster/testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { roles } from '../../src/roles.ts'
-import { startHub, type TestHub } from '../hub.ts'
+import { requestTo, startHub, type TestHub } from '../hub.ts'
 import { putJob, reaching } from '../jobs.ts'
 import { givenFleet } from '../simulated.ts'
-import { givenWay } from './proxy.ts'
+import { openWay } from '../way.ts'
 
 const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 
@@ -19,10 +19,18 @@ beforeAll(async () => {
 afterAll(() => hub[Symbol.asyncDispose]())
 
 it('C7 a process with all roles that gets SIGTERM while Postgres is away, and calls are under way, ends cleanly', async () => {
-  const way = await givenWay(hub.environment.DATABASE_URL ?? '')
+  const address = new URL(hub.environment.DATABASE_URL ?? '')
+  await using way = await openWay(Number(address.port))
+  address.port = String(way.port)
   const { PATH = '' } = process.env
   const muster = spawn(process.execPath, [program, 'api', 'dispatcher', 'worker', 'gateway'], {
-    env: { PATH, ...hub.environment, DATABASE_URL: way.url, MUSTER_LOG_LEVEL: 'info', MUSTER_SHUTDOWN_SECONDS: '5' },
+    env: {
+      PATH,
+      ...hub.environment,
+      DATABASE_URL: address.href,
+      MUSTER_LOG_LEVEL: 'info',
+      MUSTER_SHUTDOWN_SECONDS: '5',
+    },
     stdio: ['ignore', 'inherit', 'pipe'],
   })
   let log = ''
@@ -41,12 +49,7 @@ it('C7 a process with all roles that gets SIGTERM while Postgres is away, and ca
   const own = {
     ...hub,
     mqttsPort: ports.mqtts,
-    request: (method: string, path: string, body?: unknown) =>
-      fetch(`http://127.0.0.1:${ports.http}${path}?api-version=2021-04-12`, {
-        method,
-        headers: { authorization: hub.token, 'content-type': 'application/json' },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      }),
+    request: requestTo(ports.http, hub.token),
   }
   const fleet = await givenFleet(own, {
     count: 3,
@@ -62,7 +65,7 @@ it('C7 a process with all roles that gets SIGTERM while Postgres is away, and ca
   })
   await reaching(own, 'open', 'runningCount', 3)
 
-  way.cut()
+  await way.close()
   muster.kill('SIGTERM')
   const [exitCode] = await once(muster, 'exit')
   await fleet[Symbol.asyncDispose]()
