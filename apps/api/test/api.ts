@@ -21,6 +21,8 @@ interface Reply {
   readonly headers: Headers
   // biome-ignore lint/suspicious/noExplicitAny: tests read whatever JSON comes
   readonly body: any
+  /** The body as it came. */
+  readonly text: string
 }
 
 interface Options {
@@ -150,5 +152,6 @@ async function send(
     ...(text === undefined ? {} : { body: text }),
   })
   const reply = await response.text()
-  return { status: response.status, headers: response.headers, body: reply === '' ? undefined : JSON.parse(reply) }
+  const read = reply === '' ? undefined : JSON.parse(reply)
+  return { status: response.status, headers: response.headers, body: read, text: reply }
 }

@@ -32,6 +32,23 @@ export function findHalfCharacter(text: string): { readonly escape: string; read
   return null
 }
 
+/** The place of the quote that ends the JSON string that begins here, or the end of the text if the string has no end. */
+export function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    if (!isEscaped(text, end)) return end
+  }
+  return text.length
+}
+
+const backslash = 0x5c
+
+/** A character is escaped if an odd number of backslashes is before it. */
+function isEscaped(text: string, position: number): boolean {
+  let first = position
+  while (text.charCodeAt(first - 1) === backslash) first -= 1
+  return (position - first) % 2 === 1
+}
+
 /** Whether arrays and objects nest deeper than `limits.jsonDepth`. Does not recurse, because the value may come from anybody. */
 export function isTooDeep(value: Json): boolean {
   let level: readonly (JsonObject | readonly Json[])[] = isContainer(value) ? [value] : []

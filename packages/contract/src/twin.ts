@@ -3,6 +3,7 @@ import { HubError } from './errors.ts'
 import { isJsonObject, type Json, type JsonObject, numberTooLarge } from './json.ts'
 import { limits } from './limits.ts'
 import { foldMembers } from './members.ts'
+import { type NumberText, noNumberText } from './numbers.ts'
 
 /** A merge into a twin. `null` for a section clears it. An absent section stays as it is. */
 export interface TwinPatch {
@@ -37,22 +38,87 @@ const twinMembers = { tags: null, properties: { desired: null } }
 const systemKeys = ['$metadata', '$version']
 
 /**
- * Reads the writable sections of a twin body (`{tags, properties: {desired}}`); everything else in it is ignored.
- * @throws HubError IotHubFormatError for a section that is no object, ArgumentInvalid for a rule of `checkPatch`.
+ * Reads the writable sections of a twin body (`{tags, properties: {desired}}`); everything else in it is ignored. `numberText` tells
+ * how its numbers were written. Without it every finite number is good.
+ * @throws HubError IotHubFormatError for a section that is no object, ArgumentInvalid for a rule of `parseSection`, and for
+ * `properties` that hold members and no section.
  */
-export function parseTwinPatch(body: JsonObject): TwinPatch {
+export function parseTwinPatch(body: JsonObject, numberText: NumberText = noNumberText): TwinPatch {
   const { tags, properties } = foldMembers(body, twinMembers)
-  const desired = desiredOf(properties ?? {})
+  const desired = desiredOf(properties ?? {}, membersOfProperties(body))
   return {
-    ...(tags === undefined ? {} : { tags: parseSection('tags', tags) }),
-    ...(desired === undefined ? {} : { desired: parseSection('desired', desired) }),
+    ...(tags === undefined ? {} : { tags: parseSection('tags', tags, numberText) }),
+    ...(desired === undefined ? {} : { desired: parseSection('desired', desired, numberText) }),
   }
 }
 
-function desiredOf(properties: Json): Json | undefined {
-  if (isJsonObject(properties)) return properties.desired
-  throw new HubError('IotHubFormatError', {
-    message: `properties must be an object, got ${clip(JSON.stringify(properties))}`,
+function desiredOf(properties: Json, members: readonly string[]): Json | undefined {
+  if (!isJsonObject(properties)) {
+    throw new HubError('IotHubFormatError', {
+      message: `properties must be an object, got ${clip(JSON.stringify(properties))}`,
+    })
+  }
+  if (members.length > 0 && !namesOneOf(members, ['desired', 'reported', ...systemKeys])) {
+    throw misplaced(`properties has the ${named(members)}, and no section`)
+  }
+  return properties.desired
+}
+
+function membersOfProperties(body: JsonObject): readonly string[] {
+  const { properties } = foldMembers(body, { properties: null })
+  return isJsonObject(properties) ? Object.keys(properties) : []
+}
+
+/** All members of a twin on the wire, and those that clients send beside them. */
+const membersOfTwins = [
+  'deviceId',
+  'moduleId',
+  'etag',
+  'deviceEtag',
+  'status',
+  'statusReason',
+  'statusUpdateTime',
+  'statusUpdatedTime',
+  'connectionState',
+  'connectionStateUpdatedTime',
+  'lastActivityTime',
+  'cloudToDeviceMessageCount',
+  'authenticationType',
+  'x509Thumbprint',
+  'modelId',
+  'version',
+  'tags',
+  'properties',
+  'capabilities',
+  'configurations',
+  'deviceScope',
+  'parentScopes',
+  'generationId',
+  ...systemKeys,
+]
+
+/**
+ * Refuses a body that has members, and none of a twin: its writer has put properties in the wrong place, and would never know.
+ * @throws HubError ArgumentInvalid that says where they belong
+ */
+export function requireTwinMembers(body: JsonObject): void {
+  const members = Object.keys(body)
+  if (members.length === 0 || namesOneOf(members, membersOfTwins)) return
+  throw misplaced(`the body has the ${named(members)}, and none of a twin`)
+}
+
+function namesOneOf(members: readonly string[], names: readonly string[]): boolean {
+  const known = new Set(names.map((name) => name.toLowerCase()))
+  return members.some((member) => known.has(member.toLowerCase()))
+}
+
+function named(members: readonly string[]): string {
+  return `${members.length === 1 ? 'member' : 'members'} ${clip(members.join(', '))}`
+}
+
+function misplaced(fault: string): HubError {
+  return new HubError('ArgumentInvalid', {
+    message: `${fault}; desired properties belong in properties.desired, as in {"properties":{"desired":{"interval":5}}}, and tags in tags`,
   })
 }
 
@@ -61,8 +127,8 @@ function desiredOf(properties: Json): Json | undefined {
  * out.
  * @throws HubError as `parseTwinPatch`
  */
-export function parseTwinSections(body: JsonObject): TwinSections {
-  const { tags, desired } = parseTwinPatch(body)
+export function parseTwinSections(body: JsonObject, numberText: NumberText = noNumberText): TwinSections {
+  const { tags, desired } = parseTwinPatch(body, numberText)
   return { tags: withoutNulls(tags ?? {}), desired: withoutNulls(desired ?? {}) }
 }
 
@@ -71,17 +137,18 @@ function withoutNulls(members: JsonObject): JsonObject {
   return Object.fromEntries(kept.map(([key, value]) => [key, isJsonObject(value) ? withoutNulls(value) : value]))
 }
 
-/** One section of a patch, without its system keys, checked. Null clears the section. */
-export function parseSection(section: Section, value: Json): JsonObject | null {
+/** One section of a patch, without its system keys, checked. Null clears the section. `numberText` as for `parseTwinPatch`. */
+export function parseSection(section: Section, value: Json, numberText: NumberText = noNumberText): JsonObject | null {
   if (value === null) return null
   if (!isJsonObject(value)) {
     throw new HubError('IotHubFormatError', {
       message: `${sectionPath[section]} must be an object, got ${clip(JSON.stringify(value))}`,
     })
   }
-  const members = Object.fromEntries(Object.entries(value).filter(([key]) => !systemKeys.includes(key)))
-  checkMembers(members, sectionPath[section], 1)
-  return members
+  const members = Object.entries(value).filter(([key]) => !systemKeys.includes(key))
+  const top = { container: value, path: sectionPath[section], depth: 1, isInList: false, numberText }
+  for (const [key, member] of members) checkMember(key, member, top)
+  return Object.fromEntries(members)
 }
 
 /**
@@ -103,11 +170,19 @@ export function sectionTooLarge(section: Section, bytes: number): HubError {
   })
 }
 
-function checkMembers(members: JsonObject, path: string, depth: number): void {
-  for (const [key, value] of Object.entries(members)) {
-    checkKey(key, path)
-    checkValue(value, `${path}.${key}`, depth)
-  }
+/** Where a check is: the container, its path, and how many levels below the section its members are. */
+interface Place {
+  readonly container: JsonObject | readonly Json[]
+  readonly path: string
+  readonly depth: number
+  /** Inside a list, at any depth. */
+  readonly isInList: boolean
+  readonly numberText: NumberText
+}
+
+function checkMember(key: string, value: Json, place: Place): void {
+  checkKey(key, place.path)
+  checkValue(value, key, `${place.path}.${key}`, place)
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the rule forbids exactly these
@@ -122,20 +197,33 @@ function checkKey(key: string, path: string): void {
   }
 }
 
-function checkValue(value: Json, path: string, depth: number): void {
+function checkValue(value: Json, key: string, path: string, place: Place): void {
   if (typeof value === 'string') checkText(value, path)
-  else if (typeof value === 'number') checkNumber(value, path)
-  else if (isJsonObject(value)) checkNested(path, depth, () => checkMembers(value, path, depth + 1))
-  else if (Array.isArray(value)) checkNested(path, depth, () => checkElements(value, path, depth + 1))
+  else if (typeof value === 'number') checkNumber(value, path, place.numberText(place.container, key))
+  else if (value === null) checkNull(path, place)
+  else if (typeof value === 'object') checkContainer(value, path, place)
 }
 
-function checkNested(path: string, depth: number, check: () => void): void {
+/** Elsewhere null removes a member. A list is one value, from which nothing can be removed. */
+function checkNull(path: string, { isInList }: Place): void {
+  if (isInList) throw invalid(path, 'null is not allowed inside a list')
+}
+
+function checkContainer(
+  container: JsonObject | readonly Json[],
+  path: string,
+  { depth, isInList, numberText }: Place,
+): void {
   if (depth > limits.propertyDepth) throw invalid(path, `it lies more than ${limits.propertyDepth} levels deep`)
-  check()
-}
-
-function checkElements(elements: readonly Json[], path: string, depth: number): void {
-  for (const [index, element] of elements.entries()) checkValue(element, `${path}[${index}]`, depth)
+  const isList = !isJsonObject(container)
+  const inside = { container, path, depth: depth + 1, isInList: isInList || isList, numberText }
+  if (isList) {
+    for (const [index, element] of container.entries()) {
+      checkValue(element, String(index), `${path}[${index}]`, inside)
+    }
+  } else {
+    for (const [key, member] of Object.entries(container)) checkMember(key, member, inside)
+  }
 }
 
 function checkText(value: string, path: string): void {
@@ -148,10 +236,13 @@ function checkText(value: string, path: string): void {
   }
 }
 
-function checkNumber(value: number, path: string): void {
-  if (!Number.isFinite(value)) throw invalid(path, numberTooLarge)
-  if (Number.isInteger(value) && (value < limits.integerMin || value > limits.integerMax)) {
-    throw invalid(path, `the integer ${value} must lie between ${limits.integerMin} and ${limits.integerMax}`)
+/** `written`: the number in the text that was sent. With a fraction or an exponent it is a double, whatever its value. */
+function checkNumber(value: number, path: string, written: string | undefined): void {
+  if (!Number.isFinite(value))
+    throw invalid(path, `${numberTooLarge}${written === undefined ? '' : `, got ${clip(written)}`}`)
+  if (written === undefined || /[.eE]/.test(written)) return
+  if (value < limits.integerMin || value > limits.integerMax) {
+    throw invalid(path, `the integer ${clip(written)} must lie between ${limits.integerMin} and ${limits.integerMax}`)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { CallResult } from '@muster/bus'
-import type { DeviceError, JobType, Json, JsonObject, Vocabulary } from '@muster/contract'
+import type { DeviceError, JobType, Json, JsonObject, NumberText, Vocabulary } from '@muster/contract'
 import type { Db, DesiredChange, LockedChunk } from '@muster/store'
 
 /** The code behind one job type: it reads the body and does the work on each device. */
@@ -12,10 +12,10 @@ interface OperationCore {
   /** How many devices make a chunk. */
   readonly chunkSize: number
   /**
-   * Checks and normalises the body. The result is stored, shown by reads of the job, and given to the execution.
+   * Checks and normalises the body. `numberText` tells how its numbers were written. The result is stored, shown by reads of the job, and given to the execution.
    * @throws HubError that names the member, the value and what was expected.
    */
-  parseBody(value: unknown, vocabulary: Vocabulary): JsonObject
+  parseBody(value: unknown, vocabulary: Vocabulary, numberText?: NumberText): JsonObject
 }
 
 /** Works inside Postgres: the effect, the outcomes and the counters are one transaction, so the effect is exactly once. */

@@ -6,6 +6,7 @@ import {
   isJsonObject,
   type Json,
   type JsonObject,
+  type NumberText,
   parseTwinPatch,
   type TwinPatch,
   type Vocabulary,
@@ -29,7 +30,7 @@ export const updateTwin: StoreOperation = {
   },
 }
 
-function parseUpdateTwin(value: unknown, vocabulary: Vocabulary): JsonObject {
+function parseUpdateTwin(value: unknown, vocabulary: Vocabulary, numberText?: NumberText): JsonObject {
   if (value === undefined || value === null) {
     throw new HubError('ArgumentNull', { message: 'updateTwin is missing; expected a twin patch for this job type' })
   }
@@ -39,7 +40,7 @@ function parseUpdateTwin(value: unknown, vocabulary: Vocabulary): JsonObject {
     })
   }
   checkEtag(foldMembers(value, { etag: null }).etag, vocabulary)
-  const patch = parseTwinPatch(value)
+  const patch = parseTwinPatch(value, numberText)
   if (patch.tags === undefined && patch.desired === undefined) {
     throw new HubError('ArgumentInvalid', {
       message: `updateTwin must hold tags or properties.desired, got the members ${clip(Object.keys(value).join(', ') || 'none')}`,

@@ -17,7 +17,7 @@ export function fittingSections(bytesMax: number): FittingCase[] {
     ['ten levels above a property', nestedObjects(10)],
     ['the least and the greatest integer', { a: -4503599627370496, b: 4503599627370495 }],
     ['numbers that are no integers', { a: 0.1, b: 1e-300, c: 1.5e15 }],
-    ['a list of anything', { a: [1, 'x', null, { b: [] }, true] }],
+    ['a list of anything', { a: [1, 'x', { b: [] }, true] }],
     ['keys of any other character', { 'ключ-😀_!"#%&()/\\:': 1 }],
     ['nothing', {}],
   ]
@@ -49,6 +49,8 @@ export function unfitSections(path: string, bytesMax: number): UnfitCase[] {
     ['an integer that is too great', { a: 4503599627370496 }, `${path}.a: the integer 4503599627370496 must lie`],
     ['an integer that is too small', { a: -4503599627370497 }, `${path}.a: the integer -4503599627370497 must lie`],
     ['a number beyond 2^53', { a: [2 ** 60] }, `${path}.a[0]: the integer 1152921504606847000 must lie`],
+    ['null in a list', { a: [1, null] }, `${path}.a[1]: null is not allowed inside a list`],
+    ['null in an object in a list', { a: [{ b: [], c: null }] }, `${path}.a[0].c: null is not allowed`],
     ['a text with U+0000', { a: 'x\u0000' }, `${path}.a: its text must not contain U+0000`],
   ]
 }

@@ -1,23 +1,44 @@
-import { clip, decodeUtf8, findHalfCharacter, HubError, limits, parseBody } from '@muster/contract'
+import {
+  clip,
+  decodeUtf8,
+  endOfString,
+  findHalfCharacter,
+  HubError,
+  limits,
+  type NumberText,
+  noNumberText,
+  numbersIn,
+  parseBody,
+} from '@muster/contract'
 import { printParseErrorCode, visit } from 'jsonc-parser'
 import type { z } from 'zod'
 import type { ApiContext } from './endpoint.ts'
 
+/** The body of a request, undefined when it is empty, and its numbers as they were written. */
+interface Document {
+  readonly body: unknown
+  readonly numberText: NumberText
+}
+
 /**
- * The JSON of a request's body, whatever its content type says. Undefined when it is empty.
+ * The JSON of a request's body, whatever its content type says.
  * @throws HubError GenericBadRequest when it is no JSON (with line and column), no UTF-8, nested too deep, or has too many parts
  */
-export function readJson(c: ApiContext): unknown {
+export function readDocument(c: ApiContext): Document {
   const text = decodeUtf8(c.get('body'))
   if (text === null) {
     throw new HubError('GenericBadRequest', { message: 'the body is not UTF-8; expected JSON in UTF-8' })
   }
-  if (text.trim() === '') return undefined
+  if (text.trim() === '') return { body: undefined, numberText: noNumberText }
   checkStructure(text)
   const body = parseJson(text)
   const half = findHalfCharacter(text)
   if (half !== null) throw malformed(`holds ${half.escape}, half of a character`, text, half.index)
-  return body
+  return { body, numberText: numbersIn(text, body) }
+}
+
+export function readJson(c: ApiContext): unknown {
+  return readDocument(c).body
 }
 
 /** Reads the body of a request by a schema. Its members may have any letter case. */
@@ -28,7 +49,7 @@ export function readBody<Shape extends z.ZodRawShape>(
   return parseBody(schema, readJson(c))
 }
 
-const code = { quote: 0x22, colon: 0x3a, openList: 0x5b, backslash: 0x5c, closeList: 0x5d, open: 0x7b, close: 0x7d }
+const code = { quote: 0x22, colon: 0x3a, openList: 0x5b, closeList: 0x5d, open: 0x7b, close: 0x7d }
 
 /** It also bounds a text that is no JSON. A regular expression would overflow its stack on a text of megabytes. */
 function checkStructure(text: string): void {
@@ -54,21 +75,6 @@ function checkStructure(text: string): void {
     if (level > limits.jsonDepth) throw malformed(`is nested deeper than ${limits.jsonDepth} levels`, text, at)
     if (parts > limits.jsonParts) throw malformed(`has over ${limits.jsonParts} arrays, objects and members`, text, at)
   }
-}
-
-/** The end of the string that begins here, or the end of the text if the string has no end. */
-function endOfString(text: string, start: number): number {
-  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
-    if (!isEscaped(text, end)) return end
-  }
-  return text.length
-}
-
-/** A character is escaped if an odd number of backslashes is before it. */
-function isEscaped(text: string, position: number): boolean {
-  let first = position
-  while (text.charCodeAt(first - 1) === code.backslash) first -= 1
-  return (position - first) % 2 === 1
 }
 
 function parseJson(text: string): unknown {

@@ -1,5 +1,7 @@
+import { writeJson } from '@muster/contract'
+
 export function jsonReply(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Response {
-  return jsonTextReply(status, JSON.stringify(body), headers)
+  return jsonTextReply(status, writeJson(body), headers)
 }
 
 /** The SDKs parse a body only when its content type says JSON. */

@@ -15,6 +15,7 @@ import {
 } from '@muster/contract'
 import { operationOf } from '@muster/operations'
 import { z } from 'zod'
+import type { readDocument } from '../http/json-body.ts'
 import { withinLimit } from '../http/within-limit.ts'
 import { parseTarget, targetShape, toTarget } from './target.ts'
 
@@ -40,7 +41,7 @@ export interface JobAddress {
  * @throws HubError of status 400 that names the member, its value and what was expected.
  */
 export function parseJobBody(
-  body: unknown,
+  { body, numberText }: ReturnType<typeof readDocument>,
   address: JobAddress,
   { vocabulary, now }: { vocabulary: Vocabulary; now: Date },
 ): JobRequest & { readonly queryCondition: string } {
@@ -52,7 +53,7 @@ export function parseJobBody(
     jobId: address.jobId,
     type,
     ...(address.deviceId === null ? parseTarget(members) : toTarget([address.deviceId])),
-    body: operation.parseBody(withinLimit(operation.member, members[operation.member]), vocabulary),
+    body: operation.parseBody(withinLimit(operation.member, members[operation.member]), vocabulary, numberText),
     startTime: readStartTime(members.startTime, now),
     maxExecutionTimeInSeconds: readWindow(members.maxExecutionTimeInSeconds),
   }

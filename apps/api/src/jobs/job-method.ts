@@ -1,6 +1,6 @@
 import { parseDeviceId } from '@muster/contract'
 import type { Deps, Endpoint } from '../http/endpoint.ts'
-import { readJson } from '../http/json-body.ts'
+import { readDocument } from '../http/json-body.ts'
 import { jsonReply } from '../http/reply.ts'
 import { createdJobSchema } from '../http/schemas.ts'
 import { createJob } from './create-job.ts'
@@ -21,7 +21,7 @@ export function jobMethodRoutes(deps: Deps): readonly Endpoint[] {
         const deviceId = parseDeviceId(c.req.param('deviceId') ?? '')
         const address = { jobId: addressedJobId(c.req.param('jobId') ?? ''), deviceId }
         const vocabulary = c.get('vocabulary')
-        const request = parseJobBody(readJson(c), address, { vocabulary, now: deps.clock.now() })
+        const request = parseJobBody(readDocument(c), address, { vocabulary, now: deps.clock.now() })
         return jsonReply(200, createdJobJson(await createJob(deps, request), vocabulary))
       },
     },

@@ -17,7 +17,7 @@ import {
 } from '@muster/contract'
 import { cancelJob, listJobs, readJob } from '@muster/store'
 import type { ApiContext, Deps, Endpoint } from '../http/endpoint.ts'
-import { readJson } from '../http/json-body.ts'
+import { readDocument } from '../http/json-body.ts'
 import { type Paging, pageHeaders, pageQuery } from '../http/paging.ts'
 import { jsonReply } from '../http/reply.ts'
 import { createdJobSchema, jobSchema } from '../http/schemas.ts'
@@ -60,7 +60,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
       async handle(c) {
         const address = { jobId: addressedJobId(c.req.param('jobId') ?? ''), deviceId: null }
         const vocabulary = c.get('vocabulary')
-        const request = parseJobBody(readJson(c), address, { vocabulary, now: clock.now() })
+        const request = parseJobBody(readDocument(c), address, { vocabulary, now: clock.now() })
         return jsonReply(200, createdJobJson(await createJob(deps, request), vocabulary))
       },
     },

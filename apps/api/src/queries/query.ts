@@ -1,4 +1,4 @@
-import { HubError, type JsonObject, limits } from '@muster/contract'
+import { HubError, type JsonObject, limits, writeJson } from '@muster/contract'
 import { parseQuery, type Query, QueryError } from '@muster/query'
 import { runQuery } from '@muster/store'
 import { z } from 'zod'
@@ -26,7 +26,7 @@ export function queryRoutes({ db }: Pick<Deps, 'db'>, paging: Paging): readonly 
         const query = parse(text)
         const itemType = itemTypeOf(query)
         const write = (row: JsonObject) =>
-          JSON.stringify(itemType === 'DeviceJob' ? deviceJobJson(row, c.get('vocabulary')) : row)
+          writeJson(itemType === 'DeviceJob' ? deviceJobJson(row, c.get('vocabulary')) : row)
         return paging.reply(itemType, text, await runQuery(db, query, { ...paging.read(c, text), write }))
       },
     },

@@ -8,6 +8,7 @@ import {
   type JsonObject,
   limits,
   moduleKey,
+  type NumberText,
   parseBody,
   parseDeviceId,
   parseModuleId,
@@ -24,6 +25,7 @@ import {
 import type { IdentityDraft } from '@muster/store'
 import { z } from 'zod'
 import { unquote } from '../http/etag.ts'
+import type { readDocument } from '../http/json-body.ts'
 import { withinLimit } from '../http/within-limit.ts'
 import {
   anyCase,
@@ -75,7 +77,10 @@ export const entrySchema = identityBodySchema.extend({
  * Reads a bulk request. A wrong entry is refused alone, and the others are carried out.
  * @throws HubError TooManyDevices, and IotHubFormatError when the body is no list
  */
-export function readChanges(body: unknown): { changes: readonly Change[]; refusals: readonly Refusal[] } {
+export function readChanges({ body, numberText }: ReturnType<typeof readDocument>): {
+  changes: readonly Change[]
+  refusals: readonly Refusal[]
+} {
   if (!Array.isArray(body)) {
     throw new HubError('IotHubFormatError', {
       message: `the body must be a list of devices, got ${clip(JSON.stringify(body) ?? 'nothing')}`,
@@ -87,7 +92,7 @@ export function readChanges(body: unknown): { changes: readonly Change[]; refusa
     })
   }
   const repeated = repeatedNames(body)
-  const read = body.map((entry) => readEntry(entry, repeated))
+  const read = body.map((entry) => readEntry(entry, repeated, numberText))
   return {
     changes: read.filter((result) => 'kind' in result),
     refusals: read.filter((result) => 'errorCode' in result),
@@ -124,7 +129,7 @@ function textOr<Other>(other: Other, value: unknown): string | Other {
   return typeof value === 'string' ? value : other
 }
 
-function readEntry(entry: unknown, repeated: ReadonlySet<string>): Change | Refusal {
+function readEntry(entry: unknown, repeated: ReadonlySet<string>, numberText: NumberText): Change | Refusal {
   const name = nameOf(entry)
   try {
     if (name.deviceId !== '' && repeated.has(JSON.stringify(name))) {
@@ -132,7 +137,7 @@ function readEntry(entry: unknown, repeated: ReadonlySet<string>): Change | Refu
         message: `The list holds ${name.moduleId === null ? '' : `the module ${clip(name.moduleId)} of `}the device ${clip(name.deviceId)} more than once`,
       })
     }
-    return readChange(entry)
+    return readChange(entry, numberText)
   } catch (error) {
     // A wrong entry gets its own error.
     if (error instanceof HubError) return refuse(clipped(name), error)
@@ -144,7 +149,7 @@ function clipped({ deviceId, moduleId }: Name): Name {
   return { deviceId: clip(deviceId), moduleId: moduleId === null ? null : clip(moduleId) }
 }
 
-function readChange(entry: unknown): Change {
+function readChange(entry: unknown, numberText: NumberText): Change {
   const twin = isJsonObject(entry) ? entry : {}
   const { id, moduleId, importMode, etag, twinETag, ...body } = parseBody(entrySchema, withinLimit('the entry', entry))
   const deviceId = parseDeviceId(id)
@@ -152,7 +157,7 @@ function readChange(entry: unknown): Change {
   switch (importMode) {
     case 'create': {
       const draft = (moduleId ? draftModule : draftIdentity)(identity, body, null)
-      return { kind: 'create', identity, draft: { ...draft, ...fitting(parseTwinSections(twin)) } }
+      return { kind: 'create', identity, draft: { ...draft, ...fitting(parseTwinSections(twin, numberText)) } }
     }
     case 'update':
       return { kind: 'update', identity, body, etag: null }
@@ -163,9 +168,14 @@ function readChange(entry: unknown): Change {
     case 'deleteIfMatchETag':
       return { kind: 'delete', identity, etag: readEtag('etag', etag) }
     case 'updateTwin':
-      return { kind: 'patchTwin', identity, patch: parseTwinPatch(twin), etag: null }
+      return { kind: 'patchTwin', identity, patch: parseTwinPatch(twin, numberText), etag: null }
     case 'updateTwinIfMatchETag':
-      return { kind: 'patchTwin', identity, patch: parseTwinPatch(twin), etag: readEtag('twinETag', twinETag) }
+      return {
+        kind: 'patchTwin',
+        identity,
+        patch: parseTwinPatch(twin, numberText),
+        etag: readEtag('twinETag', twinETag),
+      }
     default:
       return unreachable(importMode)
   }

@@ -1,6 +1,6 @@
 import { limits } from '@muster/contract'
 import type { Deps, Endpoint } from '../http/endpoint.ts'
-import { readJson } from '../http/json-body.ts'
+import { readDocument } from '../http/json-body.ts'
 import { jsonReply } from '../http/reply.ts'
 import { bulkResultSchema } from '../http/schemas.ts'
 import { entrySchema, readChanges } from './bulk-body.ts'
@@ -18,7 +18,7 @@ export function bulkRoutes(deps: Deps): readonly Endpoint[] {
       bodyBytes: limits.bulkBodyBytes,
       reply: bulkResultSchema,
       async handle(c) {
-        const { changes, refusals } = readChanges(readJson(c))
+        const { changes, refusals } = readChanges(readDocument(c))
         const errors = [...refusals, ...(await importDevices(deps, changes))]
         if (errors.length === 0) return jsonReply(200, { isSuccessful: true, errors, warnings: [] })
         const header = { 'iothub-errorcode': 'BulkRegistryOperationFailure' }

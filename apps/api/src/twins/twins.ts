@@ -1,9 +1,18 @@
-import { clip, HubError, isJsonObject, type JsonObject, parseTwinPatch, parseTwinSections } from '@muster/contract'
+import {
+  clip,
+  HubError,
+  isJsonObject,
+  type JsonObject,
+  type NumberText,
+  parseTwinPatch,
+  parseTwinSections,
+  requireTwinMembers,
+} from '@muster/contract'
 import { readTwin } from '@muster/store'
 import { addressedIdentity } from '../http/address.ts'
 import type { ApiContext, Deps, Endpoint } from '../http/endpoint.ts'
 import { etagHeader, readIfMatch } from '../http/etag.ts'
-import { readJson } from '../http/json-body.ts'
+import { readDocument } from '../http/json-body.ts'
 import { jsonReply } from '../http/reply.ts'
 import { twinPatchSchema, twinSchema } from '../http/schemas.ts'
 import { unknownIdentity } from '../http/unknown-identity.ts'
@@ -44,7 +53,7 @@ function routesOf(deps: Deps, path: string, whose: string): readonly Endpoint[] 
       reply: twinSchema,
       async handle(c) {
         const identity = addressedIdentity(c)
-        const patch = parseTwinPatch(readTwinBody(c))
+        const patch = parseTwinPatch(...readTwinBody(c))
         const { twin, etag } = await patchAndNotify(deps, identity, { patch, etag: readIfMatch(c).etag })
         return jsonReply(200, twin, etagHeader(etag))
       },
@@ -60,7 +69,7 @@ function routesOf(deps: Deps, path: string, whose: string): readonly Endpoint[] 
       reply: twinSchema,
       async handle(c) {
         const identity = addressedIdentity(c)
-        const sections = parseTwinSections(readTwinBody(c))
+        const sections = parseTwinSections(...readTwinBody(c))
         const { twin, etag } = await replaceAndNotify(deps, identity, { sections, etag: readIfMatch(c).etag })
         return jsonReply(200, twin, etagHeader(etag))
       },
@@ -69,9 +78,12 @@ function routesOf(deps: Deps, path: string, whose: string): readonly Endpoint[] 
 }
 
 /** The body of a twin request. A caller may send a whole twin back; all but the sections is ignored. */
-function readTwinBody(c: ApiContext): JsonObject {
-  const body = readJson(c)
-  if (isJsonObject(body)) return body
+function readTwinBody(c: ApiContext): [body: JsonObject, numberText: NumberText] {
+  const { body, numberText } = readDocument(c)
+  if (isJsonObject(body)) {
+    requireTwinMembers(body)
+    return [body, numberText]
+  }
   if (body === undefined) throw new HubError('ArgumentNull', { message: 'the body is missing; expected a twin' })
   throw new HubError('IotHubFormatError', {
     message: `the body must be an object, got ${clip(JSON.stringify(body))}`,

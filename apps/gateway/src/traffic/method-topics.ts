@@ -1,4 +1,4 @@
-import { findTooLarge, limits } from '@muster/contract'
+import { findTooLarge, limits, noNumberText } from '@muster/contract'
 import { type CallOutcome, settleCall } from '../sessions/pending-call.ts'
 import type { Session } from '../sessions/session.ts'
 import { type Payload, readPayload } from '../topics/payload.ts'
@@ -13,7 +13,7 @@ export function receiveAnswer(
   settleCall(session.calls, rid, readAnswer(status, payload))
 }
 
-const nothing: Payload = { kind: 'json', value: null }
+const nothing: Payload = { kind: 'json', value: null, numberText: noNumberText }
 
 function readAnswer(status: string, payload: Buffer): CallOutcome {
   if (!/^-?\d+$/.test(status)) return bad('its status is no integer')

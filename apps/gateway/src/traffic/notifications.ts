@@ -1,5 +1,5 @@
 import type { DesiredPush } from '@muster/bus'
-import { isJsonObject, type JsonObject } from '@muster/contract'
+import { isJsonObject, type JsonObject, writeJson } from '@muster/contract'
 import { readDesiredSince } from '@muster/store'
 import type { Gateway } from '../gateway.ts'
 import { endSession, isSubscribed, type Session, send } from '../sessions/session.ts'
@@ -130,7 +130,7 @@ async function readDesired(gateway: Tools, session: Session): ReturnType<typeof 
 function notify(session: Session, version: number, patch: JsonObject): number {
   noteTold(session, version)
   if (session.endReason !== null || !isSubscribed(session, 'desired')) return 0
-  send(session, desiredTopic(version), JSON.stringify({ ...patch, $version: version }))
+  send(session, desiredTopic(version), writeJson({ ...patch, $version: version }))
   return 1
 }
 

@@ -1,5 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { errorCodes, HubError, type JsonObject, limits, parseSection, partsOf, trackingIdOf } from '@muster/contract'
+import {
+  errorCodes,
+  HubError,
+  type JsonObject,
+  limits,
+  parseSection,
+  partsOf,
+  trackingIdOf,
+  writeJson,
+} from '@muster/contract'
 import type { EndReason } from '@muster/runtime'
 import { isWorthRepeating, patchReported, readProperties } from '@muster/store'
 import { type Gateway, isOverloaded } from '../gateway.ts'
@@ -107,7 +116,7 @@ function hubFault(error: unknown): HubError {
 /** False: the device is gone, or not subscribed to answers. */
 function respond(session: Session, response: Parameters<typeof twinResponseTopic>[0], body?: JsonObject): boolean {
   if (session.endReason !== null || !isSubscribed(session, 'twinResponses')) return false
-  send(session, twinResponseTopic(response), body === undefined ? '' : JSON.stringify(body))
+  send(session, twinResponseTopic(response), body === undefined ? '' : writeJson(body))
   return true
 }
 
@@ -130,7 +139,7 @@ function parsePatch(payload: Buffer): JsonObject {
       message: `a reported patch must be a JSON object in UTF-8 of at most ${limits.jsonDepth} levels, and this one ${read.fault}`,
     })
   }
-  const patch = parseSection('reported', read.value)
+  const patch = parseSection('reported', read.value, read.numberText)
   if (patch === null) {
     throw new HubError('IotHubFormatError', { message: 'a reported patch must be an object, got null' })
   }

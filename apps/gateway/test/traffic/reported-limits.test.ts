@@ -56,6 +56,16 @@ describe.each(['device', 'module'])('G23 what a %s reports', (whose) => {
     expect(await reported()).toEqual({ $version: 1 })
   })
 
+  it('T21 is refused with an integer as it was sent, and takes the same number as a double', async () => {
+    await device.publish(`${patch}1`, '{"a":[9007199254740993]}')
+    const refused = await device.take('$iothub/twin/res/')
+    await device.publish(`${patch}2`, '{"a":[9007199254740993.0]}')
+    const good = await device.take('$iothub/twin/res/')
+
+    expect(JSON.parse(refused.payload).message).toContain(`${path}.a[0]: the integer 9007199254740993 must lie`)
+    expect(good.topic).toContain('/204/')
+  })
+
   it.each([['text'], [7], [true], [[]], [null]])('may not be %j', async (value) => {
     const { status, body } = await report(value)
 
