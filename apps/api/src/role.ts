@@ -1,8 +1,7 @@
-import { createBearerVerifier } from '@muster/auth'
+import { clockGraceMs, createBearerVerifier } from '@muster/auth'
 import type { Role } from '@muster/runtime'
 import { readPolicies } from '@muster/store'
 import { createApp } from './app.ts'
-import { skewMs } from './http/authorize.ts'
 import { continuationKey } from './http/paging.ts'
 
 /** Serves the service API on the sockets of the process. They also end its requests when the process stops. */
@@ -23,7 +22,12 @@ export const role: Role = {
       hostNames: hub.config.hostNames,
       continuationKey: continuationKey(owner.primaryKey),
       bearer:
-        oidc && createBearerVerifier({ ...oidc, skewMs, onFailure: (error) => hub.events.issuerFailed({ error }) }),
+        oidc &&
+        createBearerVerifier({
+          ...oidc,
+          skewMs: clockGraceMs,
+          onFailure: (error) => hub.events.issuerFailed({ error }),
+        }),
     })
     hub.front.serve((request, fault) => app.fetch(request, { fault }))
     return { stop: async () => {} }

@@ -1,3 +1,4 @@
+import { clockGraceMs } from '@muster/auth'
 import type { CallResult } from '@muster/bus'
 import { findRoutes } from '@muster/store'
 import { eventually } from '@muster/testkit'
@@ -104,7 +105,7 @@ describe.each(['TLS', 'WebSocket'] as const)('what a device may rely on, over %s
 
   it('step 11: a token that has expired is refused with 5', async () => {
     const identity = await hub.addDevice(id('expired'))
-    const password = tokenOf(identity, new Date(Date.now() - 5_000))
+    const password = tokenOf(identity, new Date(Date.now() - clockGraceMs - 5_000))
 
     expect(await refusalOf(gateway, identity, { ...over(transport), password })).toBe(5)
   })

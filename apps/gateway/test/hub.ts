@@ -132,7 +132,7 @@ export async function openHub({ clock }: { clock?: HubClock } = {}): Promise<Tes
 }
 
 async function add(hub: Hub, identity: IdentityKey, authentication: Authentication = newKeys()): Promise<Identity> {
-  const settings = { status: 'enabled', statusReason: null, isEdge: false, managedBy: null } as const
+  const settings = { status: 'enabled', statusReason: null, isEdge: false, managedBy: null, parentScopes: [] } as const
   await insertIdentities(hub.db, [{ identity, authentication, ...settings }], new Date())
   return read(hub, identity)
 }

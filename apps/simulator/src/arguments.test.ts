@@ -31,7 +31,7 @@ describe('an option value', () => {
     [parseTags, '[]', /JSON object/],
     [parseTags, '{"a.b":1}', /the key "a\.b"/],
     [parsePrefix, 'a b', /ASCII letters/],
-    [parsePrefix, 'all#', /ASCII letters/],
+    [parsePrefix, 'all~', /ASCII letters/],
     [parsePrefix, 'x'.repeat(124), /at most 123/],
   ])('%o refuses "%s" and says what it expected', (parse, text, expected) => {
     expect(() => parse(text)).toThrow(expected)

@@ -49,10 +49,9 @@ export function parseTags(text: string): JsonObject {
 
 /** An id is the prefix and a number of five digits or more. */
 export function parsePrefix(text: string): string {
-  // The hub registers ids with + and #, but refuses them over MQTT, where they are wildcards.
-  if (!isDeviceId(`${text}00000`) || /[+#]/.test(text)) {
+  if (!isDeviceId(`${text}00000`)) {
     throw new InvalidArgumentError(
-      `Expected at most ${limits.deviceIdLength - 5} ASCII letters, digits and - : . % _ * ? ! ( ) , = @ ; $ '.`,
+      `Expected at most ${limits.deviceIdLength - 5} ASCII letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ '.`,
     )
   }
   return text

@@ -1,4 +1,5 @@
 export { type BearerOptions, type BearerVerdict, type BearerVerifier, createBearerVerifier } from './bearer-token.ts'
+export { clockGraceMs } from './clock-grace.ts'
 export { type ConnectionString, formatConnectionString, parseConnectionString } from './connection-string.ts'
 export { IssuerError } from './issuer-keys.ts'
 export { defaultPolicies, generateKey, type Permission, type Policy, permissions } from './policies.ts'

@@ -59,10 +59,8 @@ export function signSasToken(options: {
  * be one of `hostNames` (any letter case, with or without `:port`) and the first segments of `path`. So `myhub/devices` covers a
  * device, and `myhub/devices/d` does not cover `d1`.
  *
- * The token is accepted until `skewMs` after `se`, for clients whose clocks run behind. For devices `skewMs` is 0: the connection is
- * cut at `se`, and the same token must not open the next one.
- *
- * `expiresAtMs` is `se`, without the skew. It may be too large for a Date or a timer: some clients put milliseconds in `se`.
+ * The token is accepted until `skewMs` after `se`, for clients whose clocks run behind. `expiresAtMs` is that moment: a connection
+ * ends then, because the same token would not open the next one. It may be too large for a Date or a timer: some clients put milliseconds in `se`.
  */
 export function verifySasToken(
   token: SasToken,
@@ -78,8 +76,8 @@ export function verifySasToken(
   if (resource === null || !/^\d+$/.test(token.expiry)) return { ok: false, reason: 'malformed' }
   if (!covers(resource, { ...options, isOwn: token.policyName === null })) return { ok: false, reason: 'resource' }
   if (!isSigned(token, options.keys)) return { ok: false, reason: 'signature' }
-  const expiresAtMs = Number(token.expiry) * 1000
-  return expiresAtMs + options.skewMs > options.nowMs ? { ok: true, expiresAtMs } : { ok: false, reason: 'expired' }
+  const expiresAtMs = Number(token.expiry) * 1000 + options.skewMs
+  return expiresAtMs > options.nowMs ? { ok: true, expiresAtMs } : { ok: false, reason: 'expired' }
 }
 
 /**

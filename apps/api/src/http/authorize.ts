@@ -1,5 +1,6 @@
 import {
   type BearerVerifier,
+  clockGraceMs,
   IssuerError,
   type Permission,
   parseSasToken,
@@ -10,9 +11,6 @@ import {
 import { clip, HubError } from '@muster/contract'
 import type { Account, Clock } from '@muster/runtime'
 import { cachePolicies, type Db } from '@muster/store'
-
-/** How long a token is accepted after its expiry, because clocks of clients may run behind. */
-export const skewMs = 5 * 60_000
 
 /**
  * Resolves with the account of a request that its token allows. Otherwise throws a HubError of status 401, or of 503 when the issuer
@@ -71,7 +69,7 @@ function authorizeBySignature(deps: Deps): Authorize {
     const policy = (await policies()).find(({ name }) => name === token.policyName)
     const keys = policy === undefined ? [] : [policy.primaryKey, policy.secondaryKey]
     const nowMs = deps.clock.now().getTime()
-    const verdict = judge(token, path, { keys, hostNames: deps.hostNames, nowMs, skewMs })
+    const verdict = judge(token, path, { keys, hostNames: deps.hostNames, nowMs, skewMs: clockGraceMs })
     if (!verdict.ok) throw refusal(token, verdict.reason, deps.hostNames)
     if (policy?.permissions.includes(permission)) return { account: `policy:${policy.name}` }
     throw notAllowed(token.policyName ?? '', path, permission)

@@ -1,4 +1,4 @@
-import { type Permission, signSasToken } from '@muster/auth'
+import { clockGraceMs, type Permission, signSasToken } from '@muster/auth'
 import { type IdentityKey, storedDeviceId, storedIdentity } from '@muster/contract'
 import { type Authentication, keyFingerprint, thumbprintFingerprint } from '@muster/store'
 import { describe, expect, it } from 'vitest'
@@ -43,11 +43,15 @@ function attempt(password: string, { status = 'enabled', authentication = keys, 
 }
 
 describe('the token of a CONNECT', () => {
-  it('G3 is good when signed with either key of the device, until it expires', () => {
+  it('G3 is good when signed with either key of the device, until the grace after its expiry ends', () => {
     for (const key of [primaryKey, secondaryKey]) {
       const password = signSasToken({ resource: 'localhost/devices/d1', key, expiresAt: inAnHour })
 
-      expect(attempt(password)).toMatchObject({ kind: 'admitted', identity: 'd1', expiresAtMs: inAnHour.getTime() })
+      expect(attempt(password)).toMatchObject({
+        kind: 'admitted',
+        identity: 'd1',
+        expiresAtMs: inAnHour.getTime() + clockGraceMs,
+      })
     }
   })
 
@@ -92,10 +96,14 @@ describe('the token of a CONNECT', () => {
     ).toEqual(Array.from({ length: 7 }, () => ({ kind: 'refused', reason: 'token' })))
   })
 
-  it('G4 is refused at the second at which it expires', () => {
-    const password = signSasToken({ resource: 'localhost/devices/d1', key: primaryKey, expiresAt: now })
+  it('G4 G7 is good for 5 minutes after its expiry, for devices whose clocks run behind, and then refused', () => {
+    const expiredFor = (seconds: number) => {
+      const expiresAt = new Date(now.getTime() - seconds * 1000)
+      return attempt(signSasToken({ resource: 'localhost/devices/d1', key: primaryKey, expiresAt }))
+    }
 
-    expect(attempt(password)).toEqual({ kind: 'refused', reason: 'expired' })
+    expect(expiredFor(299)).toMatchObject({ kind: 'admitted', expiresAtMs: now.getTime() + 1_000 })
+    expect(expiredFor(300)).toEqual({ kind: 'refused', reason: 'expired' })
   })
 
   it('G4 is refused while the device is disabled', () => {

@@ -1,4 +1,4 @@
-import { parseSasToken, verifySasToken } from '@muster/auth'
+import { clockGraceMs, parseSasToken, verifySasToken } from '@muster/auth'
 import { type IdentityKey, partsOf } from '@muster/contract'
 import {
   type Authentication,
@@ -116,7 +116,7 @@ function proveByToken(
   if (token === null) return 'token'
 
   const { policyName } = token
-  const options = { hostNames, path: pathOf(identity), nowMs, skewMs: 0 }
+  const options = { hostNames, path: pathOf(identity), nowMs, skewMs: clockGraceMs }
   const verdicts = keysOf(policyName === null ? own : policyOf(policies, policyName)).map((key) => {
     return { key, ...verifySasToken(token, { ...options, keys: [key] }) }
   })

@@ -12,26 +12,45 @@ describe('the identity of a CONNECT', () => {
       'HUB.example/d1/',
       'localhost:8884/d1',
       'hub.example/d1/api-version=2016-11-14',
+      'hub.example/d1?api-version=2021-04-12',
+      'hub.example/d1/?unknown&x=/a/b?c=&api-version=2021-04-12',
     ]) {
       expect(identify({ clientId: 'd1', userName }, hostNames)).toEqual({ identity: 'd1', modelId: null })
     }
   })
 
-  it('G1 may hold every character that a registered id may hold, but those that no topic can', () => {
-    const id = "A-b:c.d%20_*?!(),=@;$'"
+  it('G1 is read from the user name of a device of 2018, whose parameters are in another order', () => {
+    for (const parameters of [
+      'DeviceClientType=azure-iot-device%2F1.4.0&api-version=2017-11-08-preview',
+      'DeviceClientType=c%2F1.2.0%20(native; Linux; x86_64)&api-version=2016-11-14',
+      'ProductInfo=device/1.0&api-version=2016-11-14',
+      '?DeviceClientType=node/1.3&api-version=2017-06-30',
+    ]) {
+      expect(identify({ clientId: 'd1', userName: `localhost/d1/${parameters}` }, hostNames)).toEqual({
+        identity: 'd1',
+        modelId: null,
+      })
+      expect(identify({ clientId: 'd1/m1', userName: `localhost/d1/m1/${parameters}` }, hostNames)).toEqual({
+        identity: 'd1/m1',
+        modelId: null,
+      })
+    }
+  })
+
+  it('G1 may hold every character that a registered id may hold', () => {
+    const id = "A-b:c.d%20_+#*?!(),=@;$'"
 
     expect(identify({ clientId: id, userName: `localhost/${id}/?api-version=1` }, hostNames)).toEqual({
       identity: id,
       modelId: null,
     })
-    expect(identify({ clientId: 'a+b', userName: 'localhost/a+b/?' }, hostNames)).toBe('clientId')
-    expect(identify({ clientId: 'a#b', userName: 'localhost/a#b/?' }, hostNames)).toBe('clientId')
   })
 
   it('G2 is refused when the user name is none of a device of this hub', () => {
     expect(identify({ clientId: 'd1', userName: '' }, hostNames)).toBe('userName')
     expect(identify({ clientId: 'd1', userName: 'd1' }, hostNames)).toBe('userName')
     expect(identify({ clientId: 'd1', userName: '/d1/' }, hostNames)).toBe('userName')
+    expect(identify({ clientId: 'd1', userName: 'localhost/' }, hostNames)).toBe('userName')
     expect(identify({ clientId: 'd1', userName: 'other.example/d1/' }, hostNames)).toBe('hostName')
   })
 
@@ -49,7 +68,7 @@ describe('the identity of a CONNECT', () => {
       expect(identify({ clientId: 'd1', userName }, hostNames)).toBe('clientId')
     }
     expect(identify({ clientId: 'd1/m1', userName: 'localhost/d1/' }, hostNames)).toBe('clientId')
-    expect(identify({ clientId: 'd1/m+1', userName: 'localhost/d1/m+1/?' }, hostNames)).toBe('clientId')
+    expect(identify({ clientId: 'd1/m/1', userName: 'localhost/d1/m/1/?' }, hostNames)).toBe('clientId')
     expect(identify({ clientId: 'd1/m 1', userName: 'localhost/d1/m 1/?' }, hostNames)).toBe('clientId')
   })
 

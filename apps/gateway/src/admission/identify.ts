@@ -12,47 +12,40 @@ export function identify(
   { clientId, userName }: { readonly clientId: string; readonly userName: string },
   hostNames: readonly string[],
 ): Identified | RefusalReason {
-  const parsed = parseUserName(userName, { isModule: clientId.includes('/') })
-  if (parsed === null) return 'userName'
-  if (!hostNames.some((name) => name.toLowerCase() === parsed.hostName)) return 'hostName'
+  const [, authority = '', path = ''] = /^([^/]*)\/([^]*)$/.exec(userName) ?? []
+  const hostName = authority.replace(/:\d+$/, '').toLowerCase()
+  if (hostName === '' || path === '' || path.startsWith('/')) return 'userName'
+  if (!hostNames.some((name) => name.toLowerCase() === hostName)) return 'hostName'
 
-  const { deviceId, moduleId, modelId } = parsed
-  // The registry allows "+" and "#" in an id, but no topic can hold them.
-  if (/[+#]/.test(clientId) || !isDeviceId(deviceId)) return 'clientId'
-  if (moduleId === null) return clientId === deviceId ? { identity: deviceId, modelId } : 'clientId'
-  if (!isModuleId(moduleId)) return 'clientId'
-  const identity = moduleKey(deviceId, moduleId)
-  return clientId === identity ? { identity, modelId } : 'clientId'
+  const identity = parseIdentity(clientId)
+  const parameters = path.startsWith(clientId) ? readParameters(path.slice(clientId.length)) : null
+  if (identity === null || parameters === null) return 'clientId'
+  return { identity, modelId: readModelId(parameters) }
 }
 
-interface UserName {
-  /** In lower case. */
-  readonly hostName: string
-  readonly deviceId: string
-  readonly moduleId: string | null
-  readonly modelId: string | null
+function parseIdentity(clientId: string): IdentityKey | null {
+  const [deviceId = '', moduleId, ...rest] = clientId.split('/')
+  if (!isDeviceId(deviceId) || rest.length > 0) return null
+  if (moduleId === undefined) return deviceId
+  return isModuleId(moduleId) ? moduleKey(deviceId, moduleId) : null
 }
 
 /**
- * `{host}/{device}[/{module}]/?api-version=...`, and the older forms `{host}/{device}[/{module}]` and
- * `{host}/{device}/api-version=...`. Ids are not percent-encoded. So the id of a module may begin like the parameters of a
- * device.
+ * What follows the ids in `{host}/{device}[/{module}]/?api-version=...`, or in the older forms `{host}/{device}[/{module}]` and
+ * `{host}/{device}/api-version=...`. Devices of 2018 begin with `DeviceClientType=` there. Ids are not percent-encoded, and may hold `?`
+ * and `=`, so only the client id tells where they end. Null: the ids of the user name go on.
  */
-function parseUserName(text: string, { isModule }: { isModule: boolean }): UserName | null {
-  const [authority = '', deviceId = '', next = '', ...rest] = text.split('/')
-  const hostName = authority.replace(/:\d+$/, '').toLowerCase()
-  if (hostName === '' || deviceId === '') return null
-  const isQuery = next === '' || (!isModule && (next.startsWith('?') || next.startsWith('api-version=')))
-  const query = isQuery ? [next, ...rest] : rest
-  return { hostName, deviceId, moduleId: isQuery ? null : next, modelId: readModelId(query.join('/')) }
+function readParameters(text: string): URLSearchParams | null {
+  const isEnd = /^\/?$|^\/?\?|^\/[^/]*=/.test(text)
+  return isEnd ? new URLSearchParams(text.replace(/^\//, '')) : null
 }
 
 /** The longest model id of DTDL. */
 const modelIdLength = 2048
 
 /** Null for a text that is no id of a digital twin model. No device is refused for a parameter that it could leave out. */
-function readModelId(query: string): string | null {
-  const modelId = new URLSearchParams(query).get('model-id')
+function readModelId(parameters: URLSearchParams): string | null {
+  const modelId = parameters.get('model-id')
   if (modelId === null || modelId === '') return modelId
   return modelId.length <= modelIdLength && /^dtmi:[\w:;.]+$/.test(modelId) ? modelId : null
 }

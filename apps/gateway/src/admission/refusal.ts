@@ -1,6 +1,6 @@
 /** Why a CONNECT is refused, with the return code of the CONNACK. SDKs retry after 3 and give up after 2, 4 and 5. */
 const returnCodes = {
-  /** The client id is empty, too long, unusable in a topic, or not the id of the user name. */
+  /** The client id is no id, or not the one of the user name. */
   clientId: 2,
   stopping: 3,
   busy: 3,

@@ -43,6 +43,16 @@ async function taken(device: TestDevice, name = 'reboot') {
 const answer = (status: number | string, rid: string) => `$iothub/methods/res/${status}/?$rid=${rid}`
 
 describe('a direct method', () => {
+  it('G30 comes to a device whose id has # and +', async () => {
+    const device = await connected('a#b+c')
+
+    const calling = call(['a#b+c'])
+    await device.publish(answer(200, (await taken(device)).rid))
+
+    expect(await calling).toMatchObject([{ identity: 'a#b+c', kind: 'answered', status: 200 }])
+    await device.end()
+  })
+
   it('G30 is delivered with its payload, and the answer comes back', async () => {
     const device = await connected('called')
 
