@@ -1,5 +1,5 @@
 import { clip, HubError, isDeviceId, limits, registryIdRule, type Target } from '@muster/contract'
-import { parseCondition, QueryError } from '@muster/query'
+import { parseNewCondition, QueryError } from '@muster/query'
 import { z } from 'zod'
 
 /** The two ways in which the body of a job may name its devices. */
@@ -62,7 +62,7 @@ function checkCondition(queryCondition: string): void {
     throw new HubError('ArgumentInvalid', { message: 'queryCondition must not contain U+0000' })
   }
   try {
-    parseCondition(queryCondition)
+    parseNewCondition(queryCondition)
   } catch (error) {
     if (!(error instanceof QueryError)) throw error
     throw new HubError('ArgumentInvalid', { message: `queryCondition: ${error.message}`, cause: error })

@@ -64,6 +64,9 @@ export interface Scope {
   readonly alias: string | null
 }
 
+/** The members that twins of devices have. */
+export const deviceMembers: readonly string[] = twinMembers.filter((name) => name !== 'moduleId')
+
 /** Whether rows of the source have a member of this name, in any letter case. */
 export function isMember(name: string, source: Source): boolean {
   return canonical[source].has(name.toLowerCase())
@@ -71,7 +74,11 @@ export function isMember(name: string, source: Source): boolean {
 
 /** A path without the name of its source, and with the names of the hub in canonical spelling. */
 export function canonicalPath(path: Path, { source, alias }: Scope): Path {
-  const { root, steps } = without(prefixes[source], path) ?? without([alias?.toLowerCase()], path) ?? path
+  const { root, steps } =
+    without(prefixes[source], path) ??
+    (source === 'devices.modules' ? without(['devices'], path) : undefined) ??
+    without([alias?.toLowerCase()], path) ??
+    path
   const name = canonical[source].get(root.toLowerCase())
   if (name === undefined) return { ...path, root, steps }
   return { ...path, root: name, steps: name === 'properties' ? canonicalSection(steps) : steps }

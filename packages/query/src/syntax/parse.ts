@@ -2,6 +2,7 @@ import { limits } from '@muster/contract'
 import type { Expression, Query } from '../language/ast.ts'
 import { check } from './check.ts'
 import { faultAt, type QueryText } from './errors.ts'
+import { requireKnownRoots } from './known-roots.ts'
 import { parseConditionText, parseQueryText } from './parser.ts'
 import { selectionOf } from './selection.ts'
 
@@ -26,10 +27,21 @@ const conditionLead = 'SELECT * FROM devices WHERE '
  * @throws QueryError, also for a text that with those words is longer than `limits.queryLength`
  */
 export function parseCondition(text: string): Expression | null {
+  return readCondition(text).where
+}
+
+/** The same for a job that is not yet created. Members that no twin has are errors, too. */
+export function parseNewCondition(text: string): Expression | null {
+  const { where, input } = readCondition(text)
+  if (where !== null) requireKnownRoots(where, input)
+  return where
+}
+
+function readCondition(text: string): { readonly where: Expression | null; readonly input: QueryText } {
   const input = { text, leadColumns: conditionLead.length }
   refuseLongText(input)
   const where = parseConditionText(input)
-  return where && check(where, { source: 'devices', alias: null, input })
+  return { where: where && check(where, { source: 'devices', alias: null, input }), input }
 }
 
 function refuseLongText(input: QueryText): void {

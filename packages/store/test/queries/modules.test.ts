@@ -55,6 +55,14 @@ describe('a query over modules', () => {
     ])
   })
 
+  it('Q4 finds the modules of a device that is named as a member of devices', async () => {
+    for (const member of ['devices.deviceId', 'DEVICES.DeviceId', 'devices.modules.deviceId', 'deviceId']) {
+      const { items } = await ask(db, `SELECT * FROM devices.modules WHERE ${member} = 'pump'`)
+
+      expect(items).toMatchObject([{ moduleId: 'Motor' }, { moduleId: 'filter' }])
+    }
+  })
+
   it('Q29 is ordered by device ids, then module ids, page by page', async () => {
     const pages = await askPages(db, 'SELECT deviceId, moduleId FROM devices.modules', 1)
 
