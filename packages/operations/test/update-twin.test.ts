@@ -38,7 +38,7 @@ const replacing = { 'text-1': 'y'.repeat(3000) }
 async function makeDevice(db: Db, id: string, twin: { tags?: JsonObject; desired?: JsonObject }): Promise<DeviceId> {
   const keys = { primaryKey: 'cHJpbWFyeQ==', secondaryKey: 'c2Vjb25kYXJ5' }
   const authentication = { type: 'sas', ...keys, primaryThumbprint: null, secondaryThumbprint: null } as const
-  const settings = { status: 'enabled', statusReason: null, isEdge: false, managedBy: null } as const
+  const settings = { status: 'enabled', statusReason: null, isEdge: false, managedBy: null, parentScopes: [] } as const
   const identity = parseDeviceId(id)
   await insertIdentities(db, [{ identity, authentication, ...settings, ...twin }], noon)
   return identity

@@ -20,7 +20,9 @@ create table devices (
     generated always as (case when strpos(device_id, '/') > 0 then split_part(device_id, '/', 1) end) stored
     references devices (device_id) on delete cascade,
   -- Who looks after a module, as its creator says.
-  managed_by text
+  managed_by text,
+  -- The scopes of the edge devices above a device.
+  parent_scopes text[] not null default '{}'
 );
 --> statement-breakpoint
 create index devices_modules on devices (module_of) where module_of is not null;

@@ -32,6 +32,7 @@ export function draft(id: string, changes: Partial<IdentityDraft> = {}): Identit
     },
     isEdge: false,
     managedBy: null,
+    parentScopes: [],
     ...changes,
   }
 }

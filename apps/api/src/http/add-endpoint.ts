@@ -2,6 +2,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi'
 import { limits, vocabularyOf } from '@muster/contract'
 import type { MiddlewareHandler } from 'hono'
 import type { LimitFunction } from 'p-limit'
+import { queryParameter } from './address.ts'
 import type { Authorize } from './authorize.ts'
 import type { ApiEnv, Deps, Endpoint } from './endpoint.ts'
 import { describeEndpoint } from './openapi.ts'
@@ -22,19 +23,29 @@ export function addEndpoint(
 ): void {
   const { method, path, body, bodyBytes = limits.requestBodyBytes } = endpoint
   app.openAPIRegistry.registerPath(describeEndpoint(endpoint))
-  app.on(
-    method.toUpperCase(),
-    path.replaceAll(/{(.+?)}/g, ':$1'),
+  const route = path.replaceAll(/{(.+?)}/g, ':$1')
+  const steps: readonly MiddlewareHandler<ApiEnv>[] = [
     admit(endpoint, authorize),
     throttle(throttles, endpoint.throttle),
     ...(body === undefined ? [] : [receiveBody(bodyBytes, largeBodies), chargeBody(throttles, endpoint.throttle)]),
     (c) => endpoint.handle(c),
-  )
+  ]
+  app.on(method.toUpperCase(), [route], ...steps)
+  // For every method, because a POST without the header stays one that the address does not have.
+  if (method === 'patch') app.on('ALL', [route], ...steps.map(whenOverridden))
+}
+
+/** Java's HTTP client knows no PATCH. It sends a POST, and the method that it means in a header. */
+function whenOverridden(step: MiddlewareHandler<ApiEnv>): MiddlewareHandler<ApiEnv> {
+  return async (c, next) => {
+    const meant = c.req.header('x-http-method-override')?.trim() ?? ''
+    return c.req.method === 'POST' && /^(?:patch|merge)$/i.test(meant) ? step(c, next) : next()
+  }
 }
 
 function admit({ path, permission, errorForm }: Endpoint, authorize: Authorize): MiddlewareHandler<ApiEnv> {
   return async function admitRequest(c, next) {
-    const apiVersion = c.req.query('api-version')
+    const apiVersion = queryParameter(c, 'api-version')
     c.set('route', path)
     if (errorForm === 'nested' && apiVersion !== undefined && apiVersion >= '2018') c.set('errorForm', 'nested')
     const { account } = await authorize({ authorization: c.req.header('authorization'), path: c.req.path, permission })

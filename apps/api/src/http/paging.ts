@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import { clip, HubError, limits } from '@muster/contract'
 import type { Page, PageRequest } from '@muster/store'
 import type { Context } from 'hono'
+import { queryParameter } from './address.ts'
 import { jsonTextReply } from './reply.ts'
 
 /** How results are paged. A token is bound to the text `query`, which is the same for every page of one query. */
@@ -27,7 +28,7 @@ export function createPaging(key: Buffer): Paging {
 
   return {
     read(c, query) {
-      const token = c.req.header('x-ms-continuation') || c.req.query('continuationToken')
+      const token = c.req.header('x-ms-continuation') || queryParameter(c, 'continuationToken')
       return { limit: readLimit(c), after: token ? openToken(token, (position) => sign(query, position)) : null }
     },
     reply(itemType, query, { items, continuation }) {
@@ -57,7 +58,7 @@ function openToken(token: string, sign: (position: string) => Buffer): string {
 }
 
 function readLimit(c: Context): number {
-  const text = c.req.header('x-ms-max-item-count') || c.req.query('pageSize')
+  const text = c.req.header('x-ms-max-item-count') || queryParameter(c, 'pageSize')
   if (!text) return limits.pageSizeDefault
   if (!/^-?\d+$/.test(text)) {
     throw new HubError('ArgumentInvalid', {

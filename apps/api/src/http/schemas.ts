@@ -127,11 +127,20 @@ export const deviceSchema = z
     cloudToDeviceMessageCount: z.int(),
     authentication,
     capabilities: z.object({ iotEdge: z.boolean() }),
+    deviceScope: z.string().optional(),
+    parentScopes: z.string().array().optional(),
   })
   .openapi('Device')
 
 export const moduleSchema = deviceSchema
-  .omit({ status: true, statusReason: true, statusUpdatedTime: true, capabilities: true })
+  .omit({
+    status: true,
+    statusReason: true,
+    statusUpdatedTime: true,
+    capabilities: true,
+    deviceScope: true,
+    parentScopes: true,
+  })
   .extend({ moduleId: z.string(), managedBy: z.string().nullable() })
   .openapi('Module')
 

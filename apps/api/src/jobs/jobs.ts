@@ -16,6 +16,7 @@ import {
   parseJobType,
 } from '@muster/contract'
 import { cancelJob, listJobs, readJob } from '@muster/store'
+import { queryParameter } from '../http/address.ts'
 import type { ApiContext, Deps, Endpoint } from '../http/endpoint.ts'
 import { readDocument } from '../http/json-body.ts'
 import { type Paging, pageHeaders, pageQuery } from '../http/paging.ts'
@@ -113,7 +114,7 @@ const noJobs = { items: [], continuation: null }
 type Filter<Value> = Value | 'none' | null
 
 function readType(c: ApiContext): Filter<JobType> {
-  const text = c.req.query('jobType')
+  const text = queryParameter(c, 'jobType')
   if (!text) return null
   const type = isForeignJobType(text) ? 'none' : parseJobType(text)
   if (type !== null) return type
@@ -123,7 +124,7 @@ function readType(c: ApiContext): Filter<JobType> {
 }
 
 function readStatus(c: ApiContext): Filter<JobStatus> {
-  const text = c.req.query('jobStatus')
+  const text = queryParameter(c, 'jobStatus')
   if (!text) return null
   const status = isForeignJobStatus(text) ? 'none' : parseJobStatus(text)
   if (status !== null) return status

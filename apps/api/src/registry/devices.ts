@@ -1,17 +1,19 @@
 import { clip, HubError, limits } from '@muster/contract'
 import { listDevices } from '@muster/store'
 import { z } from 'zod'
-import { addressedDevice } from '../http/address.ts'
+import { addressedDevice, queryParameter } from '../http/address.ts'
 import type { ApiContext, Deps, Endpoint } from '../http/endpoint.ts'
 import { readBody } from '../http/json-body.ts'
 import { jsonReply } from '../http/reply.ts'
 import { deviceSchema } from '../http/schemas.ts'
-import { identityBodySchema } from './identity-body.ts'
+import { identityBodySchema, readOnlyShape } from './identity-body.ts'
 import { deviceJson } from './identity-json.ts'
 import { identityRoutes } from './identity-routes.ts'
 import { requireAddressed } from './require-addressed.ts'
 
-const bodySchema = identityBodySchema.omit({ managedBy: true }).extend({ deviceId: z.string().nullish() })
+const bodySchema = identityBodySchema
+  .omit({ managedBy: true })
+  .extend({ deviceId: z.string().nullish(), ...readOnlyShape })
 
 export function deviceRoutes(deps: Deps): readonly Endpoint[] {
   return [
@@ -39,9 +41,9 @@ export function deviceRoutes(deps: Deps): readonly Endpoint[] {
       reply: deviceSchema,
       addressed: addressedDevice,
       readBody(c, identity) {
-        const { deviceId, ...body } = readBody(c, bodySchema)
+        const { deviceId, generationId, etag, ...body } = readBody(c, bodySchema)
         requireAddressed('deviceId', deviceId, identity)
-        return body
+        return { body, isAsRead: Boolean(generationId ?? etag) }
       },
       toJson: deviceJson,
     }),
@@ -49,7 +51,7 @@ export function deviceRoutes(deps: Deps): readonly Endpoint[] {
 }
 
 function readTop(c: ApiContext): number {
-  const text = c.req.query('top')
+  const text = queryParameter(c, 'top')
   if (!text) return limits.pageSizeMax
   if (/^\d+$/.test(text) && Number(text) > 0) return Math.min(Number(text), limits.pageSizeMax)
   throw new HubError('ArgumentInvalid', {

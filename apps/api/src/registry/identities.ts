@@ -18,14 +18,21 @@ import type { Deps } from '../http/endpoint.ts'
 import type { readIfMatch } from '../http/etag.ts'
 import { unknownDevice, unknownIdentity } from '../http/unknown-identity.ts'
 import { endWaits } from './end-waits.ts'
-import { draftIdentity, draftModule, type IdentityBody } from './identity-body.ts'
+import { draftIdentity, draftModule, type IdentityBody, withRenewedKeys } from './identity-body.ts'
 
 /** A PUT: without If-Match it creates the identity, with If-Match it updates it. Returns the identity. */
 export async function putIdentity(
   deps: Deps,
-  { identity, body, ifMatch }: { identity: IdentityKey; body: IdentityBody; ifMatch: ReturnType<typeof readIfMatch> },
+  {
+    identity,
+    body,
+    isAsRead,
+    ifMatch,
+  }: { identity: IdentityKey; body: IdentityBody; isAsRead: boolean; ifMatch: ReturnType<typeof readIfMatch> },
 ): Promise<Identity> {
-  if (ifMatch.isGiven) return changeIdentity(deps, { identity, body, etag: ifMatch.etag })
+  if (ifMatch.isGiven) {
+    return changeIdentity(deps, { identity, body: withRenewedKeys(body, { isAsRead }), etag: ifMatch.etag })
+  }
   await createIdentity(deps, draftOf(identity, body, null))
   return readExisting(deps, identity)
 }

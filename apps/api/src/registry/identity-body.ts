@@ -10,6 +10,11 @@ const authenticationTypes = ['sas', 'selfSigned', 'certificateAuthority', 'none'
 
 export const plainText = z.string().regex(/^\P{Cc}*$/u, { error: 'a text without control characters' })
 
+const scopeRule = 'the deviceScope of an edge device, such as ms-azure-iot-edge://<device id>-<generation id>'
+const scope = z.string().regex(/^ms-azure-iot-edge:\/\/.{1,128}-\d{1,20}$/, { error: scopeRule })
+/** Azure IoT Hub takes one. */
+const parentScopesMax = 16
+
 /** The members of an identity that a caller may write. Keys are checked separately, so that no error text can repeat one. */
 export const identityBodySchema = z.object({
   status: anyCase(['enabled', 'disabled']).nullish(),
@@ -22,8 +27,13 @@ export const identityBodySchema = z.object({
     })
     .nullish(),
   capabilities: z.object({ iotEdge: z.boolean().nullish() }).nullish(),
+  deviceScope: z.union([z.literal(''), scope], { error: scopeRule }).nullish(),
+  parentScopes: z.array(scope).max(parentScopesMax).nullish(),
   managedBy: plainText.max(managedByLength).nullish(),
 })
+
+/** Members of an identity that was read. They are not written, but tell that it was. */
+export const readOnlyShape = { generationId: z.unknown().optional(), etag: z.unknown().optional() }
 
 export type IdentityBody = z.output<typeof identityBodySchema>
 
@@ -51,7 +61,38 @@ export function draftIdentity(identity: IdentityKey, body: IdentityBody, current
     authentication: draftAuthentication(body.authentication, current?.authentication),
     isEdge: body.capabilities?.iotEdge ?? current?.isEdge ?? false,
     managedBy: body.managedBy === undefined ? (current?.managedBy ?? null) : body.managedBy,
+    parentScopes: draftParents(body, current),
   }
+}
+
+/**
+ * The scopes of the edge devices above a device. The scope of an edge device is its own, and given by the hub. That of any other device
+ * is the scope of its parent, so it names the parent, too, and an empty one removes it.
+ */
+function draftParents(
+  { deviceScope, parentScopes, capabilities }: IdentityBody,
+  current: Identity | null,
+): readonly string[] {
+  const isEdge = capabilities?.iotEdge ?? current?.isEdge ?? false
+  if (!isEdge && deviceScope) return [deviceScope]
+  if (!isEdge && deviceScope === '') return []
+  return parentScopes === undefined ? (current?.parentScopes ?? []) : (parentScopes ?? [])
+}
+
+/**
+ * The body of an update in which the caller asks for new keys: it is an identity as it was read, and a key of it is the empty text. An
+ * SDK sends two such keys for a caller who names no keys at all, without the members that only a read identity has.
+ */
+export function withRenewedKeys(body: IdentityBody, { isAsRead }: { isAsRead: boolean }): IdentityBody {
+  const { authentication } = body
+  if (authentication?.type !== 'sas' || authentication.symmetricKey == null) return body
+  const { primaryKey, secondaryKey } = authentication.symmetricKey
+  if (primaryKey === '' && secondaryKey === '' && !isAsRead) return body
+  const symmetricKey = {
+    primaryKey: primaryKey === '' ? generateKey() : primaryKey,
+    secondaryKey: secondaryKey === '' ? generateKey() : secondaryKey,
+  }
+  return { ...body, authentication: { ...authentication, symmetricKey } }
 }
 
 /** The same for a module. Its body has fewer members, because its device decides whether it may connect. */

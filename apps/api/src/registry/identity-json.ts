@@ -17,7 +17,13 @@ export function deviceJson(device: Identity): JsonObject {
     cloudToDeviceMessageCount: 0,
     authentication: authenticationJson(device),
     capabilities: { iotEdge: device.isEdge },
+    ...scopesOf(device),
   }
+}
+
+/** Only an edge device, and one that has a parent, have a scope. */
+function scopesOf({ deviceScope, parentScopes }: Identity): JsonObject {
+  return deviceScope === null ? {} : { deviceScope, parentScopes }
 }
 
 /** A module as reads show it. It has no status of its own; that of its device counts. */

@@ -17,7 +17,7 @@ interface Kind {
   /** The identity that the path names. @throws HubError ArgumentInvalid */
   addressed(c: ApiContext): IdentityKey
   /** The body of a PUT, without the ids. @throws HubError ArgumentInvalid when an id is another one than that of the path */
-  readBody(c: ApiContext, identity: IdentityKey): IdentityBody
+  readBody(c: ApiContext, identity: IdentityKey): { readonly body: IdentityBody; readonly isAsRead: boolean }
   toJson(identity: Identity): JsonObject
 }
 
@@ -39,7 +39,8 @@ export function identityRoutes(
       reply,
       async handle(c) {
         const identity = addressed(c)
-        return answer(await putIdentity(deps, { identity, body: readBody(c, identity), ifMatch: readIfMatch(c) }))
+        const { body, isAsRead } = readBody(c, identity)
+        return answer(await putIdentity(deps, { identity, body, isAsRead, ifMatch: readIfMatch(c) }))
       },
     },
     {

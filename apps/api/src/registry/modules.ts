@@ -7,14 +7,14 @@ import { readBody } from '../http/json-body.ts'
 import { jsonReply } from '../http/reply.ts'
 import { moduleSchema } from '../http/schemas.ts'
 import { unknownDevice } from '../http/unknown-identity.ts'
-import { identityBodySchema } from './identity-body.ts'
+import { identityBodySchema, readOnlyShape } from './identity-body.ts'
 import { moduleJson } from './identity-json.ts'
 import { identityRoutes } from './identity-routes.ts'
 import { requireAddressed } from './require-addressed.ts'
 
 const bodySchema = identityBodySchema
   .pick({ authentication: true, managedBy: true })
-  .extend({ deviceId: z.string().nullish(), moduleId: z.string().nullish() })
+  .extend({ deviceId: z.string().nullish(), moduleId: z.string().nullish(), ...readOnlyShape })
 
 export function moduleRoutes(deps: Deps): readonly Endpoint[] {
   return [
@@ -43,11 +43,11 @@ export function moduleRoutes(deps: Deps): readonly Endpoint[] {
       reply: moduleSchema,
       addressed: addressedModule,
       readBody(c, identity) {
-        const { deviceId, moduleId, ...body } = readBody(c, bodySchema)
+        const { deviceId, moduleId, generationId, etag, ...body } = readBody(c, bodySchema)
         const parts = partsOf(identity)
         requireAddressed('deviceId', deviceId, parts.deviceId)
         requireAddressed('moduleId', moduleId, String(parts.moduleId))
-        return body
+        return { body, isAsRead: Boolean(generationId ?? etag) }
       },
       toJson: moduleJson,
     }),

@@ -207,6 +207,159 @@ describe('a request', () => {
   })
 })
 
+describe('a parameter of the address', () => {
+  it.each([
+    ['/devices/?Top=1', 1],
+    ['/jobs/v2/query?JOBTYPE=scheduleDeviceMethod&JobStatus=queued&PAGESIZE=1', 1],
+  ])('H21 counts in any letter case: %s', async (path, count) => {
+    await api.send('PUT', '/jobs/v2/parameters', job)
+    const reply = await api.send('GET', `${path}&API-Version=2021-04-12`, undefined, { apiVersion: null })
+
+    expect(reply.status).toBe(200)
+    expect(reply.body).toHaveLength(count)
+  })
+
+  it.each([
+    '/devices?TOP=many',
+    '/jobs/v2/query?JobType=none',
+    '/jobs/v2/query?pagesize=x',
+    '/jobs/v2/query?Jobstatus=x',
+  ])('H21 is refused when its value is not allowed, in any letter case: %s', async (path) => {
+    expect((await api.send('GET', path)).status).toBe(400)
+  })
+
+  it('H21 in its exact spelling wins', async () => {
+    expect((await api.send('GET', '/devices?TOP=many&top=1')).body).toHaveLength(1)
+  })
+})
+
+describe('the service SDK for Java', () => {
+  const overridden = (path: string, method: string, body: unknown) =>
+    api.send('POST', path, body, { headers: { 'x-http-method-override': method } })
+
+  it.each(['PATCH', 'patch', 'MERGE'])('H22 patches a twin by POST with X-HTTP-Method-Override: %s', async (method) => {
+    await api.send('PUT', '/devices/d1/modules/java', {})
+
+    const patched = await overridden('/twins/d1', method, { tags: { by: method } })
+    const ofModule = await overridden('/twins/d1/modules/java', method, { tags: { by: method } })
+
+    expect([patched.status, ofModule.status]).toEqual([200, 200])
+    expect([patched.body.tags.by, ofModule.body.tags.by]).toEqual([method, method])
+  })
+
+  it('H22 gets the errors of the PATCH', async () => {
+    expect((await overridden('/twins/nobody', 'PATCH', { tags: {} })).body.Message).toContain('DeviceNotFound')
+    expect((await overridden('/twins/d1', 'PATCH', { tags: 5 })).status).toBe(400)
+  })
+
+  it.each(['PUT', 'DELETE', ''])('H22 a POST that means anything else is no method of a twin: %j', async (method) => {
+    const refused = await overridden('/twins/d1', method, { tags: {} })
+
+    expect(refused.status).toBe(405)
+    expect(refused.headers.get('allow')).toBe('GET, HEAD, PATCH, PUT')
+  })
+
+  it('gets the number 404001 inside the message for a method on a device that is not registered', async () => {
+    for (const apiVersion of ['2018-06-30', '2019-10-01', '2020-03-13', '2021-04-12']) {
+      const called = await api.send('POST', '/twins/ThisDeviceDoesNotExist/methods', method, { apiVersion })
+
+      expect(called.status).toBe(404)
+      expect(JSON.parse(called.body.Message)).toMatchObject({ errorCode: 404001 })
+    }
+  })
+})
+
+describe('az', () => {
+  const emptyKey = (which: string, read: { authentication: { symmetricKey: object } }) => ({
+    ...read,
+    authentication: { type: 'sas', symmetricKey: { ...read.authentication.symmetricKey, [which]: '' } },
+  })
+  const update = (path: string, body: unknown) => api.send('PUT', path, body, { headers: { 'if-match': '"*"' } })
+
+  it.each(['/devices/az-keys', '/devices/d1/modules/az-keys'])(
+    'gets a new key for each that is empty in an identity that it has read: %s',
+    async (path) => {
+      const created = await api.send('PUT', path, {})
+      const before = created.body.authentication.symmetricKey
+      const primary = await update(path, emptyKey('primaryKey', created.body))
+      const { body: between } = await api.send('GET', path)
+      const both = await update(path, emptyKey('secondaryKey', emptyKey('primaryKey', between)))
+
+      const renewed = primary.body.authentication.symmetricKey
+      expect(renewed.primaryKey).toMatch(/^.{43}=$/)
+      expect(renewed.primaryKey).not.toBe(before.primaryKey)
+      expect(renewed.secondaryKey).toBe(before.secondaryKey)
+      expect(both.body.authentication.symmetricKey.primaryKey).not.toBe(renewed.primaryKey)
+      expect(both.body.authentication.symmetricKey.secondaryKey).not.toBe(renewed.secondaryKey)
+    },
+  )
+
+  it('gets a new key for one empty key beside a full one, whatever else the body has', async () => {
+    const { body } = await api.send('PUT', '/devices/az-one', {})
+    const { secondaryKey } = body.authentication.symmetricKey
+    const authentication = { type: 'sas', symmetricKey: { primaryKey: '', secondaryKey } }
+
+    const updated = await update('/devices/az-one', { deviceId: 'az-one', authentication })
+
+    expect(updated.body.authentication.symmetricKey.primaryKey).not.toBe(body.authentication.symmetricKey.primaryKey)
+    expect(updated.body.authentication.symmetricKey.secondaryKey).toBe(secondaryKey)
+  })
+})
+
+describe('the registry suite of the SDK for Node', () => {
+  const create = async (deviceId: string, body: object) => (await api.send('PUT', `/devices/${deviceId}`, body)).body
+  const edge = { capabilities: { iotEdge: true } }
+  const any = { headers: { 'if-match': '*' } }
+
+  it('H23 finds the scope of an edge device, which ends with the number of its generation', async () => {
+    const device = await create('edge-1', edge)
+    const twin = await api.send('GET', '/twins/edge-1')
+    const query = `SELECT deviceId FROM devices WHERE deviceScope = '${device.deviceScope}'`
+
+    expect(device.generationId).toMatch(/^\d{18}$/)
+    expect(device).toMatchObject({
+      deviceScope: `ms-azure-iot-edge://edge-1-${device.generationId}`,
+      parentScopes: [],
+    })
+    expect(twin.body).toMatchObject({ deviceScope: device.deviceScope, parentScopes: [] })
+    expect((await api.send('POST', '/devices/query', { query })).body).toEqual([{ deviceId: 'edge-1' }])
+    expect(await create('plain', {})).not.toHaveProperty('deviceScope')
+  })
+
+  it('H23 names the parents of an edge device, and they stay until it names others', async () => {
+    const { deviceScope } = await create('edge-parent', edge)
+    const child = await create('edge-child', { ...edge, parentScopes: [deviceScope] })
+    const kept = await api.send('PUT', '/devices/edge-child', { status: 'disabled' }, any)
+    const freed = await api.send('PUT', '/devices/edge-child', { ...kept.body, parentScopes: [] }, any)
+
+    expect(child.parentScopes).toEqual([deviceScope])
+    expect(child.deviceScope).toMatch(/^ms-azure-iot-edge:\/\/edge-child-/)
+    expect(kept.body.parentScopes).toEqual([deviceScope])
+    expect(freed.body).toMatchObject({ parentScopes: [], deviceScope: child.deviceScope })
+  })
+
+  it('H23 names the parent of any other device by its scope or by its parents', async () => {
+    const { deviceScope } = await create('gateway-1', edge)
+    const shown = { deviceScope, parentScopes: [deviceScope] }
+    const byScope = await create('leaf-1', { deviceScope })
+    const byParents = await create('leaf-2', { parentScopes: [deviceScope] })
+    const freed = await api.send('PUT', '/devices/leaf-1', { ...byScope, deviceScope: '' }, any)
+
+    expect([byScope, byParents]).toMatchObject([shown, shown])
+    expect(freed.body).not.toHaveProperty('deviceScope')
+  })
+
+  it.each([{ deviceScope: 'gateway-1' }, { parentScopes: ['ms-azure-iot-edge://x'] }, { parentScopes: 'x' }])(
+    'H23 is refused what is no scope: %j',
+    async (body) => {
+      const refused = await api.send('PUT', '/devices/scopeless', body)
+
+      expect(refused.status).toBe(400)
+      expect(refused.body.Message).toContain(Object.keys(body)[0])
+    },
+  )
+})
+
 describe('a device', () => {
   it('is registered from a whole identity, as a client that fills everything in sends it', async () => {
     const identity = {

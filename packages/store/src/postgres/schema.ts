@@ -27,6 +27,7 @@ export const devices = pgTable('devices', {
   /** Derived from the id: the device of a module. */
   moduleOf: text('module_of'),
   managedBy: text('managed_by'),
+  parentScopes: text('parent_scopes').array().notNull().default(sql`'{}'`),
 })
 
 /**

@@ -1,5 +1,5 @@
 import type { Column, Columns } from '@muster/query'
-import { deviceEtag, twinEtag } from '../twins/document.ts'
+import { deviceEtag, deviceScope, twinEtag } from '../twins/document.ts'
 
 const iotEdge = 'capabilities.iotEdge'
 
@@ -24,6 +24,7 @@ export const identityColumns: Columns = new Map<string, Column>([
   ['status', { kind: 'text', sql: 'd.status' }],
   ['statusReason', { kind: 'text', sql: 'd.status_reason', undefinedWhenNull: true }],
   ['statusUpdateTime', { kind: 'instant', sql: orNever('d.status_updated_at') }],
+  ['deviceScope', { kind: 'text', sql: deviceScope, undefinedWhenNull: true }],
   ['authenticationType', { kind: 'text', sql: 'd.authentication_type' }],
   ['x509Thumbprint.primaryThumbprint', { kind: 'text', sql: 'd.primary_thumbprint' }],
   ['x509Thumbprint.secondaryThumbprint', { kind: 'text', sql: 'd.secondary_thumbprint' }],

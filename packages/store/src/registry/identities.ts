@@ -11,7 +11,7 @@ import { alias } from 'drizzle-orm/pg-core'
 import { prepared } from '../postgres/prepared.ts'
 import { devices, sessions, twins } from '../postgres/schema.ts'
 import { at, type Db, json, rows, texts } from '../postgres/sql.ts'
-import { deviceEtag } from '../twins/document.ts'
+import { deviceEtag, deviceScope } from '../twins/document.ts'
 import { freshMetadata } from '../twins/patch.ts'
 
 export interface Authentication {
@@ -31,6 +31,8 @@ export interface IdentitySettings {
   readonly isEdge: boolean
   /** For a module: who manages it. */
   readonly managedBy: string | null
+  /** For a device: the scopes of the edge devices above it. */
+  readonly parentScopes: readonly string[]
 }
 
 /** An identity to be created, with the first content of its twin. */
@@ -43,6 +45,8 @@ export interface Identity extends IdentitySettings {
   /** Another one when an identity of the same name is created again. */
   readonly generationId: string
   readonly etag: string
+  /** That of an edge device is its own, that of any other device is its parent's. */
+  readonly deviceScope: string | null
   readonly statusUpdatedTime: Date | null
   readonly connectionState: 'Connected' | 'Disconnected'
   readonly connectionStateUpdatedTime: Date | null
@@ -51,6 +55,9 @@ export interface Identity extends IdentitySettings {
 
 /** The first value of the counter of a new identity. It is random, so that no etag of a deleted identity fits its successor. */
 const anyEtag = sql`(1 + floor(random() * 1e12))::bigint`
+
+/** A number, because scopes end with it. No two devices of one name have the same. */
+const anyGeneration = sql`(6e17 + floor(random() * 1e17))::bigint::text`
 
 /**
  * Creates identities and their twins, in one statement. Returns those that were created; the others existed already.
@@ -66,12 +73,13 @@ export async function insertIdentities(db: Db, drafts: readonly IdentityDraft[],
         from jsonb_to_recordset(${json(drafts.map((draft) => draftRow(draft, fresh)))}) as draft (
              device_id text, status text, status_reason text, authentication_type text, primary_key text,
              secondary_key text, primary_thumbprint text, secondary_thumbprint text, is_edge boolean,
-             managed_by text, tags jsonb, desired jsonb, desired_metadata jsonb)),
+             managed_by text, parent_scopes text[], tags jsonb, desired jsonb, desired_metadata jsonb)),
     created as (
       insert into devices (device_id, generation_id, etag, status, status_reason, authentication_type, primary_key,
-                           secondary_key, primary_thumbprint, secondary_thumbprint, is_edge, managed_by, created_at)
-      select device_id, gen_random_uuid(), ${anyEtag}, status, status_reason, authentication_type, primary_key,
-             secondary_key, primary_thumbprint, secondary_thumbprint, is_edge, managed_by, ${at(now)}
+                           secondary_key, primary_thumbprint, secondary_thumbprint, is_edge, managed_by, parent_scopes,
+                           created_at)
+      select device_id, ${anyGeneration}, ${anyEtag}, status, status_reason, authentication_type, primary_key,
+             secondary_key, primary_thumbprint, secondary_thumbprint, is_edge, managed_by, parent_scopes, ${at(now)}
         from draft
        order by device_id
           on conflict (device_id) do nothing
@@ -92,7 +100,7 @@ export async function updateIdentity(
   { etag }: { etag: string | null },
   now: Date,
 ): Promise<'updated' | 'missing' | 'etag'> {
-  const { identity, status, statusReason, authentication, isEdge, managedBy } = settings
+  const { identity, status, statusReason, authentication, isEdge, managedBy, parentScopes } = settings
   const [found] = await rows<{ is_updated: boolean }>(
     db,
     sql`
@@ -109,7 +117,8 @@ export async function updateIdentity(
              primary_thumbprint = ${authentication.primaryThumbprint},
              secondary_thumbprint = ${authentication.secondaryThumbprint},
              is_edge = ${isEdge},
-             managed_by = ${managedBy}
+             managed_by = ${managedBy},
+             parent_scopes = ${texts(parentScopes)}
         from target
        where d.device_id = target.device_id
          and ${etag === null ? sql`true` : sql`${sql.raw(deviceEtag)} = ${etag}`}
@@ -256,6 +265,8 @@ export function selectIdentities(db: Db) {
       authentication: authenticationOf,
       isEdge: d.isEdge,
       managedBy: d.managedBy,
+      parentScopes: d.parentScopes,
+      deviceScope: sql<string | null>`${sql.raw(deviceScope)}`,
       gatewayId: sessions.gatewayId,
       connectionStateUpdatedTime: sessions.stateUpdatedAt,
       lastActivityTime: sessions.lastActivityAt,
@@ -287,6 +298,7 @@ function draftRow(draft: IdentityDraft, fresh: JsonObject): JsonObject {
     secondary_thumbprint: authentication.secondaryThumbprint,
     is_edge: draft.isEdge,
     managed_by: draft.managedBy,
+    parent_scopes: draft.parentScopes,
     tags,
     desired,
     desired_metadata: isEmpty ? fresh : freshMetadata(desired, { ...fresh, $lastUpdatedVersion: 1 }),

@@ -8,11 +8,15 @@ export const twinEtag = `encode(int8send(t.etag), 'base64')`
 /** SQL of the etag of the identity on the wire: its counter in decimal digits, in base64. */
 export const deviceEtag = `encode(convert_to(d.etag::text, 'UTF8'), 'base64')`
 
+/** SQL of the scope of a device: an edge device has its own, any other one that of its first parent. Null: it has none. */
+export const deviceScope = `case when d.is_edge then 'ms-azure-iot-edge://' || d.device_id || '-' || d.generation_id
+                                 else d.parent_scopes[1] end`
+
 /** `select ... from` of whole twins, for `twinDocument`. Tables: t twins, d devices, s sessions. */
 export const selectTwins: SQL = sql`
   select t.device_id, ${sql.raw(twinEtag)} as etag, ${sql.raw(deviceEtag)} as device_etag,
          d.status, d.status_reason, d.status_updated_at::text, d.authentication_type,
-         d.primary_thumbprint, d.secondary_thumbprint, d.is_edge,
+         d.primary_thumbprint, d.secondary_thumbprint, d.is_edge, ${sql.raw(deviceScope)} as device_scope, d.parent_scopes,
          s.gateway_id, s.last_activity_at::text,
          t.model_id, t.version::text, t.tags,
          t.desired, t.desired_version::text, t.desired_metadata,
@@ -32,6 +36,8 @@ export interface TwinRow extends Record<string, unknown> {
   readonly primary_thumbprint: string | null
   readonly secondary_thumbprint: string | null
   readonly is_edge: boolean
+  readonly device_scope: string | null
+  readonly parent_scopes: readonly string[]
   readonly gateway_id: GatewayId | null
   readonly last_activity_at: string | null
   readonly model_id: string
@@ -75,5 +81,6 @@ export function twinDocument(row: TwinRow): JsonObject {
       reported: { ...row.reported, $metadata: row.reported_metadata, $version: Number(row.reported_version) },
     },
     ...(moduleId === null ? { capabilities: { iotEdge: row.is_edge } } : {}),
+    ...(row.device_scope === null ? {} : { deviceScope: row.device_scope, parentScopes: row.parent_scopes }),
   }
 }

@@ -59,7 +59,8 @@ describe('creating devices', () => {
 
     expect(await readIdentity(db, identity.identity)).toEqual({
       ...identity,
-      generationId: expect.stringMatching(/.+/),
+      generationId: expect.stringMatching(/^\d{18}$/),
+      deviceScope: expect.stringMatching(/^ms-azure-iot-edge:\/\/registered-\d{18}$/),
       etag: expect.stringMatching(/.+/),
       statusUpdatedTime: null,
       connectionState: 'Disconnected',
