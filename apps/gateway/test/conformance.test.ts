@@ -1,5 +1,6 @@
 import { clockGraceMs } from '@muster/auth'
 import type { CallResult } from '@muster/bus'
+import { jsonText } from '@muster/contract'
 import { findRoutes } from '@muster/store'
 import { eventually } from '@muster/testkit'
 import type { IClientOptions } from 'mqtt'
@@ -28,7 +29,7 @@ async function call(deviceId: string): Promise<CallResult | undefined> {
   const [route] = await findRoutes(gateway.hub.db, [deviceId])
   // As the API does: who is in no session is not asked.
   if (route?.gatewayId == null) return { identity: deviceId, kind: 'notOnline' }
-  const method = { methodName: 'ping', payload: null, responseTimeoutSeconds: 30 }
+  const method = { methodName: 'ping', payload: jsonText(null), responseTimeoutSeconds: 30 }
   const results = await callAll(gateway.hub.bus, { gatewayId: route.gatewayId, identities: [deviceId], ...method })
   return results[0]
 }
@@ -61,7 +62,7 @@ describe.each(['TLS', 'WebSocket'] as const)('what a device may rely on, over %s
     expect(JSON.parse(told.payload)).toEqual({ x: 1, y: null, $version: 2 })
 
     const [answered] = await Promise.all([call(deviceId), answerMethod(device)])
-    expect(answered).toEqual({ identity: deviceId, kind: 'answered', status: 200, payload: { pong: true } })
+    expect(answered).toEqual({ identity: deviceId, kind: 'answered', status: 200, payload: '{"pong":true}' })
 
     await device.end('drop')
     await eventually(async () => expect(await call(deviceId)).toEqual({ identity: deviceId, kind: 'notOnline' }))

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { GatewayId, IdentityKey, JobKey, Json, JsonObject } from '@muster/contract'
+import type { GatewayId, IdentityKey, JobKey, JsonObject, JsonText } from '@muster/contract'
 
 /** One direct method to be called on many devices or modules of one gateway. */
 export interface DeviceCall {
@@ -11,7 +11,7 @@ export interface DeviceCall {
   readonly callId: string
   readonly targets: readonly CallTarget[]
   readonly methodName: string
-  readonly payload: Json
+  readonly payload: JsonText
   readonly responseTimeoutSeconds: number
   /** The hub's time, in ms, from which on no device gets the call any more. */
   readonly deliverBeforeMs: number
@@ -27,7 +27,7 @@ export interface CallTarget {
 
 /** The result of a call on one device or module. `deliveredAtMs`: the hub's time at which it was written to the connection. */
 export type CallResult = { readonly identity: string; readonly deliveredAtMs?: number } & (
-  | { readonly kind: 'answered'; readonly status: number; readonly payload: Json }
+  | { readonly kind: 'answered'; readonly status: number; readonly payload: JsonText }
   /** Delivered, and not answered within the response timeout. */
   | { readonly kind: 'noAnswer' }
   /** The answer is no JSON, or too large. `reason` is the end of a sentence that says so. */

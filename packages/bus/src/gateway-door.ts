@@ -71,12 +71,8 @@ function collect(flush: (progress: readonly CallProgress[]) => void, expected: n
     steps.set(step.identity, step)
     if (step.kind !== 'delivered') ended += 1
     // Only the size of answers matters.
-    if (step.kind === 'answered') bytes += sizeOf(step.payload)
+    if (step.kind === 'answered') bytes += step.payload.length
     if (ended === expected || steps.size >= collectCount || bytes >= collectBytes) return send()
     timer ??= setTimeout(send, collectMs)
   }
-}
-
-function sizeOf(payload: unknown): number {
-  return typeof payload === 'object' || typeof payload === 'string' ? JSON.stringify(payload).length : 8
 }

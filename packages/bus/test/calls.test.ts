@@ -1,4 +1,4 @@
-import { gatewayId, storedIdentity } from '@muster/contract'
+import { gatewayId, jsonText, storedIdentity } from '@muster/contract'
 import { eventually, uniquePrefix } from '@muster/testkit'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { type Bus, type CallResult, connectBus, type DeviceCall, type GatewayDoor, newCall } from '../src/index.ts'
@@ -27,7 +27,7 @@ describe('a call of devices', () => {
       door({
         call: ({ targets }, report) => {
           for (const { identity } of targets) {
-            const answer = () => report({ identity, kind: 'answered', status: 200, payload: { identity } })
+            const answer = () => report({ identity, kind: 'answered', status: 200, payload: jsonText({ identity }) })
             if (identity === 'slow') late.push(answer)
             else answer()
           }
@@ -106,7 +106,7 @@ function door(parts: Partial<GatewayDoor>): GatewayDoor {
 
 function call(id: DeviceCall['gatewayId'], identities: string[]): DeviceCall {
   return newCall(
-    { gatewayId: id, identities, methodName: 'ping', payload: null, responseTimeoutSeconds: 5 },
+    { gatewayId: id, identities, methodName: 'ping', payload: jsonText(null), responseTimeoutSeconds: 5 },
     new Date(),
   )
 }

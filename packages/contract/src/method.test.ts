@@ -7,7 +7,7 @@ describe('a method call', () => {
 
     expect(parseMethodRequest(body)).toEqual({
       methodName: 'm',
-      payload: { Delay: 1, delay: 2 },
+      payload: '{"Delay":1,"delay":2}',
       responseTimeoutInSeconds: 7,
       connectTimeoutInSeconds: 0,
     })
@@ -37,7 +37,7 @@ describe('the payload of a method', () => {
   it.each(['{"__proto__":{"a":1},"b":[{"__proto__":null}]}', 'null', 'false', '"text"', '[1,[2]]'])(
     'is passed on as it is: %s',
     (payload) => {
-      expect(JSON.stringify(parse(payload).payload)).toBe(payload)
+      expect(parse(payload).payload).toBe(payload)
     },
   )
 

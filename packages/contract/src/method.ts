@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import { clip } from './clip.ts'
 import { HubError } from './errors.ts'
-import { findTooLarge, isJsonObject, type Json, numberTooLarge } from './json.ts'
+import { findTooLarge, isJsonObject, type Json, type JsonObject, numberTooLarge } from './json.ts'
+import { type JsonText, jsonText, parsedText, withTexts } from './json-text.ts'
 import { limits } from './limits.ts'
 import { foldMembers } from './members.ts'
+import { type NumberText, noNumberText } from './numbers.ts'
 import { jsonSchema, parseBody } from './schemas.ts'
 
 const methodNamePattern = /^[!#%&'*+\-.0-9A-Z^_`a-z|~]+$/
@@ -28,23 +30,24 @@ const bodySchemaOf2016 = bodySchema.extend({ timeoutInSeconds: bodySchema.shape.
 /** A direct method call, whole. */
 export interface MethodRequest {
   readonly methodName: string
-  readonly payload: Json
+  readonly payload: JsonText
   readonly responseTimeoutInSeconds: number
   readonly connectTimeoutInSeconds: number
 }
 
 /**
  * Reads a direct method call: the body of POST .../methods, or the `cloudToDeviceMethod` of a job. `root` is the name of that member
- * in error messages. `timeoutInSeconds` is the 2016 name of `responseTimeoutInSeconds`. Beside the newer one it is ignored.
+ * in error messages. `numberText` tells how numbers of the payload were written. `timeoutInSeconds` is the 2016 name of
+ * `responseTimeoutInSeconds`. Beside the newer one it is ignored.
  * @throws HubError as `parseBody`; MessageTooLarge for a payload over its limit
  */
-export function parseMethodRequest(body: unknown, root = ''): MethodRequest {
+export function parseMethodRequest(body: unknown, root = '', numberText: NumberText = noNumberText): MethodRequest {
   const members = foldMembers(body, { responseTimeoutInSeconds: null })
   const isOf2016 = isJsonObject(members) && members.responseTimeoutInSeconds == null
   const read = parseBody<z.output<typeof bodySchemaOf2016>>(isOf2016 ? bodySchemaOf2016 : bodySchema, body, root)
   return {
     methodName: read.methodName,
-    payload: checked(read.payload ?? null),
+    payload: payloadText(read.payload ?? null, topNumber(body, numberText), numberText),
     responseTimeoutInSeconds:
       read.responseTimeoutInSeconds ?? read.timeoutInSeconds ?? limits.responseTimeoutSecondsDefault,
     connectTimeoutInSeconds: read.connectTimeoutInSeconds ?? 0,
@@ -58,20 +61,50 @@ const jobSchema = z.object({ onUnknownOutcome: z.enum(['fail', 'retry']).nullish
  * ends the device job, `retry` calls the device again, so at least once and not at most once.
  * @throws HubError as `parseMethodRequest`
  */
-export function parseMethodOfJob(body: unknown, root: string): MethodRequest & { readonly onUnknownOutcome?: 'retry' } {
+export function parseMethodOfJob(
+  body: unknown,
+  root: string,
+  numberText?: NumberText,
+): MethodRequest & { readonly onUnknownOutcome?: 'retry' } {
   const { onUnknownOutcome } = parseBody<z.output<typeof jobSchema>>(jobSchema, body, root)
-  return { ...parseMethodRequest(body, root), ...(onUnknownOutcome === 'retry' ? { onUnknownOutcome } : {}) }
+  return {
+    ...parseMethodRequest(body, root, numberText),
+    ...(onUnknownOutcome === 'retry' ? { onUnknownOutcome } : {}),
+  }
 }
 
 /** A device's answer: any integer status, and its payload. */
 export interface MethodResponse {
   readonly status: number
-  readonly payload: z.output<typeof jsonSchema>
+  readonly payload: JsonText
+}
+
+export function methodResponseText({ status, payload }: MethodResponse): JsonText {
+  return withTexts({ status }, { payload })
+}
+
+/** A stored call as reads show it. */
+export function methodRequestText({ payload, ...members }: JsonObject): JsonText {
+  return withTexts(members, { payload: storedPayload(payload) })
+}
+
+/** The payload in a stored call. */
+export function storedPayload(payload: Json | undefined): JsonText {
+  return typeof payload === 'string' ? parsedText(payload) : jsonText(payload ?? null)
+}
+
+/** A payload that is a number, as it was written. */
+function topNumber(body: unknown, numberText: NumberText): string | undefined {
+  if (!isJsonObject(body)) return undefined
+  const names = Object.keys(body).filter((name) => name.toLowerCase() === 'payload')
+  const name = names.includes('payload') ? 'payload' : names.at(-1)
+  return name === undefined || typeof body[name] !== 'number' ? undefined : numberText(body, name)
 }
 
 /** Checked outside of the schema: a payload that is too large has its own status, and only here is the path in the payload known. */
-function checked(payload: Json): Json {
-  const bytes = Buffer.byteLength(JSON.stringify(payload))
+function payloadText(payload: Json, number: string | undefined, numberText: NumberText): JsonText {
+  const text = number === undefined ? jsonText(payload, numberText) : parsedText(number)
+  const bytes = Buffer.byteLength(text)
   if (bytes > limits.methodPayloadBytes) {
     throw new HubError('MessageTooLarge', {
       message: `payload takes ${bytes} bytes of JSON; at most ${limits.methodPayloadBytes} are allowed`,
@@ -79,5 +112,5 @@ function checked(payload: Json): Json {
   }
   const tooLarge = findTooLarge(payload, 'payload')
   if (tooLarge !== null) throw new HubError('ArgumentInvalid', { message: `${clip(tooLarge)}: ${numberTooLarge}` })
-  return payload
+  return text
 }

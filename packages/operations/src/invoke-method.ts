@@ -1,5 +1,13 @@
 import type { CallResult } from '@muster/bus'
-import { type ErrorName, type JsonObject, parseMethodOfJob, unreachable } from '@muster/contract'
+import {
+  type ErrorName,
+  type JsonObject,
+  methodRequestText,
+  methodResponseText,
+  parseMethodOfJob,
+  storedPayload,
+  unreachable,
+} from '@muster/contract'
 import type { DeviceOperation, Outcome } from './operation.ts'
 
 /** `scheduleDeviceMethod`: calls a direct method on every device that is reachable inside the window of the job. */
@@ -9,11 +17,12 @@ export const invokeMethod: DeviceOperation = {
   member: 'cloudToDeviceMethod',
   // A chunk is called again when its worker dies, and is one message to a gateway. It must be small enough for both.
   chunkSize: 100,
-  parseBody: (value) => ({ ...parseMethodOfJob(value, 'cloudToDeviceMethod') }),
+  parseBody: (value, _, numberText) => ({ ...parseMethodOfJob(value, 'cloudToDeviceMethod', numberText) }),
+  bodyText: methodRequestText,
   // The stored body was checked. A payload of 128 KiB is not checked again for each chunk.
-  call: ({ methodName, payload = null, responseTimeoutInSeconds }) => ({
+  call: ({ methodName, payload, responseTimeoutInSeconds }) => ({
     methodName: String(methodName),
-    payload,
+    payload: storedPayload(payload),
     responseTimeoutSeconds: Number(responseTimeoutInSeconds),
   }),
   decide,
@@ -23,7 +32,7 @@ export const invokeMethod: DeviceOperation = {
 function decide(result: CallResult, { onUnknownOutcome }: JsonObject): Outcome {
   switch (result.kind) {
     case 'answered':
-      return { kind: 'succeeded', response: { status: result.status, payload: result.payload } }
+      return { kind: 'succeeded', response: methodResponseText(result) }
     case 'noAnswer':
       return failed('GatewayTimeout', 'Timed out waiting for the response from device.')
     case 'badAnswer':

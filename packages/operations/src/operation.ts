@@ -1,5 +1,5 @@
 import type { CallResult } from '@muster/bus'
-import type { DeviceError, JobType, Json, JsonObject, NumberText, Vocabulary } from '@muster/contract'
+import type { DeviceError, JobType, JsonObject, JsonText, NumberText, Vocabulary } from '@muster/contract'
 import type { Db, DesiredChange, LockedChunk } from '@muster/store'
 
 /** The code behind one job type: it reads the body and does the work on each device. */
@@ -12,10 +12,13 @@ interface OperationCore {
   /** How many devices make a chunk. */
   readonly chunkSize: number
   /**
-   * Checks and normalises the body. `numberText` tells how its numbers were written. The result is stored, shown by reads of the job, and given to the execution.
+   * Checks and normalises the body. `numberText` tells how its numbers were written. The result is
+   * stored and given to the execution.
    * @throws HubError that names the member, the value and what was expected.
    */
   parseBody(value: unknown, vocabulary: Vocabulary, numberText?: NumberText): JsonObject
+  /** A stored body as reads of the job show it. */
+  bodyText(body: JsonObject): JsonText
 }
 
 /** Works inside Postgres: the effect, the outcomes and the counters are one transaction, so the effect is exactly once. */
@@ -34,14 +37,14 @@ export interface Execution {
 /** Calls each device through the gateway that owns its session: at most once, unless the body asks for more. */
 export interface DeviceOperation extends OperationCore {
   readonly kind: 'device'
-  call(body: JsonObject): { methodName: string; payload: Json; responseTimeoutSeconds: number }
+  call(body: JsonObject): { methodName: string; payload: JsonText; responseTimeoutSeconds: number }
   /** The outcome of the device job for a result of a call. */
   decide(result: CallResult, body: JsonObject): Outcome
 }
 
 /** The outcome of one attempt on one device. */
 export type Outcome =
-  | { readonly kind: 'succeeded'; readonly response: Json }
+  | { readonly kind: 'succeeded'; readonly response: JsonText }
   | { readonly kind: 'failed'; readonly error: DeviceError }
   /** The attempt is repeated with backoff. */
   | { readonly kind: 'retry' }

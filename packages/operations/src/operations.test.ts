@@ -1,4 +1,4 @@
-import { HubError, type JsonObject, jobTypes, vocabularyOf } from '@muster/contract'
+import { HubError, type JsonObject, jobTypes, jsonText, vocabularyOf } from '@muster/contract'
 import { describe, expect, it } from 'vitest'
 import { operationOf } from './index.ts'
 
@@ -18,10 +18,10 @@ describe.each(jobTypes)('the operation of %s', (type) => {
     expect(operation.type).toBe(type)
   })
 
-  it('reads back the body that it stores as the same body', () => {
+  it('reads back the body that it shows as the same body', () => {
     const stored = operation.parseBody(bodies[type], today)
 
-    expect(operation.parseBody(stored, today)).toEqual(stored)
+    expect(operation.parseBody(JSON.parse(operation.bodyText(stored)), today)).toEqual(stored)
   })
 
   it.each([undefined, null, 'text', 5, [], {}])('refuses the body %j with an error that names its member', (body) => {
@@ -84,7 +84,7 @@ describe('a method call', () => {
   it('is called with what was stored of it', () => {
     const stored = operation.parseBody({ methodName: 'reboot', payload: { delay: 5 }, timeoutInSeconds: 40 }, today)
 
-    expect(operation.call(stored)).toEqual({ methodName: 'reboot', payload: { delay: 5 }, responseTimeoutSeconds: 40 })
+    expect(operation.call(stored)).toEqual({ methodName: 'reboot', payload: '{"delay":5}', responseTimeoutSeconds: 40 })
   })
 
   it.each([4, 301, 2.5])('refuses a response timeout of %d s', (responseTimeoutInSeconds) => {
@@ -100,7 +100,9 @@ describe('a method call', () => {
   it('J9 takes a device’s answer as final, whatever its status, and tries again what certainly did not reach the device', () => {
     const device = { identity: 'pump-1' }
 
-    expect(operation.decide({ ...device, kind: 'answered', status: 500, payload: null }, {}).kind).toBe('succeeded')
+    expect(operation.decide({ ...device, kind: 'answered', status: 500, payload: jsonText(null) }, {}).kind).toBe(
+      'succeeded',
+    )
     expect(operation.decide({ ...device, kind: 'noAnswer' }, {})).toMatchObject({
       kind: 'failed',
       error: { code: 'GatewayTimeout' },

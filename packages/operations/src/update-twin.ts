@@ -10,6 +10,7 @@ import {
   parseTwinPatch,
   type TwinPatch,
   type Vocabulary,
+  withTexts,
 } from '@muster/contract'
 import { checkPatchFits, type Db, type DesiredChange, patchTwin, patchTwins } from '@muster/store'
 import type { Execution, StoreOperation } from './operation.ts'
@@ -22,6 +23,7 @@ export const updateTwin: StoreOperation = {
   // 500 twins keep a transaction near 10 ms; larger ones hold row locks longer and gain little.
   chunkSize: 500,
   parseBody: parseUpdateTwin,
+  bodyText: (body) => withTexts(body),
   execute: async (tx, { deviceIds, job }, now) => {
     const patch = parseTwinPatch(job.body)
     const { unsure, missing, desired } = await patchTwins(tx, deviceIds, patch, now, job)

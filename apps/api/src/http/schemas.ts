@@ -62,6 +62,7 @@ export const deviceJobSchema = z
     createdDateTimeUtc: time,
     lastUpdatedDateTimeUtc: time,
     outcome: z.object({ deviceMethodResponse: z.object({ status: z.int(), payload: json }).optional() }),
+    cloudToDeviceMethod: properties.optional(),
     error: z.object({ code: z.string(), description: z.string() }).optional(),
   })
   .openapi('DeviceJob')

@@ -1,9 +1,18 @@
-import { formatInstant, type Job, type JsonObject, parseJobType, type Vocabulary } from '@muster/contract'
+import {
+  formatInstant,
+  type Job,
+  type JsonObject,
+  type JsonText,
+  parseJobType,
+  type Vocabulary,
+  withTexts,
+} from '@muster/contract'
 import { operationOf } from '@muster/operations'
 
 /** A job as reads show it. Missing members are left out, because some clients refuse null. */
-export function jobJson(job: Job, vocabulary: Vocabulary): JsonObject {
-  return {
+export function jobJson(job: Job, vocabulary: Vocabulary): JsonText {
+  const operation = operationOf(job.type)
+  const members = {
     jobId: job.jobId,
     type: vocabulary.type[job.type],
     status: vocabulary.status[job.status],
@@ -12,16 +21,16 @@ export function jobJson(job: Job, vocabulary: Vocabulary): JsonObject {
     ...(job.endTime === null ? {} : { endTime: formatInstant(job.endTime) }),
     maxExecutionTimeInSeconds: job.maxExecutionTimeInSeconds,
     queryCondition: job.queryCondition,
-    [operationOf(job.type).member]: job.body,
     ...(job.failureReason === null ? {} : { failureReason: job.failureReason }),
     ...(job.statistics === null ? {} : { deviceJobStatistics: { ...job.statistics } }),
   }
+  return withTexts(members, { [operation.member]: operation.bodyText(job.body) })
 }
 
 /** The reply of PUT. */
-export function createdJobJson(job: Job, vocabulary: Vocabulary): JsonObject {
+export function createdJobJson(job: Job, vocabulary: Vocabulary): JsonText {
   if (vocabulary.putReply === 'job') return jobJson(job, vocabulary)
-  return { jobId: job.jobId, type: vocabulary.type[job.type], status: vocabulary.status[job.status] }
+  return withTexts({ jobId: job.jobId, type: vocabulary.type[job.type], status: vocabulary.status[job.status] })
 }
 
 /** A row of a device job. Every version spells its statuses alike. */

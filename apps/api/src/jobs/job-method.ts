@@ -1,7 +1,7 @@
 import { parseDeviceId } from '@muster/contract'
 import type { Deps, Endpoint } from '../http/endpoint.ts'
 import { readDocument } from '../http/json-body.ts'
-import { jsonReply } from '../http/reply.ts'
+import { jsonTextReply } from '../http/reply.ts'
 import { createdJobSchema } from '../http/schemas.ts'
 import { createJob } from './create-job.ts'
 import { addressedJobId, jobBodySchema, parseJobBody } from './job-body.ts'
@@ -22,7 +22,7 @@ export function jobMethodRoutes(deps: Deps): readonly Endpoint[] {
         const address = { jobId: addressedJobId(c.req.param('jobId') ?? ''), deviceId }
         const vocabulary = c.get('vocabulary')
         const request = parseJobBody(readDocument(c), address, { vocabulary, now: deps.clock.now() })
-        return jsonReply(200, createdJobJson(await createJob(deps, request), vocabulary))
+        return jsonTextReply(200, createdJobJson(await createJob(deps, request), vocabulary))
       },
     },
   ]

@@ -20,7 +20,7 @@ import { queryParameter } from '../http/address.ts'
 import type { ApiContext, Deps, Endpoint } from '../http/endpoint.ts'
 import { readDocument } from '../http/json-body.ts'
 import { type Paging, pageHeaders, pageQuery } from '../http/paging.ts'
-import { jsonReply } from '../http/reply.ts'
+import { jsonTextReply } from '../http/reply.ts'
 import { createdJobSchema, jobSchema } from '../http/schemas.ts'
 import { createJob } from './create-job.ts'
 import { addressedJobId, jobBodySchema, parseJobBody } from './job-body.ts'
@@ -45,7 +45,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
         const query = `jobs ${type} ${status}`
         const request = paging.read(c, query)
         if (type === 'none' || status === 'none') return paging.reply('JobResponse', query, noJobs)
-        const write = (job: Job) => JSON.stringify(jobJson(job, c.get('vocabulary')))
+        const write = (job: Job) => jobJson(job, c.get('vocabulary'))
         return paging.reply('JobResponse', query, await listJobs(db, { type, status }, { ...request, write }))
       },
     },
@@ -62,7 +62,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
         const address = { jobId: addressedJobId(c.req.param('jobId') ?? ''), deviceId: null }
         const vocabulary = c.get('vocabulary')
         const request = parseJobBody(readDocument(c), address, { vocabulary, now: clock.now() })
-        return jsonReply(200, createdJobJson(await createJob(deps, request), vocabulary))
+        return jsonTextReply(200, createdJobJson(await createJob(deps, request), vocabulary))
       },
     },
     {
@@ -76,7 +76,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
         const jobId = readJobId(c)
         const job = await readJob(db, jobId)
         if (job === null) throw notFound(jobId)
-        return jsonReply(200, jobJson(job, c.get('vocabulary')))
+        return jsonTextReply(200, jobJson(job, c.get('vocabulary')))
       },
     },
     {
@@ -95,7 +95,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
         // Not waited for: no call is delivered later than 3 s after its claim, whether the gateways hear of it or not.
         void bus.dropCall(callIdOf(job.key))
         if (!isRepeated) events.jobCancelled({ jobId: job.jobId, type: job.type })
-        return jsonReply(200, jobJson(job, c.get('vocabulary')))
+        return jsonTextReply(200, jobJson(job, c.get('vocabulary')))
       },
     },
   ]

@@ -5,14 +5,15 @@ import {
   type IdentityKey,
   type MethodRequest,
   type MethodResponse,
+  methodResponseText,
   parseMethodRequest,
   unreachable,
 } from '@muster/contract'
 import { findRoutes, type Route } from '@muster/store'
 import { addressedIdentity } from '../http/address.ts'
 import type { Deps, Endpoint } from '../http/endpoint.ts'
-import { readJson } from '../http/json-body.ts'
-import { jsonReply } from '../http/reply.ts'
+import { readDocument } from '../http/json-body.ts'
+import { jsonTextReply } from '../http/reply.ts'
 import { methodCallSchema, methodResponseSchema } from '../http/schemas.ts'
 import { unknownIdentity } from '../http/unknown-identity.ts'
 import { createRoutesToCome, type RoutesToCome } from './await-route.ts'
@@ -41,9 +42,10 @@ function routeOf(caller: Caller, path: string, whose: string): Endpoint {
     errorForm: 'nested',
     async handle(c) {
       const identity = addressedIdentity(c)
-      const request = parseMethodRequest(readJson(c))
+      const { body, numberText } = readDocument(c)
+      const request = parseMethodRequest(body, '', numberText)
       const { signal } = c.req.raw
-      return jsonReply(200, await callWhenOnline(caller, { ...request, identity }, signal))
+      return jsonTextReply(200, methodResponseText(await callWhenOnline(caller, { ...request, identity }, signal)))
     },
   }
 }

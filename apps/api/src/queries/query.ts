@@ -1,4 +1,4 @@
-import { HubError, type JsonObject, limits, writeJson } from '@muster/contract'
+import { HubError, type JsonObject, limits, type MemberTexts, withTexts } from '@muster/contract'
 import { parseQuery, type Query, QueryError } from '@muster/query'
 import { runQuery } from '@muster/store'
 import { z } from 'zod'
@@ -25,8 +25,8 @@ export function queryRoutes({ db }: Pick<Deps, 'db'>, paging: Paging): readonly 
         const { query: text } = readBody(c, bodySchema)
         const query = parse(text)
         const itemType = itemTypeOf(query)
-        const write = (row: JsonObject) =>
-          writeJson(itemType === 'DeviceJob' ? deviceJobJson(row, c.get('vocabulary')) : row)
+        const write = (row: JsonObject, texts?: MemberTexts) =>
+          withTexts(itemType === 'DeviceJob' ? deviceJobJson(row, c.get('vocabulary')) : row, texts)
         return paging.reply(itemType, text, await runQuery(db, query, { ...paging.read(c, text), write }))
       },
     },

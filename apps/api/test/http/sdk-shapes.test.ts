@@ -1,3 +1,5 @@
+import { jobKey } from '@muster/contract'
+import { startJob } from '@muster/store'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Api, openApi } from '../api.ts'
 
@@ -257,6 +259,25 @@ describe('the service SDK for Java', () => {
 
     expect(refused.status).toBe(405)
     expect(refused.headers.get('allow')).toBe('GET, HEAD, PATCH, PUT')
+  })
+
+  it('reads the method of a job in each row of its devices, with the numbers that were sent', async () => {
+    const payload = '{"serial":9007199254740993,"of":[1e20,1]}'
+    const called = `{"methodName":"reboot","responseTimeoutInSeconds":10,"connectTimeoutInSeconds":5,"payload":${payload}}`
+    const text = `{"type":"scheduleDeviceMethod","queryCondition":"deviceId = 'd1'","cloudToDeviceMethod":${called}}`
+    await api.send('PUT', '/jobs/v2/java-rows', undefined, { text })
+    const { rows: jobs } = await api.db.execute<{ key: string }>(
+      "select job_key::text as key from jobs where job_id = 'java-rows'",
+    )
+    await startJob(api.db, jobKey(jobs[0]?.key ?? ''), { maxRunningJobs: 99, chunkSize: () => 9 }, api.clock.now())
+
+    const query = { query: "SELECT * FROM devices.jobs WHERE jobId = 'java-rows'" }
+    const rows = await api.send('POST', '/devices/query', query)
+    const read = await api.send('GET', '/jobs/v2/java-rows')
+    const listed = await api.send('GET', '/jobs/v2/query')
+
+    expect(rows.body).toMatchObject([{ jobId: 'java-rows', deviceId: 'd1', outcome: {} }])
+    for (const reply of [rows, read, listed]) expect(reply.text).toContain(`"cloudToDeviceMethod":${called}`)
   })
 
   it('gets the number 404001 inside the message for a method on a device that is not registered', async () => {

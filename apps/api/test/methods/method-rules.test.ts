@@ -42,7 +42,11 @@ describe.each([
       const reply = await invoke(path, { methodName: 'echo', payload })
 
       expect(reply.body).toEqual({ status: 200, payload })
-      expect(calls.at(-1)).toMatchObject({ targets: [{ identity: key, delivery: 1 }], methodName: 'echo', payload })
+      expect(calls.at(-1)).toMatchObject({
+        targets: [{ identity: key, delivery: 1 }],
+        methodName: 'echo',
+        payload: JSON.stringify(payload),
+      })
     },
   )
 
@@ -90,13 +94,17 @@ describe('the payload', () => {
     expect(nested(refused)).toMatchObject({ errorCode: 413001 })
   })
 
-  it('has its integers beyond 2^53 rounded to what a double holds', async () => {
-    const text = '{"methodName":"echo","payload":{"serial":9007199254740993}}'
+  it.each(['{"serial":9007199254740993,"of":[-18446744073709551615,1e20]}', '9007199254740993'])(
+    'H24 arrives as it was sent, and so does the answer: %s',
+    async (payload) => {
+      const text = `{"methodName":"echo","Payload":${payload}}`
 
-    const reply = await api.send('POST', '/twins/lift/methods', undefined, { text })
+      const reply = await api.send('POST', '/twins/lift/methods', undefined, { text })
 
-    expect(reply.body.payload).toEqual({ serial: 2 ** 53 })
-  })
+      expect(calls.at(-1)?.payload).toBe(payload)
+      expect(reply.text).toBe(`{"status":200,"payload":${payload}}`)
+    },
+  )
 })
 
 describe('time-outs', () => {

@@ -1,5 +1,5 @@
 import type { CallResult, DeviceCall } from '@muster/bus'
-import { gatewayId } from '@muster/contract'
+import { gatewayId, type Json, jsonText } from '@muster/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Api, connectDevice, openApi } from '../api.ts'
 
@@ -9,18 +9,22 @@ beforeAll(async () => {
 })
 afterAll(async () => api[Symbol.asyncDispose]())
 
+/** What the gateway reports, with a payload that is no text yet. */
+type Given = Omit<CallResult, 'identity' | 'payload'> & { status?: number; payload?: Json; reason?: string }
+
 /** A device that is connected to a gateway of its own, whose calls all come to the same. */
-async function givenDevice(
-  deviceId: string,
-  result: (Omit<CallResult, 'identity'> & Record<string, unknown>) | (() => CallResult | undefined),
-) {
-  const calls: DeviceCall[] = []
+async function givenDevice(deviceId: string, result: Given | (() => Given | undefined)) {
+  const calls: (Omit<DeviceCall, 'payload'> & { payload: unknown })[] = []
   await api.send('PUT', `/devices/${deviceId}`, {})
   await connectDevice(api, deviceId, `gateway-${deviceId}`)
   const door = await api.bus.serveGateway(gatewayId(`gateway-${deviceId}`), {
     call: (call, report) => {
-      calls.push(call)
-      report({ ...(typeof result === 'function' ? result() : result), identity: deviceId } as CallResult)
+      calls.push({ ...call, payload: JSON.parse(call.payload) })
+      const { payload = null, ...reported } = {
+        ...(typeof result === 'function' ? result() : result),
+        identity: deviceId,
+      }
+      report({ ...reported, payload: jsonText(payload) } as CallResult)
     },
     dropCall: () => {},
     pushDesired: () => {},
@@ -121,10 +125,7 @@ describe('a direct method', () => {
   })
 
   it('waits for a device that has just gone and comes back, which was not called', async () => {
-    const results: CallResult[] = [
-      { identity: 'returns', kind: 'notOnline' },
-      { identity: 'returns', kind: 'answered', status: 200, payload: 'back' },
-    ]
+    const results: Given[] = [{ kind: 'notOnline' }, { kind: 'answered', status: 200, payload: 'back' }]
     await using device = await givenDevice('returns', () => results.shift())
 
     const reply = await call('returns', { methodName: 'ping', connectTimeoutInSeconds: 30 })

@@ -98,6 +98,7 @@ describe('a query of device jobs', () => {
       createdDateTimeUtc: '2026-03-02T12:00:00.000Z',
       lastUpdatedDateTimeUtc: '2026-03-02T12:00:00.000Z',
       outcome: {},
+      cloudToDeviceMethod: { methodName: 'm', payload: null, responseTimeoutInSeconds: 30, connectTimeoutInSeconds: 0 },
     })
   })
 

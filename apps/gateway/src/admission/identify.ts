@@ -12,7 +12,7 @@ export function identify(
   { clientId, userName }: { readonly clientId: string; readonly userName: string },
   hostNames: readonly string[],
 ): Identified | RefusalReason {
-  const [, authority = '', path = ''] = /^([^/]*)\/([^]*)$/.exec(userName) ?? []
+  const [, authority = '', path = ''] = /^([^/]*)\/(.*)$/s.exec(userName) ?? []
   const hostName = authority.replace(/:\d+$/, '').toLowerCase()
   if (hostName === '' || path === '' || path.startsWith('/')) return 'userName'
   if (!hostNames.some((name) => name.toLowerCase() === hostName)) return 'hostName'

@@ -1,8 +1,9 @@
+import { jsonText } from '@muster/contract'
 import { describe, expect, it } from 'vitest'
 import type { CallOutcome } from '../sessions/pending-call.ts'
 import { createCallMemory } from './call-memory.ts'
 
-const answered = { kind: 'answered', status: 200, payload: 'x'.repeat(98) } as const
+const answered = { kind: 'answered', status: 200, payload: jsonText('x'.repeat(98)) } as const
 
 describe('G38 the memory of calls', () => {
   it('gives everyone who asks the one outcome, before and after it is there', () => {

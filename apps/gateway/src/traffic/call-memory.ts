@@ -84,7 +84,7 @@ export function createCallMemory(nowMs: () => number, limits: MemoryLimits = mem
         entry.outcome = outcome
         for (const report of entry.followers.splice(0)) report(outcome)
         if (entries.get(key) !== entry) return
-        entry.bytes = outcome.kind === 'answered' ? JSON.stringify(outcome.payload).length : 0
+        entry.bytes = outcome.kind === 'answered' ? outcome.payload.length : 0
         answerBytes += entry.bytes
         forgetOldest()
       }

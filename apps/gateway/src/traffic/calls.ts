@@ -33,13 +33,8 @@ export function createCalls(options: {
   }
 
   /** False: the device does not read, and its connection has been cut. */
-  const deliver = (
-    session: Session,
-    call: DeviceCall,
-    { identity, delivery }: CallTarget,
-    payload: string,
-  ): boolean => {
-    const { callId, methodName, responseTimeoutSeconds } = call
+  const deliver = (session: Session, call: DeviceCall, { identity, delivery }: CallTarget): boolean => {
+    const { callId, methodName, payload, responseTimeoutSeconds } = call
     if (!send(session, methodRequestTopic(methodName, callId), payload)) return false
     const startedAtMs = performance.now()
     const settle = memory.add(identity, callId, delivery)
@@ -54,21 +49,20 @@ export function createCalls(options: {
   }
 
   /** Why the device does not get the call. Null: it has it, now or since before. */
-  const attempt = (call: DeviceCall, target: CallTarget, payload: string) => {
+  const attempt = (call: DeviceCall, target: CallTarget) => {
     const known = memory.find(target.identity, call.callId)
     if (known !== undefined && (known.delivery >= target.delivery || known.outcome === null)) return null
     const session = find(target.identity)
     const kind = refusal(call, target, session)
     if (kind !== null || session === undefined) return kind ?? 'notOnline'
-    return deliver(session, call, target, payload) ? null : 'notOnline'
+    return deliver(session, call, target) ? null : 'notOnline'
   }
 
   return {
     call(call, report) {
-      const payload = JSON.stringify(call.payload)
       const begin = (target: CallTarget) => {
         const { identity } = target
-        const kind = attempt(call, target, payload)
+        const kind = attempt(call, target)
         const delivered = memory.find(identity, call.callId)
         if (kind !== null || delivered === undefined) {
           const undelivered = kind ?? 'forgotten'

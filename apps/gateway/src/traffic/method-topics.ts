@@ -1,4 +1,4 @@
-import { findTooLarge, limits, noNumberText } from '@muster/contract'
+import { findTooLarge, jsonText, limits, noNumberText } from '@muster/contract'
 import { type CallOutcome, settleCall } from '../sessions/pending-call.ts'
 import type { Session } from '../sessions/session.ts'
 import { type Payload, readPayload } from '../topics/payload.ts'
@@ -13,7 +13,7 @@ export function receiveAnswer(
   settleCall(session.calls, rid, readAnswer(status, payload))
 }
 
-const nothing: Payload = { kind: 'json', value: null, numberText: noNumberText }
+const nothing: Payload = { kind: 'json', value: null, text: jsonText(null), numberText: noNumberText }
 
 function readAnswer(status: string, payload: Buffer): CallOutcome {
   if (!/^-?\d+$/.test(status)) return bad('its status is no integer')
@@ -22,7 +22,7 @@ function readAnswer(status: string, payload: Buffer): CallOutcome {
   const answer = payload.length === 0 ? nothing : readPayload(payload)
   if (answer.kind === 'bad') return bad(`it ${answer.fault}`)
   if (findTooLarge(answer.value, '') !== null) return bad('it holds a number that is too large')
-  return { kind: 'answered', status: Number(status), payload: answer.value }
+  return { kind: 'answered', status: Number(status), payload: answer.text }
 }
 
 function bad(reason: string): CallOutcome {

@@ -1,4 +1,5 @@
 import { type CallResult, type DeviceCall, newCall } from '@muster/bus'
+import { jsonText } from '@muster/contract'
 import { findRoutes } from '@muster/store'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectDevice, methods, type TestDevice } from '../device.ts'
@@ -21,7 +22,7 @@ async function connected(deviceId: string) {
 async function callOf(deviceId: string): Promise<DeviceCall> {
   const [route] = await findRoutes(gateway.hub.db, [deviceId])
   if (route?.gatewayId == null) throw new Error(`${deviceId} takes no methods`)
-  const method = { methodName: 'reboot', payload: null, responseTimeoutSeconds: 30 }
+  const method = { methodName: 'reboot', payload: jsonText(null), responseTimeoutSeconds: 30 }
   return newCall({ gatewayId: route.gatewayId, identities: [deviceId], ...method }, gateway.hub.clock.now())
 }
 

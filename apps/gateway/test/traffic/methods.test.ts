@@ -1,4 +1,12 @@
-import { type GatewayId, type JobKey, type Json, parseJobId } from '@muster/contract'
+import {
+  type GatewayId,
+  type JobKey,
+  type Json,
+  type JsonText,
+  jsonText,
+  parsedText,
+  parseJobId,
+} from '@muster/contract'
 import { claimChunk, findRoutes, insertJob, readRunningJob, recordFirstAttempts, startJob } from '@muster/store'
 import { eventually } from '@muster/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -27,10 +35,13 @@ async function gatewayOf(deviceId: string): Promise<GatewayId> {
 }
 
 /** Calls the devices through the gateway of the first one, as a worker does. */
-async function call(identities: readonly string[], options: { payload?: Json; seconds?: number; name?: string } = {}) {
-  const { payload = null, seconds = 30, name = 'reboot' } = options
+async function call(
+  identities: readonly string[],
+  options: { payload?: Json; text?: JsonText; seconds?: number; name?: string } = {},
+) {
+  const { payload = null, text = jsonText(payload), seconds = 30, name = 'reboot' } = options
   const gatewayId = await gatewayOf(identities[0] ?? '')
-  const method = { methodName: name, payload, responseTimeoutSeconds: seconds }
+  const method = { methodName: name, payload: text, responseTimeoutSeconds: seconds }
   return callAll(gateway.hub.bus, { gatewayId, identities, ...method })
 }
 
@@ -62,7 +73,20 @@ describe('a direct method', () => {
 
     expect(payload).toBe('{"delay":5}')
     expect(rid).toMatch(/^[0-9a-f]+$/)
-    expect(await calling).toEqual([{ identity: 'called', kind: 'answered', status: 200, payload: { ok: true } }])
+    expect(await calling).toEqual([{ identity: 'called', kind: 'answered', status: 200, payload: '{"ok":true}' }])
+    await device.end()
+  })
+
+  it('G30 is delivered with its integers as they were sent, and so is the answer', async () => {
+    const device = await connected('integers')
+    const sent = '{"serial":9007199254740993,"of":[18446744073709551615]}'
+
+    const calling = call(['integers'], { text: parsedText(sent) })
+    const { rid, payload } = await taken(device)
+    await device.publish(answer(200, rid), payload)
+
+    expect(payload).toBe(sent)
+    expect(await calling).toMatchObject([{ kind: 'answered', payload: sent }])
     await device.end()
   })
 
@@ -74,7 +98,7 @@ describe('a direct method', () => {
     await device.publish(answer(-1, rid), '', 1)
 
     expect(payload).toBe('null')
-    expect(await calling).toEqual([{ identity: 'empty', kind: 'answered', status: -1, payload: null }])
+    expect(await calling).toEqual([{ identity: 'empty', kind: 'answered', status: -1, payload: 'null' }])
     await device.end()
   })
 
@@ -90,7 +114,7 @@ describe('a direct method', () => {
       const { rid } = await taken(device)
       await device.publish(`${answer(status, rid)}${properties}`, '1', 1)
 
-      expect(await calling).toEqual([{ identity: 'any-status', kind: 'answered', status, payload: 1 }])
+      expect(await calling).toEqual([{ identity: 'any-status', kind: 'answered', status, payload: '1' }])
     }
     await device.end()
   })
@@ -130,7 +154,7 @@ describe('a direct method', () => {
 
     const results = await calling
     expect(results.toSorted((a, b) => a.identity.localeCompare(b.identity))).toEqual([
-      { identity: 'here', kind: 'answered', status: 200, payload: 1 },
+      { identity: 'here', kind: 'answered', status: 200, payload: '1' },
       { identity: 'nowhere', kind: 'notOnline' },
       { identity: 'unsubscribed', kind: 'notOnline' },
     ])
@@ -226,7 +250,7 @@ describe('a direct method', () => {
 
     for (const [round, ofRound] of results.entries()) {
       expect(ofRound.map(({ identity }) => identity).toSorted()).toEqual(deviceIds.toSorted())
-      expect(ofRound.every((result) => result.kind === 'answered' && result.payload === round)).toBe(true)
+      expect(ofRound.every((result) => result.kind === 'answered' && result.payload === jsonText(round))).toBe(true)
     }
     await Promise.all(devices.map((device) => device.end()))
   })

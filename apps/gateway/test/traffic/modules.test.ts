@@ -1,4 +1,5 @@
 import { signSasToken } from '@muster/auth'
+import { jsonText } from '@muster/contract'
 import { findRoutes } from '@muster/store'
 import { eventually } from '@muster/testkit'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -26,7 +27,7 @@ async function registered(deviceId: string) {
 async function call(identity: string) {
   const [route] = await findRoutes(gateway.hub.db, [identity])
   if (route?.gatewayId == null) throw new Error(`${identity} takes no methods`)
-  const method = { methodName: 'reboot', payload: 1, responseTimeoutSeconds: 30 }
+  const method = { methodName: 'reboot', payload: jsonText(1), responseTimeoutSeconds: 30 }
   return callAll(gateway.hub.bus, { gatewayId: route.gatewayId, identities: [identity], ...method })
 }
 
@@ -126,7 +127,7 @@ describe('a module', () => {
     await ofModule.publish(`$iothub/methods/res/200/?$rid=${topic.split('$rid=')[1]}`, '"done"', 1)
 
     expect(payload).toBe('1')
-    expect(await calling).toEqual([{ identity: 'methods/m', kind: 'answered', status: 200, payload: 'done' }])
+    expect(await calling).toEqual([{ identity: 'methods/m', kind: 'answered', status: 200, payload: '"done"' }])
     expect(ofDevice.messages).toEqual([])
     await Promise.all([ofDevice.end(), ofModule.end()])
   })

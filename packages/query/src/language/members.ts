@@ -35,6 +35,7 @@ const deviceJobMembers = [
   'createdDateTimeUtc',
   'lastUpdatedDateTimeUtc',
   'outcome',
+  'cloudToDeviceMethod',
   'error',
 ] as const
 

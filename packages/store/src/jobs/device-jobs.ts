@@ -1,4 +1,4 @@
-import { type DeviceError, type DeviceId, type JobKey, type Json, jobKey, storedDeviceId } from '@muster/contract'
+import { type DeviceError, type DeviceId, type JobKey, type JsonText, jobKey, storedDeviceId } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, texts } from '../postgres/sql.ts'
@@ -10,7 +10,7 @@ import { isAnswerable, withDevice } from './gone-devices.ts'
  * `deliveredAt`: when the device got the call; absent when it did not, or nobody knows.
  */
 export type DeviceOutcome = { readonly deviceId: string; readonly deliveredAt?: Date | undefined } & (
-  | { readonly status: 'completed'; readonly response: Json }
+  | { readonly status: 'completed'; readonly response: JsonText }
   | { readonly status: 'failed'; readonly error: DeviceError }
   | { readonly status: 'pending'; readonly dueAt: Date | null }
 )
@@ -272,7 +272,7 @@ function outcomeRows(outcomes: readonly DeviceOutcome[], attemptOf: (deviceId: s
     delivered_at: outcome.deliveredAt?.toISOString() ?? null,
     due_at: outcome.status === 'pending' ? (outcome.dueAt?.toISOString() ?? 'infinity') : null,
     // As text in the JSON: a device's answer may hold U+0000, which Postgres would refuse to take out of it.
-    response: outcome.status === 'completed' ? JSON.stringify(outcome.response) : null,
+    response: outcome.status === 'completed' ? outcome.response : null,
     error_code: outcome.status === 'failed' ? outcome.error.code : null,
     error_text: outcome.status === 'failed' ? outcome.error.description : null,
   }))

@@ -1,4 +1,4 @@
-import { HubError, type JsonObject } from '@muster/contract'
+import { HubError, type JsonObject, type MemberTexts } from '@muster/contract'
 
 /** Where a page begins: after the position of another page, or at the start. */
 export interface PageRequest {
@@ -11,6 +11,12 @@ export interface PageRequest {
 export interface WrittenPageRequest<Row = JsonObject> extends PageRequest {
   /** The JSON of a row. */
   readonly write: (row: Row) => string
+}
+
+/** The same for the rows of a query. */
+export interface QueryPageRequest extends PageRequest {
+  /** `texts`: more members of the row. */
+  readonly write: (row: JsonObject, texts?: MemberTexts) => string
 }
 
 export interface Page {

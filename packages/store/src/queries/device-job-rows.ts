@@ -1,4 +1,12 @@
-import { type DeviceJobStatus, formatInstant, type Json, type JsonObject } from '@muster/contract'
+import {
+  type DeviceJobStatus,
+  formatInstant,
+  type JsonObject,
+  type MemberTexts,
+  methodRequestText,
+  parsedText,
+  withTexts,
+} from '@muster/contract'
 import type { Column, Columns } from '@muster/query'
 import { type SQL, sql } from 'drizzle-orm'
 import { instant, texts } from '../postgres/sql.ts'
@@ -11,7 +19,7 @@ import { instant, texts } from '../postgres/sql.ts'
 export function deviceJobRows(isWanted: SQL, statuses: readonly DeviceJobStatus[] | null = null): SQL {
   return sql`
     select c.week, c.job_key, c.chunk_no, r.device_id,
-           j.job_id, j.type as job_type,
+           j.job_id, j.type as job_type, case j.type when 'scheduleDeviceMethod' then j.body end as method,
            greatest(j.start_at, j.created_at) as start_at, j.deadline_at, j.frozen_at as created_at,
            case said.by
              when 'row' then r.status
@@ -123,6 +131,14 @@ export const deviceJobColumns: Columns = new Map<string, Column>([
       sql: `case device_job.job_type when 'scheduleDeviceMethod' then device_job.deliveries end`,
     },
   ],
+  [
+    'cloudToDeviceMethod',
+    {
+      kind: 'json',
+      sql: `device_job.method::jsonb
+            || jsonb_build_object('payload', ${searchable("(device_job.method->>'payload')")})`,
+    },
+  ],
   ['lastDeliveryTimeUtc', { kind: 'instant', undefinedWhenNull: true, sql: 'device_job.delivered_at' }],
   ['outcome.deviceMethodResponse', { kind: 'json', sql: searchable('device_job.response') }],
   [
@@ -146,7 +162,7 @@ function searchable(column: string): string {
 
 export const shownColumns: SQL = sql.raw(
   `week::text, job_key::text, chunk_no, device_id, job_id, job_type, status, start_at::text, deadline_at::text,
-   created_at::text, last_updated_at::text, deliveries, delivered_at::text, response, error_code, error_text`,
+   created_at::text, last_updated_at::text, deliveries, delivered_at::text, response::text, method::text, error_code, error_text`,
 )
 
 export interface DeviceJobRow extends Record<string, unknown> {
@@ -163,13 +179,16 @@ export interface DeviceJobRow extends Record<string, unknown> {
   readonly last_updated_at: string
   readonly deliveries: number
   readonly delivered_at: string | null
-  readonly response: Json | null
+  /** JSON. */
+  readonly response: string | null
+  /** The stored body of a method job, as JSON. */
+  readonly method: string | null
   readonly error_code: string | null
   readonly error_text: string | null
 }
 
-/** A device job as the wire shows it. `endTimeUtc` is the deadline, and not the end of the work on the device. */
-export function deviceJobDocument(row: DeviceJobRow): JsonObject {
+/** The members of a device job on the wire, beside its texts. `endTimeUtc` is the deadline, and not the end of the work on the device. */
+export function deviceJobMembers(row: DeviceJobRow): JsonObject {
   return {
     deviceId: row.device_id,
     jobId: row.job_id,
@@ -180,8 +199,15 @@ export function deviceJobDocument(row: DeviceJobRow): JsonObject {
     createdDateTimeUtc: formatInstant(instant(row.created_at)),
     lastUpdatedDateTimeUtc: formatInstant(instant(row.last_updated_at)),
     ...(row.job_type === 'scheduleDeviceMethod' ? deliveriesOf(row) : {}),
-    outcome: row.response === null ? {} : { deviceMethodResponse: row.response },
     ...(row.error_code === null ? {} : { error: { code: row.error_code, description: row.error_text ?? '' } }),
+  }
+}
+
+/** The answer of the device, and the method that was called: their numbers are as they were sent. */
+export function deviceJobTexts({ response, method }: DeviceJobRow): MemberTexts {
+  return {
+    outcome: withTexts({}, response === null ? {} : { deviceMethodResponse: parsedText(response) }),
+    ...(method === null ? {} : { cloudToDeviceMethod: methodRequestText(JSON.parse(method)) }),
   }
 }
 

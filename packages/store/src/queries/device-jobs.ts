@@ -2,7 +2,7 @@ import { type DeviceJobStatus, deviceJobStatuses } from '@muster/contract'
 import { compileCondition, type Expression } from '@muster/query'
 import { type SQL, sql } from 'drizzle-orm'
 import { fillPage, type NextRows } from '../postgres/fill-page.ts'
-import { foreignPosition, type Page, type WrittenPageRequest } from '../postgres/page.ts'
+import { foreignPosition, type Page, type QueryPageRequest } from '../postgres/page.ts'
 import { type Search, withinQueryTime } from '../postgres/query-time.ts'
 import { type Db, embed, texts } from '../postgres/sql.ts'
 import { requiredTexts } from './condition-texts.ts'
@@ -10,8 +10,9 @@ import {
   chunksByStatus,
   type DeviceJobRow,
   deviceJobColumns,
-  deviceJobDocument,
+  deviceJobMembers,
   deviceJobRows,
+  deviceJobTexts,
   planByChunk,
   shownColumns,
 } from './device-job-rows.ts'
@@ -24,14 +25,14 @@ import {
 export async function queryDeviceJobs(
   db: Db,
   where: Expression | null,
-  { limit, after, write }: WrittenPageRequest,
+  { limit, after, write }: QueryPageRequest,
 ): Promise<Page> {
   const start = after === null ? firstPosition : parsePosition(after)
   return withinQueryTime(db, (search) =>
     fillPage(search, limit, {
       parts: batches(search, where, start),
-      size: sql`coalesce(octet_length(response::text), 0)`,
-      write: (row) => write(deviceJobDocument(row)),
+      size: sql`coalesce(octet_length(response), 0) + coalesce(octet_length(method), 0)`,
+      write: (row) => write(deviceJobMembers(row), deviceJobTexts(row)),
       placeOf: formatPosition,
     }),
   )

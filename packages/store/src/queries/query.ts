@@ -1,5 +1,5 @@
 import type { Query } from '@muster/query'
-import { foreignPosition, type Page, type WrittenPageRequest } from '../postgres/page.ts'
+import { foreignPosition, type Page, type QueryPageRequest } from '../postgres/page.ts'
 import type { Db } from '../postgres/sql.ts'
 import { queryDeviceJobs } from './device-jobs.ts'
 import { queryGroups } from './groups.ts'
@@ -11,7 +11,7 @@ import { queryTwins } from './twins.ts'
  * keys. The order does not depend on the page: a row that comes or goes between two pages makes no other row come twice or disappear.
  * @throws HubError GatewayTimeout when the search takes too long, ArgumentInvalid for a position of no page
  */
-export async function runQuery(db: Db, query: Query, request: WrittenPageRequest): Promise<Page> {
+export async function runQuery(db: Db, query: Query, request: QueryPageRequest): Promise<Page> {
   const { limit, after } = request
   if (query.top === null) return queryPage(db, query, request)
   const start = after === null ? { left: query.top, after } : parsePosition(after)
@@ -21,7 +21,7 @@ export async function runQuery(db: Db, query: Query, request: WrittenPageRequest
   return { items: page.items, continuation: isLast ? null : `${left} ${page.continuation}` }
 }
 
-async function queryPage(db: Db, { source, select, where }: Query, request: WrittenPageRequest): Promise<Page> {
+async function queryPage(db: Db, { source, select, where }: Query, request: QueryPageRequest): Promise<Page> {
   if (source === 'devices.jobs') return queryDeviceJobs(db, where, request)
   const twins = twinSources[source]
   if (select.kind === 'grouping') return queryGroups(db, twins, { grouping: select, where }, request)

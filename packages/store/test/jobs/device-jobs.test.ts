@@ -1,3 +1,4 @@
+import { jsonText } from '@muster/contract'
 import { eventually } from '@muster/testkit'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -322,7 +323,11 @@ async function dueAttempt(key: Parameters<typeof claimDue>[1], chunk: Awaited<Re
 }
 
 function completed(deviceIds: readonly string[]): DeviceOutcome[] {
-  return deviceIds.map((deviceId) => ({ deviceId, status: 'completed', response: { status: 200, payload: null } }))
+  return deviceIds.map((deviceId) => ({
+    deviceId,
+    status: 'completed',
+    response: jsonText({ status: 200, payload: null }),
+  }))
 }
 
 function failed(deviceId: string): DeviceOutcome {

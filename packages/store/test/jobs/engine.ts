@@ -86,7 +86,7 @@ export async function givenJob(
     {
       type: 'scheduleDeviceMethod',
       target: { kind: 'devices', deviceIds: request.devices ?? deviceNames(3) },
-      body: { methodName: 'ping', payload: null, responseTimeoutInSeconds: 30, connectTimeoutInSeconds: 0 },
+      body: { methodName: 'ping', payload: 'null', responseTimeoutInSeconds: 30, connectTimeoutInSeconds: 0 },
       startTime: null,
       maxExecutionTimeInSeconds: 3600,
       queryCondition: '*',

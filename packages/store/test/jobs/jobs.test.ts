@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events'
-import { type Job, type JobStatus, type JobType, jobStatuses, jobTransitions } from '@muster/contract'
+import { type Job, type JobStatus, type JobType, jobStatuses, jobTransitions, jsonText } from '@muster/contract'
 import { eventually } from '@muster/testkit'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -220,7 +220,12 @@ describe('a job', () => {
   it('J13 is completed by one of many last workers', async () => {
     const job = await givenRunningJob(db, { devices: 1 })
     const chunk = await claimed(db, job.key)
-    await recordFirstAttempts(db, chunk, [{ deviceId: 'device-0000', status: 'completed', response: {} }], noon)
+    await recordFirstAttempts(
+      db,
+      chunk,
+      [{ deviceId: 'device-0000', status: 'completed', response: jsonText({}) }],
+      noon,
+    )
 
     const ends = await Promise.all(Array.from({ length: 8 }, () => completeJob(db, job.key, noon)))
 
@@ -231,7 +236,12 @@ describe('a job', () => {
   it('J13 is not completed while a device is open', async () => {
     const job = await givenRunningJob(db, { devices: 2 })
     const chunk = await claimed(db, job.key)
-    await recordFirstAttempts(db, chunk, [{ deviceId: 'device-0000', status: 'completed', response: {} }], noon)
+    await recordFirstAttempts(
+      db,
+      chunk,
+      [{ deviceId: 'device-0000', status: 'completed', response: jsonText({}) }],
+      noon,
+    )
 
     expect(await completeJob(db, job.key, noon)).toBeNull()
   })
@@ -272,7 +282,7 @@ describe('cancelling', () => {
     await recordFirstAttempts(
       db,
       chunk,
-      chunk.deviceIds.map((deviceId) => ({ deviceId, status: 'completed', response: {} }) as const),
+      chunk.deviceIds.map((deviceId) => ({ deviceId, status: 'completed', response: jsonText({}) }) as const),
       noon,
     )
 

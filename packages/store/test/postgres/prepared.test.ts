@@ -1,4 +1,4 @@
-import { gatewayId } from '@muster/contract'
+import { gatewayId, jsonText } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readRunningType } from '../../src/jobs/chunks.ts'
@@ -122,7 +122,7 @@ async function explainKept(db: Db): Promise<string> {
 async function givenRecorded(db: Db, deviceIds: readonly string[]): Promise<void> {
   const { key } = await givenRunningJob(db, { devices: deviceIds.length, chunkSize: deviceIds.length })
   const chunk = await claimed(db, key)
-  const outcomes = deviceIds.map((deviceId) => ({ deviceId, status: 'completed', response: {} }) as const)
+  const outcomes = deviceIds.map((deviceId) => ({ deviceId, status: 'completed', response: jsonText({}) }) as const)
   await recordFirstAttempts(db, chunk, outcomes, noon)
 }
 
@@ -135,7 +135,8 @@ async function runEveryOne(db: Db): Promise<void> {
   await markReachable(db, [first], noon)
   await markDueWhereReachable(db, chunk.job, [first], noon)
   const due = await claimDue(db, key, { ...worker, limit: 10 }, noon)
-  if (due !== null) await recordLaterAttempts(db, due, [{ deviceId: first, status: 'completed', response: {} }], noon)
+  if (due !== null)
+    await recordLaterAttempts(db, due, [{ deviceId: first, status: 'completed', response: jsonText({}) }], noon)
   await completeJob(db, key, noon)
 
   const twinJob = await givenRunningJob(db, { devices: 5, type: 'scheduleUpdateTwin' })

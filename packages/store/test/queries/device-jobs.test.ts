@@ -1,4 +1,4 @@
-import { type JsonObject, knownJobTypes, parseJobType } from '@muster/contract'
+import { type JsonObject, jsonText, knownJobTypes, parsedText, parseJobType, withTexts } from '@muster/contract'
 import { evaluate } from '@muster/query'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -6,6 +6,7 @@ import { recordFirstAttempts } from '../../src/jobs/device-jobs.ts'
 import { cancelJob } from '../../src/jobs/jobs.ts'
 import { expireOverdueJobs } from '../../src/jobs/sweeps/expire-overdue-jobs.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
+import { queryDeviceJobs } from '../../src/queries/device-jobs.ts'
 import { claimed, deviceNames, execute, givenJob, givenRunningJob, noon, on, openStore, start } from '../jobs/engine.ts'
 import { conditionsAbout, whereOf } from './conditions.ts'
 import { askDeviceJobs, askPages } from './queries.ts'
@@ -46,8 +47,25 @@ describe('the row of a device job', () => {
         lastUpdatedDateTimeUtc: '2026-03-02T12:00:00.000Z',
         deliveries: 0,
         outcome: {},
+        cloudToDeviceMethod: {
+          methodName: 'ping',
+          payload: null,
+          responseTimeoutInSeconds: 30,
+          connectTimeoutInSeconds: 0,
+        },
       },
     ])
+  })
+
+  it('Q13 has the answer of the device with its numbers as they were sent', async () => {
+    const job = await givenRunningJob(db, { devices: 1 })
+    const response = parsedText('{"status":200,"payload":{"serial":9007199254740993}}')
+    const outcomes = [{ deviceId: 'device-0000', status: 'completed', response }] as const
+    await recordFirstAttempts(db, await claimed(db, job.key), outcomes, noon)
+
+    const { items } = await queryDeviceJobs(db, null, { ...everything, write: withTexts })
+
+    expect(items[0]).toContain(`"outcome":{"deviceMethodResponse":${response}}`)
   })
 
   it('of a job whose start had passed begins with the job, and ends with its window', async () => {
@@ -71,7 +89,7 @@ describe('the row of a device job', () => {
       db,
       await claimed(db, job.key),
       [
-        { deviceId: 'device-0000', status: 'completed', response },
+        { deviceId: 'device-0000', status: 'completed', response: jsonText(response) },
         { deviceId: 'device-0001', status: 'failed', error: { code: 'GatewayTimeout', description: 'no answer' } },
         { deviceId: 'device-0002', status: 'pending', dueAt: null },
       ],
@@ -233,7 +251,11 @@ describe('a query over device jobs', () => {
   it('Q13 searches answers that hold what the database has no text for', async () => {
     const job = await givenRunningJob(db, { devices: 2 })
     const payload = { odd: '\u0000\u0000 and a half \ud800 pair', plain: 'found', backslash: '\\u0000' }
-    const answer = { deviceId: 'device-0001', status: 'completed', response: { status: 200, payload } } as const
+    const answer = {
+      deviceId: 'device-0001',
+      status: 'completed',
+      response: jsonText({ status: 200, payload }),
+    } as const
     await recordFirstAttempts(db, await claimed(db, job.key), [answer], noon)
 
     for (const said of [
@@ -284,7 +306,7 @@ async function givenMixedJobs(): Promise<void> {
     db,
     first,
     [
-      { deviceId: 'device-0000', status: 'completed', response: { status: 200, payload: { text: 'plain' } } },
+      { deviceId: 'device-0000', status: 'completed', response: jsonText({ status: 200, payload: { text: 'plain' } }) },
       { deviceId: 'device-0001', status: 'failed', error: { code: 'GatewayTimeout', description: 'no answer' } },
     ],
     on('12:00:09'),
@@ -292,7 +314,7 @@ async function givenMixedJobs(): Promise<void> {
   await recordFirstAttempts(
     db,
     await claimed(db, methods.key),
-    [{ deviceId: 'device-0002', status: 'completed', response: { status: 200, payload: null } }],
+    [{ deviceId: 'device-0002', status: 'completed', response: jsonText({ status: 200, payload: null }) }],
     on('12:00:10'),
   )
   const twins = await givenJob(db, { jobId: 'mixed-2', devices: deviceNames(4), type: 'scheduleUpdateTwin' })

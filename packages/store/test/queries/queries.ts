@@ -1,4 +1,4 @@
-import type { JsonObject } from '@muster/contract'
+import { type JsonObject, withTexts } from '@muster/contract'
 import { type Expression, parseQuery } from '@muster/query'
 import type { Page, PageRequest } from '../../src/postgres/page.ts'
 import type { Db } from '../../src/postgres/sql.ts'
@@ -17,12 +17,12 @@ export async function ask(
   text: string,
   { limit = 1000, after = null as string | null } = {},
 ): Promise<ReadPage> {
-  return read(await runQuery(db, parseQuery(text), { limit, after, write: JSON.stringify }))
+  return read(await runQuery(db, parseQuery(text), { limit, after, write: withTexts }))
 }
 
 /** A page of device jobs. */
 export async function askDeviceJobs(db: Db, where: Expression | null, request: PageRequest): Promise<ReadPage> {
-  return read(await queryDeviceJobs(db, where, { ...request, write: JSON.stringify }))
+  return read(await queryDeviceJobs(db, where, { ...request, write: withTexts }))
 }
 
 function read({ items, continuation }: Page): ReadPage {

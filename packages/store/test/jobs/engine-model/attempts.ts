@@ -1,3 +1,4 @@
+import { jsonText } from '@muster/contract'
 import { expect } from 'vitest'
 import {
   type DeviceOutcome,
@@ -199,7 +200,7 @@ function outcomesOf(claim: ModelClaim, kinds: readonly OutcomeKind[], model: Mod
     if (isGone(model, job, deviceId)) return [{ deviceId, status: 'failed', error: notFound }]
     switch (kind) {
       case 'completed':
-        return [{ deviceId, status: kind, response: { status: 200, payload: null } }]
+        return [{ deviceId, status: kind, response: jsonText({ status: 200, payload: null }) }]
       case 'failed':
         return [{ deviceId, status: kind, error: { code: 'GatewayTimeout', description: 'no answer' } }]
       case 'waiting':
