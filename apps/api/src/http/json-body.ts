@@ -37,16 +37,12 @@ export function readDocument(c: ApiContext): Document {
   return { body, numberText: numbersIn(text, body) }
 }
 
-export function readJson(c: ApiContext): unknown {
-  return readDocument(c).body
-}
-
 /** Reads the body of a request by a schema. Its members may have any letter case. */
 export function readBody<Shape extends z.ZodRawShape>(
   c: ApiContext,
   schema: z.ZodObject<Shape>,
 ): z.output<z.ZodObject<Shape>> {
-  return parseBody(schema, readJson(c))
+  return parseBody(schema, readDocument(c).body)
 }
 
 const code = { quote: 0x22, colon: 0x3a, openList: 0x5b, closeList: 0x5d, open: 0x7b, close: 0x7d }
