@@ -1,7 +1,7 @@
 import { queryFleet } from '@muster/testkit'
 import type { Api } from './api.ts'
 
-/** Registers the fleet of the language's cases: over the API what it can set, and the rest in the tables. */
+/** Registers the fleet of the language's cases: over the API what it can set, and the rest in the tables, such as null in a list of tags. */
 export async function givenFleet(api: Api): Promise<void> {
   const entries = queryFleet.map(({ deviceId, properties, authenticationType: type, x509Thumbprint, ...twin }) => ({
     id: deviceId,
@@ -10,7 +10,6 @@ export async function givenFleet(api: Api): Promise<void> {
     statusReason: twin.statusReason,
     authentication: type === 'sas' ? { type } : { type, x509Thumbprint },
     capabilities: twin.capabilities,
-    tags: twin.tags,
     properties: { desired: properties.desired },
   }))
   const { body } = await api.send('POST', '/devices', entries)
@@ -31,6 +30,7 @@ const theRest = [
     where device_id = id`,
   `update twins
       set version = (twin ->> 'version')::bigint,
+          tags = coalesce(twin -> 'tags', '{}'),
           model_id = twin ->> 'modelId',
           desired_version = (twin #> '{properties,desired,$version}')::bigint,
           reported = (twin #> '{properties,reported}') - '$version',

@@ -6,6 +6,8 @@ export interface QueryCase {
   readonly condition: string
   /** Their ids, in order. */
   readonly selects: readonly string[]
+  /** It names a member that no twin has: only a query may. */
+  readonly isOfQueries: boolean
 }
 
 /** A text that is no condition. */
@@ -21,7 +23,12 @@ const tagged = everyone.filter((id) => id !== 'bus-02')
 const inDepots = tagged.filter((id) => id !== 'museum-1')
 
 /** A job's condition alone: a query has none of its own behind WHERE. */
-export const wholeFleet: QueryCase = { point: 'all of the fleet', condition: '*', selects: everyone }
+export const wholeFleet: QueryCase = {
+  point: 'all of the fleet',
+  condition: '*',
+  selects: everyone,
+  isOfQueries: false,
+}
 
 export const queryCases: readonly QueryCase[] = [
   // Members, and missing members
@@ -47,7 +54,7 @@ export const queryCases: readonly QueryCase[] = [
   selects('the section of tags in another letter case', "TAGS.depot = 'harbour'", ['box-01', 'tram-01', 'tram-02']),
   selects('sections of properties in another letter case', 'PROPERTIES.Reported.load = 81', ['tram-01']),
   selects('a property in another letter case is another property', 'properties.reported.Load = 81', []),
-  selects('a root that no twin has', 'property.reported.load = 81 OR is_defined(depot)', []),
+  ofQueries('a root that no twin has', 'property.reported.load = 81 OR is_defined(depot)', []),
   selects('a member of an object', "tags.kit.series = 'beta'", ['stop:K1', 'tram-01']),
   selects('members called like words of the language', "tags.from = 'yes' OR tags.and.or.not = 1", [
     'museum-1',
@@ -55,7 +62,7 @@ export const queryCases: readonly QueryCase[] = [
   ]),
   selects('a name that is none, in quotes', "tags['bay-no'] = 12", ['bus-03']),
   selects('a name that is none, in double brackets', 'tags.[[bay-no]] = 12', ['bus-03']),
-  selects('without them it is a subtraction', 'tags.bay-no = 12', []),
+  ofQueries('without them it is a subtraction', 'tags.bay-no = 12', []),
   selects('a name with letters of other alphabets', "tags['Größe'] = 'süß'", ['museum-1']),
   selects('a name without a letter', "tags['🚋'] = '🚋'", ['museum-1']),
   selects('a name with an apostrophe', 'tags["horse\'s"] = "say \\"whoa\\""', ['museum-1']),
@@ -359,7 +366,11 @@ export const refusedCases: readonly RefusedCase[] = [
 ]
 
 function selects(point: string, condition: string, ids: readonly string[]): QueryCase {
-  return { point, condition, selects: ids }
+  return { point, condition, selects: ids, isOfQueries: false }
+}
+
+function ofQueries(point: string, condition: string, ids: readonly string[]): QueryCase {
+  return { ...selects(point, condition, ids), isOfQueries: true }
 }
 
 function refused(point: string, condition: string, column: number): RefusedCase {

@@ -13,6 +13,7 @@ describe('Q32 the condition of a new job', () => {
     ['desired.speed > 1', 'desired', 'The nearest member is properties.desired.speed.'],
     ['IS_DEFINED(Reported.speed)', 'Reported', 'The nearest member is properties.reported.speed.'],
     ['c.tags.floor + 1 = 2', 'c', 'Leave c out: tags.floor.'],
+    ['tags.bay-no = 12', 'no', "For a name with a hyphen, write tags['bay-no']."],
     ["site = 'paris'", 'site', 'Tags are below tags, properties below properties.desired and properties.reported.'],
   ])('%j names the root that no twin has, and what to write', (text, found, hint) => {
     expect(() => parseNewCondition(text)).toThrow(`found "${found}", expected a member of a twin. ${hint}`)

@@ -31,6 +31,7 @@ export function requireKnownRoots(expression: Expression, input: QueryText): voi
       requireKnownRoots(expression.right, input)
       break
     case 'arithmetic':
+      if (expression.operator === '-') refuseHyphen(expression.left, expression.right, input)
       requireKnownRoots(expression.left, input)
       requireKnownRoots(expression.right, input)
   }
@@ -41,6 +42,16 @@ function refuseBareText(operand: Expression, other: Expression, input: QueryText
   const isBare = operand.kind === 'path' && operand.steps.length === 0 && !isKnown(operand)
   if (!isBare || other.kind !== 'path' || !isKnown(other)) return
   throw unknownRoot(operand, input, `For a text, write '${operand.root}' in quotes.`)
+}
+
+/** A hyphen in a name is a subtraction of a bare name. */
+function refuseHyphen(left: Expression, right: Expression, input: QueryText): void {
+  const isBare = right.kind === 'path' && right.steps.length === 0 && !isKnown(right)
+  if (!isBare || left.kind !== 'path' || !isKnown(left)) return
+  const last = left.steps.at(-1)
+  if (typeof last !== 'string') return
+  const member = `${left.root}${written([...left.steps.slice(0, -1), `${last}-${right.root}`])}`
+  throw unknownRoot(right, input, `For a name with a hyphen, write ${member}.`)
 }
 
 function isKnown({ root }: Path): boolean {
