@@ -45,7 +45,7 @@ function changed(call: DeviceCall, target: Partial<DeviceCall['targets'][number]
   return { ...call, targets: call.targets.map((old) => ({ ...old, ...target })) }
 }
 
-const answered = { kind: 'answered', status: 200, payload: 1, deliveredAtMs: expect.any(Number) }
+const answered = { kind: 'answered', status: 200, payload: '1', deliveredAtMs: expect.any(Number) }
 
 describe('a call', () => {
   it('G38 that is asked for by two workers reaches the device once, and both get its answer', async () => {
