@@ -75,7 +75,7 @@ export async function carryOut(
   const method = operation.call(claim.job.body)
   const calls = [...byGateway].map(async ([gatewayId, routed]) => {
     const call = { ...method, ...callOf(claim), gatewayId, targets: routed.map(targetOf) }
-    for await (const results of hub.bus.callDevices(call, { signal, asksMax })) {
+    for await (const results of hub.bus.callDevices(call, { signal, patience: 'long' })) {
       await recordAndRelease(decideAll(results))
     }
   })
@@ -83,9 +83,6 @@ export async function carryOut(
   const failed = (await Promise.allSettled(calls)).find((ended) => ended.status === 'rejected')
   if (failed !== undefined) throw failed.reason
 }
-
-/** A silent gateway counts as lost after 24 s. A gateway that is gone is known after 20 s, and then nobody listens on its channel. */
-const asksMax = 16
 
 /** All calls of a job have its key, so that no gateway gives a device two of them. */
 function callOf({ job, claimedAt }: Claim): Pick<DeviceCall, 'callId' | 'deliverBeforeMs'> {

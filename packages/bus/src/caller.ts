@@ -5,14 +5,18 @@ import { createWaits, type Waits } from './waits.ts'
 
 /** A gateway that is silent is asked again. It remembers its calls, so that no device gets one twice. */
 const askAgainMs = 1_500
+/**
+ * How many asks it takes, 1.5 s apart, until the gateway counts as lost: asks that it does not answer, and asks that Redis did not take.
+ * `short`: a person waits. `long`: a gateway that is gone is known after 20 s, and Redis may be away for ten minutes.
+ */
+const asksMax = { short: { silent: 2, away: 2 }, long: { silent: 16, away: 400 } } as const
 /** The gateway itself reports the end of the response timeout. So long after it, its report is missed. */
 const graceMs = 1_000
 
 interface CallOptions {
   /** Ends the call early, without the missing results. */
   readonly signal: AbortSignal
-  /** How often a silent gateway is asked before it counts as lost, 1.5 s apart. */
-  readonly asksMax: number
+  readonly patience: 'short' | 'long'
 }
 
 export interface Caller {
@@ -20,16 +24,17 @@ export interface Caller {
   callDevices(call: DeviceCall, options: CallOptions): AsyncIterable<readonly CallResult[]>
 }
 
-type Sink = (message: CallerMessage) => void
-
 /** Listens for the answers of gateways, on a channel of this process. */
 export async function createCaller(channels: Channels): Promise<Caller> {
   const address = randomUUID()
-  const sinks = new Map<string, Sink>()
+  const askings = new Map<string, Asking>()
   const waits = createWaits()
   await channels.subscribe(`caller:${address}`, (text) => {
     const message: CallerMessage = JSON.parse(text)
-    sinks.get(message.askId)?.(message)
+    askings.get(message.askId)?.hear(message)
+  })
+  channels.onReturn(() => {
+    for (const asking of askings.values()) asking.askSoon()
   })
 
   return {
@@ -45,13 +50,13 @@ export async function createCaller(channels: Channels): Promise<Caller> {
               return channels.publish(`gateway:${call.gatewayId}`, JSON.stringify(message))
             },
             yieldResults: (results) => stream.enqueue(results),
-            onEnd: () => sinks.delete(askId) && stream.close(),
+            onEnd: () => askings.delete(askId) && stream.close(),
           })
           end = () => {
-            sinks.delete(askId)
+            askings.delete(askId)
             asking.end()
           }
-          sinks.set(askId, asking.hear)
+          askings.set(askId, asking)
           asking.begin()
         },
         cancel: () => end(),
@@ -63,13 +68,15 @@ export async function createCaller(channels: Channels): Promise<Caller> {
 interface Asking {
   begin(): void
   hear(message: CallerMessage): void
+  /** What the gateway has said meanwhile may be lost. */
+  askSoon(): void
   end(): void
 }
 
 /** Asks until each device has a result, the gateway is lost, or the signal aborts. */
 function startAsking(
   call: DeviceCall,
-  { signal, asksMax }: CallOptions,
+  { signal, patience }: CallOptions,
   {
     waits,
     publish,
@@ -87,8 +94,8 @@ function startAsking(
   const deliveredAtMs = new Map<string, number>()
   let cancelWait = () => {}
   let hasEnded = false
-  /** Asks since the gateway was heard last. */
-  let unheard = 0
+  /** Asks since the gateway was heard last, by whether Redis took them. */
+  let unheard = { silent: 0, away: 0 }
   let mayHaveArrived = false
 
   const end = () => {
@@ -110,16 +117,19 @@ function startAsking(
   }
   const ask = () => {
     // By count and not by a clock: when this process was frozen, the answers wait to be read.
-    if (unheard >= asksMax) return giveUp('gatewayLost')
-    unheard += 1
+    const { silent, away } = asksMax[patience]
+    if (unheard.silent >= silent || unheard.away >= away) return giveUp('gatewayLost')
     askAfter(askAgainMs)
     publish({ ...call, targets: [...open.values()] }).then(
       (listeners) => {
-        if (listeners === 0) giveUp(mayHaveArrived ? 'gatewayLost' : 'noGateway')
-        else mayHaveArrived = true
+        unheard = { silent: unheard.silent + 1, away: 0 }
+        // Later a gateway without a listener may just have lost Redis, and come back.
+        if (listeners > 0) mayHaveArrived = true
+        else if (!mayHaveArrived) giveUp('noGateway')
       },
       // Redis is away, and the gateway cannot answer. It may have got the message all the same.
       () => {
+        unheard = { ...unheard, away: unheard.away + 1 }
         mayHaveArrived = true
       },
     )
@@ -132,7 +142,7 @@ function startAsking(
       ask()
     },
     hear(message) {
-      unheard = 0
+      unheard = { silent: 0, away: 0 }
       if (message.kind === 'refused') return giveUp('noGateway')
       if (message.kind === 'accepted') return askAfter(call.responseTimeoutSeconds * 1000 + graceMs)
       const results: CallResult[] = []
@@ -143,6 +153,7 @@ function startAsking(
       if (results.length > 0) yieldResults(results)
       if (open.size === 0) end()
     },
+    askSoon: () => askAfter(0),
     end,
   }
 }

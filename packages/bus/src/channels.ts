@@ -7,6 +7,8 @@ export interface Channels {
   publish(channel: string, message: string): Promise<number>
   /** Resolves with a function that ends it. Several of one process may share a channel. */
   subscribe(channel: string, receive: (message: string) => void): Promise<() => Promise<void>>
+  /** Calls back when this process listens again after a loss of Redis. Messages of the time between are lost. */
+  onReturn(listener: () => void): void
 }
 
 export function createChannels(
@@ -40,6 +42,7 @@ export function createChannels(
         await subscriber.unsubscribe(channel)
       }
     },
+    onReturn: (listener) => void subscriber.on('ready', listener),
     close: () => subscriber.disconnect(),
   }
 }

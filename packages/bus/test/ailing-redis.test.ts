@@ -1,8 +1,8 @@
-import { jobKey } from '@muster/contract'
+import { gatewayId, jobKey, jsonText } from '@muster/contract'
 import { eventually, startOwnRedis, uniquePrefix } from '@muster/testkit'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Bus, connectBus } from '../src/index.ts'
+import { type Bus, type CallResult, connectBus, newCall } from '../src/index.ts'
 
 // Of its own: the Redis of the other tests must take their writes.
 let own: Awaited<ReturnType<typeof startOwnRedis>>
@@ -95,4 +95,32 @@ describe('a Redis that takes no writes', () => {
       expect(hub.taken).toContain('3')
     })
   })
+})
+
+it('J24 a call is asked for again as soon as Redis is back, so that an answer of the time between is not lost', async () => {
+  const options = { url: own.url, prefix: uniquePrefix(), onError: () => {} }
+  await using caller = await connectBus(options)
+  await using gateway = await connectBus(options)
+  const reports: ((result: CallResult) => void)[] = []
+  await using _ = await gateway.serveGateway(gatewayId('remembers'), {
+    call: (_, report) => reports.push(report),
+    dropCall: () => {},
+    pushDesired: () => {},
+    closeConnection: () => {},
+  })
+  const method = { methodName: 'ping', payload: jsonText(null), responseTimeoutSeconds: 300 }
+  const call = newCall({ gatewayId: gatewayId('remembers'), identities: ['pump'], ...method }, new Date())
+  const results: CallResult[] = []
+
+  const calling = (async () => {
+    const patience = { signal: new AbortController().signal, patience: 'long' } as const
+    for await (const some of caller.callDevices(call, patience)) results.push(...some)
+  })()
+  await eventually(() => expect(reports).toHaveLength(1))
+  await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await eventually(() => expect(reports.length).toBeGreaterThan(1))
+  for (const report of reports) report({ identity: 'pump', kind: 'noAnswer' })
+  await calling
+
+  expect(results).toEqual([{ identity: 'pump', kind: 'noAnswer' }])
 })

@@ -5,7 +5,6 @@ import { type Bus, type CallResult, connectBus, type DeviceCall, type GatewayDoo
 
 let caller: Bus
 let gateway: Bus
-const asksMax = 2
 const never = new AbortController().signal
 
 beforeAll(async () => {
@@ -36,7 +35,10 @@ describe('a call of devices', () => {
     )
     const batches: (readonly CallResult[])[] = []
 
-    for await (const results of caller.callDevices(call(id, ['a', 'b', 'slow']), { signal: never, asksMax })) {
+    for await (const results of caller.callDevices(call(id, ['a', 'b', 'slow']), {
+      signal: never,
+      patience: 'short',
+    })) {
       batches.push(results)
       late.pop()?.()
     }
@@ -113,6 +115,6 @@ function call(id: DeviceCall['gatewayId'], identities: string[]): DeviceCall {
 
 async function collect(request: DeviceCall, signal = never): Promise<CallResult[]> {
   const results: CallResult[] = []
-  for await (const batch of caller.callDevices(request, { signal, asksMax })) results.push(...batch)
+  for await (const batch of caller.callDevices(request, { signal, patience: 'short' })) results.push(...batch)
   return results
 }

@@ -72,9 +72,6 @@ async function callWhenOnline(caller: Caller, call: Call, signal: AbortSignal): 
   }
 }
 
-/** A gateway that is silent for 3 s counts as lost: a person waits for the answer. */
-const asksMax = 2
-
 /** Null while the device is not online. */
 function gatewayOf({ status, gatewayId }: Route): GatewayId | null {
   return status === 'enabled' ? gatewayId : null
@@ -95,7 +92,7 @@ async function callMethod(
     },
     clock.now(),
   )
-  return firstOf(bus.callDevices(request, { signal, asksMax }))
+  return firstOf(bus.callDevices(request, { signal, patience: 'short' }))
 }
 
 /** The one result of a call to one device. It is missing only when the caller has hung up, and then nobody reads the answer. */

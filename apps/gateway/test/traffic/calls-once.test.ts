@@ -28,7 +28,7 @@ async function callOf(deviceId: string): Promise<DeviceCall> {
 
 /** Asks for the call, as a worker does. */
 async function ask(call: DeviceCall): Promise<CallResult | undefined> {
-  const options = { signal: new AbortController().signal, asksMax: 2 }
+  const options = { signal: new AbortController().signal, patience: 'short' } as const
   for await (const [result] of gateway.hub.bus.callDevices(call, options)) return result
   return undefined
 }
