@@ -97,6 +97,7 @@ describe('a query of device jobs', () => {
       endTimeUtc: '2026-03-02T13:00:00.000Z',
       createdDateTimeUtc: '2026-03-02T12:00:00.000Z',
       lastUpdatedDateTimeUtc: '2026-03-02T12:00:00.000Z',
+      deliveries: 0,
       outcome: {},
       cloudToDeviceMethod: { methodName: 'm', payload: null, responseTimeoutInSeconds: 30, connectTimeoutInSeconds: 0 },
     })
