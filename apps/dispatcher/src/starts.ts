@@ -32,6 +32,8 @@ export function createStarts(hub: DispatchHub): Starts {
     async start(key) {
       if (underWay.has(key)) return 'underWay'
       while (underWay.size >= mostAtOnce) await Promise.race(underWay.values())
+      // Another may have begun it meanwhile.
+      if (underWay.has(key)) return 'underWay'
       return orLater(begin(key))
     },
     async stop(deadline) {

@@ -39,8 +39,9 @@ interface Attempt {
   readonly deviceId: string
   /** 1 for the first. */
   readonly attempt: number
-  /** How often the device certainly got the call before. */
+  /** How often the device certainly got the call before, and how often nobody knows whether it did. */
   readonly deliveries: number
+  readonly unknownDeliveries: number
   /** The first claim since the last recorded outcome. Before `claimedAt`: an earlier worker may have called the device. */
   readonly askedSince: Date
 }
@@ -62,19 +63,20 @@ export async function carryOut(
     places.release(decided.length)
   }
   const decideAll = (results: readonly CallResult[]) =>
-    results.flatMap((result): Decided[] => {
-      const attempt = attempts.get(result.identity)
-      const { deliveredAtMs } = result
-      return attempt === undefined
-        ? []
-        : [{ attempt, outcome: operation.decide(result, claim.job.body), deliveredAtMs }]
+    results.flatMap((told): Decided[] => {
+      const attempt = attempts.get(told.identity)
+      if (attempt === undefined) return []
+      // That nobody listens now says nothing about an earlier ask.
+      const isUntold = told.kind === 'noGateway' && isTakenOver(claim, attempt)
+      const result: CallResult = isUntold ? { identity: told.identity, kind: 'forgotten' } : told
+      return [{ attempt, outcome: operation.decide(result, claim.job.body), ...deliveryOf(result) }]
     })
 
-  const { byGateway, unknown, outcomes } = await route(hub, claim)
+  const { byGateway, unknown, outcomes } = await route(hub, claim, signal)
   await recordAndRelease([...outcomes, ...decideAll(unknown)])
   const method = operation.call(claim.job.body)
   const calls = [...byGateway].map(async ([gatewayId, routed]) => {
-    const call = { ...method, ...callOf(claim), gatewayId, targets: routed.map(targetOf) }
+    const call = { ...method, ...callOf(claim), gatewayId, targets: routed.map((attempt) => targetOf(claim, attempt)) }
     for await (const results of hub.bus.callDevices(call, { signal, patience: 'long' })) {
       await recordAndRelease(decideAll(results))
     }
@@ -92,34 +94,59 @@ function callOf({ job, claimedAt }: Claim): Pick<DeviceCall, 'callId' | 'deliver
   }
 }
 
-function targetOf({ deviceId, deliveries, askedSince }: Attempt): CallTarget {
-  return { identity: deviceId, delivery: deliveries + 1, askedSinceMs: askedSince.getTime() }
+function targetOf(claim: Claim, attempt: Attempt): CallTarget {
+  const { deviceId, deliveries, unknownDeliveries } = attempt
+  const delivery = deliveries + unknownDeliveries + 1
+  return { identity: deviceId, delivery, askedSinceMs: askedSince(claim, attempt).getTime() }
+}
+
+/** Whether an earlier worker may have called the device, and has recorded nothing. */
+function isTakenOver({ claimedAt }: Claim, attempt: Attempt): boolean {
+  return attempt.askedSince < claimedAt
+}
+
+/** Two processes that know the time differ by this much at most. */
+const clockErrorMs = 1_000
+
+/** When the device may have been asked first, as another process would have seen it. */
+function askedSince(claim: Claim, attempt: Attempt): Date {
+  const marginMs = isTakenOver(claim, attempt) ? clockErrorMs : 0
+  return new Date(attempt.askedSince.getTime() - marginMs)
 }
 
 interface Decided {
   readonly attempt: Attempt
   readonly outcome: Outcome
   readonly deliveredAtMs?: number | undefined
+  /** Nobody knows whether the device got the call. */
+  readonly isUnknown?: boolean
+}
+
+function deliveryOf({ kind, deliveredAtMs }: CallResult): Pick<Decided, 'deliveredAtMs' | 'isUnknown'> {
+  return { deliveredAtMs, isUnknown: deliveredAtMs === undefined && (kind === 'gatewayLost' || kind === 'forgotten') }
 }
 
 /**
  * Which gateway holds which device, and the outcomes of devices that no gateway holds. `unknown`: an earlier worker may have called the
  * device through a connection that has ended since, so no gateway can tell.
  */
-async function route({ db }: Tools, { attempts, claimedAt, job }: Claim) {
+async function route({ db }: Tools, claim: Claim, signal: AbortSignal) {
+  const { attempts, job } = claim
   const deviceIds = attempts.map(({ deviceId }) => deviceId)
-  const routes = new Map((await findRoutes(db, deviceIds)).map((found) => [String(found.identity), found]))
+  const found = await persistently(() => findRoutes(db, deviceIds), signal)
+  const routes = new Map(found.map((one) => [String(one.identity), one]))
   const byGateway = new Map<GatewayId, Attempt[]>()
   const unknown: CallResult[] = []
   const outcomes: Decided[] = []
   for (const attempt of attempts) {
-    const { deviceId, askedSince } = attempt
+    const { deviceId } = attempt
+    const wasTakenOver = isTakenOver(claim, attempt)
     const found = routes.get(deviceId)
     const gatewayId = found?.status === 'enabled' ? found.gatewayId : null
     // One that was made anew under the name is another device.
     const isTarget = found !== undefined && found.generationNo <= job.lastGenerationNo
-    if (!isTarget) outcomes.push({ attempt, outcome: unknownDevice(deviceId) })
-    else if (askedSince < claimedAt && hasMovedSince(found, askedSince)) {
+    if (!isTarget) outcomes.push({ attempt, outcome: unknownDevice(deviceId, wasTakenOver) })
+    else if (wasTakenOver && hasMovedSince({ ...found, gatewayId }, askedSince(claim, attempt))) {
       unknown.push({ identity: deviceId, kind: 'forgotten' })
     } else if (gatewayId === null) outcomes.push({ attempt, outcome: { kind: 'waiting' } })
     else byGateway.set(gatewayId, [...(byGateway.get(gatewayId) ?? []), attempt])
@@ -132,8 +159,10 @@ function hasMovedSince({ gatewayId, isConnected, stateUpdatedAt }: Route, time: 
   return (stateUpdatedAt !== null && stateUpdatedAt >= time) || (isConnected && gatewayId === null)
 }
 
-function unknownDevice(deviceId: string): Outcome {
-  return { kind: 'failed', error: { code: 'DeviceNotFound', description: `the device ${deviceId} is not registered` } }
+function unknownDevice(deviceId: string, mayHaveBeenCalled: boolean): Outcome {
+  const before = mayHaveBeenCalled ? '; whether it was called before is not known' : ''
+  const description = `the device ${deviceId} is not registered${before}`
+  return { kind: 'failed', error: { code: 'DeviceNotFound', description } }
 }
 
 /** Records outcomes and sees to what follows from them. */
@@ -144,7 +173,7 @@ async function recordOutcomes(
   signal: AbortSignal,
 ): Promise<void> {
   if (decided.length === 0) return
-  const { db, bus, clock, events } = hub
+  const { clock, events } = hub
   const { job } = claim
   const now = clock.now()
   const { count, isChunkClosed } = await persistently(
@@ -152,8 +181,21 @@ async function recordOutcomes(
     signal,
   )
   report(hub, job, decided, count)
-  if (isChunkClosed) await finishJob(hub, job.key)
+  try {
+    if (isChunkClosed) await finishJob(hub, job.key)
+    await wakeReachable(hub, job, decided)
+  } catch (error) {
+    // What came of the devices is recorded, and more answers may come. A sweep does the rest.
+    events.wakeUpFailed({ kind: claim.kind, jobKey: job.key, error })
+  }
+}
 
+/** A device may have become reachable while it was recorded that it is not. */
+async function wakeReachable(
+  { db, bus, clock, events }: Tools,
+  job: RunningJob,
+  decided: readonly Decided[],
+): Promise<void> {
   const waiting = decided.filter(({ outcome }) => outcome.kind === 'waiting').map(({ attempt }) => attempt.deviceId)
   if (waiting.length === 0) return
   const reachable = await markDueWhereReachable(db, job, waiting, clock.now())
@@ -177,8 +219,11 @@ async function persistently<Value>(work: () => Promise<Value>, signal: AbortSign
   }
 }
 
-function toRecord({ attempt: { deviceId, attempt }, outcome, deliveredAtMs }: Decided, now: Date): DeviceOutcome {
-  const called = { deviceId, deliveredAt: deliveredAtMs === undefined ? undefined : new Date(deliveredAtMs) }
+function toRecord(
+  { attempt: { deviceId, attempt }, outcome, deliveredAtMs, isUnknown = false }: Decided,
+  now: Date,
+): DeviceOutcome {
+  const called = { deviceId, isUnknown, deliveredAt: deliveredAtMs === undefined ? undefined : new Date(deliveredAtMs) }
   switch (outcome.kind) {
     case 'succeeded':
       return { ...called, status: 'completed', response: outcome.response }

@@ -86,7 +86,13 @@ async function claimFirstAttempts({ db, clock }: WorkerHub, key: JobKey, lease: 
     job: claimed.job,
     claimedAt: now,
     deviceCount: claimed.deviceIds.length,
-    attempts: claimed.deviceIds.map((deviceId) => ({ deviceId, attempt: 1, deliveries: 0, askedSince })),
+    attempts: claimed.deviceIds.map((deviceId) => ({
+      deviceId,
+      attempt: 1,
+      deliveries: 0,
+      unknownDeliveries: 0,
+      askedSince,
+    })),
     record: (outcomes) => recordFirstAttempts(db, claimed, outcomes, clock.now()),
   }
 }

@@ -106,6 +106,7 @@ function startAsking(
     onEnd()
   }
   const giveUp = (kind: 'noGateway' | 'gatewayLost') => {
+    if (hasEnded) return
     const lost = [...open.keys()].map((identity) => ({ identity, kind, ...timeOf(deliveredAtMs.get(identity)) }))
     open.clear()
     if (lost.length > 0) yieldResults(lost)

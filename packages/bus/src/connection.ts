@@ -22,6 +22,8 @@ export async function openConnections(url: string, onError: (error: Error) => vo
     commandTimeout: 2_000,
     maxRetriesPerRequest: 1,
     enableOfflineQueue: false,
+    // Nobody repeats a command unseen: it may have been carried out before the loss.
+    autoResendUnfulfilledCommands: false,
     retryStrategy,
     lazyConnect: true,
   })

@@ -38,9 +38,10 @@ export function createWaits({ nowMs = () => performance.now() }: { nowMs?: () =>
   }
   const endDue = () => {
     const dueTick = Math.floor(awakeMs / tickMs)
-    for (; lastTick < dueTick && byTick.size > 0; lastTick += 1) {
-      const due = byTick.get(lastTick + 1)
-      byTick.delete(lastTick + 1)
+    while (lastTick < dueTick && byTick.size > 0) {
+      lastTick += 1
+      const due = byTick.get(lastTick)
+      byTick.delete(lastTick)
       for (const end of due ?? []) end()
     }
     lastTick = dueTick

@@ -15,7 +15,7 @@ export const invokeMethod: DeviceOperation = {
   kind: 'device',
   type: 'scheduleDeviceMethod',
   member: 'cloudToDeviceMethod',
-  // A chunk is called again when its worker dies, and is one message to a gateway. It must be small enough for both.
+  // A chunk is one message to a gateway, and is asked for again when its worker dies. It must be small enough for both.
   chunkSize: 100,
   parseBody: (value, _, numberText) => ({ ...parseMethodOfJob(value, 'cloudToDeviceMethod', numberText) }),
   bodyText: methodRequestText,
@@ -58,7 +58,7 @@ function outcomeUnknown({ deliveredAtMs }: CallResult): Outcome {
     'DeviceConnectionClosedRemotely',
     deliveredAtMs === undefined
       ? 'A gateway or a worker was lost: whether the call was delivered is not known.'
-      : 'The connection ended after the call was delivered: whether the device acted is not known.',
+      : 'The connection or its gateway was lost after the call was delivered: whether the device acted is not known.',
   )
 }
 

@@ -125,7 +125,8 @@ describe('a method call', () => {
         kind: 'failed',
         error: {
           code: 'DeviceConnectionClosedRemotely',
-          description: 'The connection ended after the call was delivered: whether the device acted is not known.',
+          description:
+            'The connection or its gateway was lost after the call was delivered: whether the device acted is not known.',
         },
       })
       expect(operation.decide(device, {})).toMatchObject({

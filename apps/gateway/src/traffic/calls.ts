@@ -1,6 +1,6 @@
 import { type CallTarget, createWaits, type DeviceCall, type GatewayDoor, type Waits } from '@muster/bus'
 import { limits } from '@muster/contract'
-import type { Clock, Events } from '@muster/runtime'
+import type { Events, HubClock } from '@muster/runtime'
 import { type CallOutcome, settleCall } from '../sessions/pending-call.ts'
 import { type Session, send } from '../sessions/session.ts'
 import { methodRequestTopic } from '../topics/topics.ts'
@@ -15,7 +15,7 @@ const droppedMax = 1_000
  */
 export function createCalls(options: {
   events: Pick<Events, 'methodInvoked'>
-  clock: Clock
+  clock: HubClock
   find: (identity: string) => Session | undefined
 }): Pick<GatewayDoor, 'call' | 'dropCall'> {
   const { events, clock, find } = options
@@ -27,7 +27,7 @@ export function createCalls(options: {
   /** Why the call must not be delivered now. Null: deliver it. */
   const refusal = (call: DeviceCall, { askedSinceMs }: CallTarget, session: Session | undefined) => {
     if (askedSinceMs < memory.sinceMs()) return 'forgotten'
-    if (nowMs() >= call.deliverBeforeMs || dropped.has(call.callId)) return 'expired'
+    if (!clock.isTrusted() || nowMs() >= call.deliverBeforeMs || dropped.has(call.callId)) return 'expired'
     if (session === undefined || !acceptsMethod(session, call.methodName)) return 'notOnline'
     return session.calls.size >= limits.methodsInFlight || session.calls.has(call.callId) ? 'busy' : null
   }

@@ -71,7 +71,8 @@ async function expectOneCall(prefix: string): Promise<void> {
       lastDeliveryTimeUtc: expect.any(String),
       error: {
         code: 'DeviceConnectionClosedRemotely',
-        description: 'The connection ended after the call was delivered: whether the device acted is not known.',
+        description:
+          'The connection or its gateway was lost after the call was delivered: whether the device acted is not known.',
       },
     },
   ])

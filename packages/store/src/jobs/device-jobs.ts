@@ -7,9 +7,13 @@ import { isAnswerable, withDevice } from './gone-devices.ts'
 
 /**
  * The outcome of one attempt on one device. `pending`: attempt it again at `dueAt`, or, if null, when the device is reachable.
- * `deliveredAt`: when the device got the call; absent when it did not, or nobody knows.
+ * `deliveredAt`: when the device got the call; absent when it did not, or nobody knows. `isUnknown`: nobody knows.
  */
-export type DeviceOutcome = { readonly deviceId: string; readonly deliveredAt?: Date | undefined } & (
+export type DeviceOutcome = {
+  readonly deviceId: string
+  readonly deliveredAt?: Date | undefined
+  readonly isUnknown?: boolean
+} & (
   | { readonly status: 'completed'; readonly response: JsonText }
   | { readonly status: 'failed'; readonly error: DeviceError }
   | { readonly status: 'pending'; readonly dueAt: Date | null }
@@ -44,10 +48,10 @@ export async function recordFirstAttempts(
          and status = 'leased' and fence = ${fence}
          for update),
     recorded as (
-      insert into device_jobs (week, job_key, chunk_no, device_id, status, attempt, deliveries, delivered_at, due_at,
-                               updated_at, response, error_code, error_text)
-      select week, job_key, chunk_no, device_id, status, attempt, (delivered_at is not null)::int, delivered_at, due_at,
-             ${at(now)}, response::json, error_code, error_text
+      insert into device_jobs (week, job_key, chunk_no, device_id, status, attempt, deliveries, unknown_deliveries,
+                               delivered_at, due_at, updated_at, response, error_code, error_text)
+      select week, job_key, chunk_no, device_id, status, attempt, (delivered_at is not null)::int, is_unknown::int,
+             delivered_at, due_at, ${at(now)}, response::json, error_code, error_text
         from claim
        cross join ${outcomeRows(outcomes, () => 1)}
           on conflict do nothing
@@ -75,6 +79,8 @@ export interface ClaimedDeviceJob {
   readonly attempt: number
   /** How often the device certainly got the call. */
   readonly deliveries: number
+  /** How often nobody knows whether it did. */
+  readonly unknownDeliveries: number
   /** The first claim since the last recorded outcome. If it is not this one, an earlier worker may have called the device. */
   readonly askedSince: Date
 }
@@ -91,7 +97,7 @@ export async function claimDueDeviceJobs(
   now: Date,
 ): Promise<ClaimedDeviceJobs | null> {
   // The index of due rows leaves out `infinity`. A plan for any values takes it only if the statement does so too.
-  const claimed = await prepared<{ device_id: string; attempt: number; deliveries: number; asked_since: string }>(
+  const claimed = await prepared<DueRow>(
     db,
     'claimDueDeviceJobs',
     sql`
@@ -130,25 +136,35 @@ export async function claimDueDeviceJobs(
         from free
        where r.week = ${job.week} and r.job_key = ${job.key} and r.device_id = free.device_id
          and r.status = 'pending'
-      returning r.device_id, r.chunk_no, r.attempt, r.deliveries, r.asked_since),
+      returning r.device_id, r.chunk_no, r.attempt, r.deliveries, r.unknown_deliveries,
+                r.asked_since),
     counted as (select chunk_no, count(*)::int as n from claimed group by chunk_no),
     moved as (
       update chunks c
          set running = running + n
         from counted
        where c.week = ${job.week} and c.job_key = ${job.key} and c.chunk_no = counted.chunk_no)
-    select device_id, attempt, deliveries, asked_since::text from claimed`,
+    select device_id, attempt, deliveries, unknown_deliveries, asked_since::text from claimed`,
   )
   if (claimed.length === 0) return null
   return {
     job,
-    attempts: claimed.map(({ device_id, attempt, deliveries, asked_since }) => ({
+    attempts: claimed.map(({ device_id, attempt, deliveries, unknown_deliveries, asked_since }) => ({
       deviceId: storedDeviceId(device_id),
       attempt,
       deliveries,
+      unknownDeliveries: unknown_deliveries,
       askedSince: instant(asked_since),
     })),
   }
+}
+
+interface DueRow extends Record<string, unknown> {
+  readonly device_id: string
+  readonly attempt: number
+  readonly deliveries: number
+  readonly unknown_deliveries: number
+  readonly asked_since: string
 }
 
 /** Records later attempts, each guarded by its own attempt number, and moves the chunks' counters by the rows it changes. */
@@ -177,6 +193,7 @@ export async function recordLaterAttempts(
       update device_jobs r
          set status = o.status,
              deliveries = deliveries + (o.delivered_at is not null)::int,
+             unknown_deliveries = unknown_deliveries + o.is_unknown::int,
              delivered_at = coalesce(o.delivered_at, r.delivered_at),
              asked_since = null,
              due_at = o.due_at,
@@ -269,6 +286,7 @@ function outcomeRows(outcomes: readonly DeviceOutcome[], attemptOf: (deviceId: s
     device_id: outcome.deviceId,
     status: outcome.status,
     attempt: attemptOf(outcome.deviceId),
+    is_unknown: outcome.isUnknown ?? false,
     delivered_at: outcome.deliveredAt?.toISOString() ?? null,
     due_at: outcome.status === 'pending' ? (outcome.dueAt?.toISOString() ?? 'infinity') : null,
     // As text in the JSON: a device's answer may hold U+0000, which Postgres would refuse to take out of it.
@@ -277,7 +295,7 @@ function outcomeRows(outcomes: readonly DeviceOutcome[], attemptOf: (deviceId: s
     error_text: outcome.status === 'failed' ? outcome.error.description : null,
   }))
   return sql`json_to_recordset(${JSON.stringify(values)}::json) as o (
-    device_id text, status text, attempt int, delivered_at timestamptz, due_at timestamptz, response text, error_code text, error_text text)`
+    device_id text, status text, attempt int, is_unknown boolean, delivered_at timestamptz, due_at timestamptz, response text, error_code text, error_text text)`
 }
 
 function counted(recorded: SQL): SQL {

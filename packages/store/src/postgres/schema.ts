@@ -145,6 +145,7 @@ export const deviceJobs = pgTable(
     status: text('status').notNull(),
     attempt: integer('attempt').notNull(),
     deliveries: integer('deliveries').notNull().default(0),
+    unknownDeliveries: integer('unknown_deliveries').notNull().default(0),
     deliveredAt: instant('delivered_at'),
     /** The first claim whose outcome is not recorded. */
     askedSince: instant('asked_since'),

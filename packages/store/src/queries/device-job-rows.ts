@@ -35,12 +35,12 @@ export function deviceJobRows(isWanted: SQL, statuses: readonly DeviceJobStatus[
            coalesce(r.deliveries, 0) as deliveries, r.delivered_at,
            case said.by when 'row' then r.response end as response,
            case when said.by = 'row' then r.error_code
-                when said.by = 'rest' and c.rest = 'expired' then
-                  case when ${mayHaveBeenCalled} then 'DeviceConnectionClosedRemotely' else 'JobRunPreconditionFailed' end
+                when said.by = 'rest' and ${mayHaveBeenCalled} then 'DeviceConnectionClosedRemotely'
+                when said.by = 'rest' and c.rest = 'expired' then 'JobRunPreconditionFailed'
            end as error_code,
            case when said.by = 'row' then r.error_text
-                when said.by = 'rest' and c.rest = 'expired' then
-                  case when ${mayHaveBeenCalled} then ${answerMissing} else ${windowOver} end
+                when said.by = 'rest' and ${mayHaveBeenCalled} then ${answerMissing}
+                when said.by = 'rest' and c.rest = 'expired' then ${windowOver}
            end as error_text
       from chunks c
       join jobs j on j.job_key = c.job_key
@@ -56,7 +56,7 @@ export function deviceJobRows(isWanted: SQL, statuses: readonly DeviceJobStatus[
 }
 
 const ownRows = sql`
-            select device_id as key, status, deliveries, delivered_at, asked_since, updated_at, response, error_code, error_text
+            select device_id as key, status, deliveries, unknown_deliveries, delivered_at, asked_since, updated_at, response, error_code, error_text
               from device_jobs
              where week = c.week and job_key = c.job_key
                and device_id between c.device_ids[1] and c.device_ids[c.device_count]`
@@ -96,10 +96,9 @@ export const planByChunk: SQL = sql`
 
 /** A call reached the device, or a worker was lost that may have called it. A twin job calls nobody. */
 const mayHaveBeenCalled = sql`(
-                    r.deliveries > 0 or r.asked_since is not null or (r.status is null and c.asked_since is not null))`
+                    r.deliveries + r.unknown_deliveries > 0 or r.asked_since is not null or (r.status is null and c.asked_since is not null))`
 
-const answerMissing =
-  'The window of the job was over, and the device may have been called: whether it acted is not known.'
+const answerMissing = 'The job was over, and the device may have been called: whether it acted is not known.'
 
 const windowOver =
   'The window of the job was over before it could start on this device: the device was not online, or the window was too short.'

@@ -197,7 +197,9 @@ describe('a device job that waits for its device', () => {
 
     expect(before).toBeNull()
     expect(keys).toEqual([job.key])
-    expect(due?.attempts).toEqual([{ deviceId: 'device-0001', attempt: 2, deliveries: 0, askedSince: on('12:10:00') }])
+    expect(due?.attempts).toEqual([
+      { deviceId: 'device-0001', attempt: 2, deliveries: 0, unknownDeliveries: 0, askedSince: on('12:10:00') },
+    ])
     expect(await counts(db, job)).toEqual([2, 0, 0, 1, 1, 0])
   })
 
@@ -242,7 +244,9 @@ describe('a device job that is tried again', () => {
     const due = await claimDue(db, job.key, { ...worker, ...all }, on('12:00:05'))
 
     expect(early).toBeNull()
-    expect(due?.attempts).toEqual([{ deviceId: 'device-0000', attempt: 2, deliveries: 0, askedSince: on('12:00:05') }])
+    expect(due?.attempts).toEqual([
+      { deviceId: 'device-0000', attempt: 2, deliveries: 0, unknownDeliveries: 0, askedSince: on('12:00:05') },
+    ])
   })
 
   it('J4 cannot be overwritten by a worker that lost it', async () => {

@@ -95,10 +95,9 @@ function toldBy(own: OwnRow | undefined, chunk: ChunkRow): Told {
   if (own === undefined && chunk.status === 'leased') {
     return ['running', null, held(chunk.fence, chunk.leased_by, chunk.lease_until)]
   }
-  if (chunk.rest === 'expired') {
-    const isAsked = (own ?? chunk).asked_since !== null
-    return ['failed', isAsked ? 'DeviceConnectionClosedRemotely' : 'JobRunPreconditionFailed', null]
-  }
+  const unknown = (own ?? chunk).asked_since === null ? null : 'DeviceConnectionClosedRemotely'
+  if (chunk.rest === 'expired') return ['failed', unknown ?? 'JobRunPreconditionFailed', null]
+  if (chunk.rest === 'canceled') return ['canceled', unknown, null]
   if (chunk.rest !== null) return [chunk.rest, null, null]
   return ['pending', null, own === undefined ? null : held(own.attempt, null, own.due_at)]
 }

@@ -165,7 +165,7 @@ function withRest(job: ModelJob, stage: Stage, isAsked: boolean): Stage {
     case null:
       return stage
     case 'canceled':
-      return { kind: 'ended', status: 'canceled', errorCode: null }
+      return { kind: 'ended', status: 'canceled', errorCode: isAsked ? 'DeviceConnectionClosedRemotely' : null }
     case 'expired':
       return {
         kind: 'ended',
