@@ -51,7 +51,7 @@ export async function connectBus(options: {
 
   return {
     ...wakeUps,
-    ...caller,
+    callDevices: caller.callDevices,
     ...createTokenBuckets(connections, { prefix, onError }),
     ping: () => checkRedis(connections.commands, prefix),
     serveGateway: (gatewayId, door) => serveGateway(channels, gatewayId, door, onError),
@@ -62,6 +62,7 @@ export async function connectBus(options: {
     },
     async [Symbol.asyncDispose]() {
       await wakeUps.close()
+      caller.close()
       channels.close()
       connections.close()
     },

@@ -24,8 +24,11 @@ export interface Caller {
   callDevices(call: DeviceCall, options: CallOptions): AsyncIterable<readonly CallResult[]>
 }
 
+/** How soon it is noticed that a gateway is gone that has accepted a call. The response timeout may be five minutes. */
+const lookEveryMs = 5_000
+
 /** Listens for the answers of gateways, on a channel of this process. */
-export async function createCaller(channels: Channels): Promise<Caller> {
+export async function createCaller(channels: Channels): Promise<Caller & { close(): void }> {
   const address = randomUUID()
   const askings = new Map<string, Asking>()
   const waits = createWaits()
@@ -33,9 +36,18 @@ export async function createCaller(channels: Channels): Promise<Caller> {
     const message: CallerMessage = JSON.parse(text)
     askings.get(message.askId)?.hear(message)
   })
-  channels.onReturn(() => {
-    for (const asking of askings.values()) asking.askSoon()
-  })
+  const askSoon = (isWanted: (asking: Asking) => boolean) => {
+    for (const asking of askings.values()) if (isWanted(asking)) asking.askSoon()
+  }
+  channels.onReturn(() => askSoon(() => true))
+  const look = async () => {
+    const waited = [...new Set([...askings.values()].map(({ channel }) => channel))]
+    if (waited.length === 0) return
+    // Without Redis nobody can tell. The next look may.
+    const deserted = await channels.findDeserted(waited).catch((): readonly string[] => [])
+    askSoon(({ channel }) => deserted.includes(channel))
+  }
+  const looking = setInterval(look, lookEveryMs).unref()
 
   return {
     callDevices(call, options) {
@@ -47,7 +59,7 @@ export async function createCaller(channels: Channels): Promise<Caller> {
             waits,
             publish: (open) => {
               const message: GatewayMessage = { kind: 'call', version: callVersion, askId, caller: address, call: open }
-              return channels.publish(`gateway:${call.gatewayId}`, JSON.stringify(message))
+              return channels.publish(channelOf(call), JSON.stringify(message))
             },
             yieldResults: (results) => stream.enqueue(results),
             onEnd: () => askings.delete(askId) && stream.close(),
@@ -62,10 +74,13 @@ export async function createCaller(channels: Channels): Promise<Caller> {
         cancel: () => end(),
       })
     },
+    close: () => clearInterval(looking),
   }
 }
 
 interface Asking {
+  /** That of the gateway. */
+  readonly channel: string
   begin(): void
   hear(message: CallerMessage): void
   /** What the gateway has said meanwhile may be lost. */
@@ -137,6 +152,7 @@ function startAsking(
   }
 
   return {
+    channel: channelOf(call),
     begin() {
       if (open.size === 0 || signal.aborted) return end()
       signal.addEventListener('abort', end, { once: true })
@@ -154,9 +170,14 @@ function startAsking(
       if (results.length > 0) yieldResults(results)
       if (open.size === 0) end()
     },
-    askSoon: () => askAfter(0),
+    // While it asks anyway, it asks no sooner: an ask more would count as unheard.
+    askSoon: () => void (unheard.silent + unheard.away === 0 && askAfter(0)),
     end,
   }
+}
+
+function channelOf({ gatewayId }: DeviceCall): string {
+  return `gateway:${gatewayId}`
 }
 
 function timeOf(deliveredAtMs: number | undefined): { deliveredAtMs?: number } {

@@ -7,6 +7,8 @@ export interface Channels {
   publish(channel: string, message: string): Promise<number>
   /** Resolves with a function that ends it. Several of one process may share a channel. */
   subscribe(channel: string, receive: (message: string) => void): Promise<() => Promise<void>>
+  /** Which of these channels nobody listens to. */
+  findDeserted(channels: readonly string[]): Promise<readonly string[]>
   /** Calls back when this process listens again after a loss of Redis. Messages of the time between are lost. */
   onReturn(listener: () => void): void
 }
@@ -41,6 +43,11 @@ export function createChannels(
         if (sharing.size > 0 || !receivers.delete(channel)) return
         await subscriber.unsubscribe(channel)
       }
+    },
+    async findDeserted(channels) {
+      const counted = await commands.pubsub('NUMSUB', ...channels.map(named))
+      // Name and number in turn, in the order of the question.
+      return channels.filter((_, index) => Number(counted[2 * index + 1]) === 0)
     },
     onReturn: (listener) => void subscriber.on('ready', listener),
     close: () => subscriber.disconnect(),
