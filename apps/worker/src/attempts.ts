@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import type { Hub } from '@muster/runtime'
 import { dropLeases, type Lease, renewLeases } from '@muster/store'
-import { type Claim, carryOut } from './carry-out.ts'
+import { carryOut } from './carry-out.ts'
+import type { Claim } from './claim.ts'
 import { createRoom, type Places } from './places.ts'
 
 /** A claim outlives its worker by this time at most. It is renewed while its attempt is under way, however slow the devices are. */

@@ -14,7 +14,7 @@ import {
   readRunningType,
   recordFirstAttempts,
 } from '@muster/store'
-import type { Claim } from './carry-out.ts'
+import type { Claim } from './claim.ts'
 import { executeOneByOne } from './one-by-one.ts'
 import { pace } from './pace.ts'
 import { startAttempts } from './start-attempts.ts'

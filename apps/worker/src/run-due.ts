@@ -2,7 +2,7 @@ import type { Next } from '@muster/bus'
 import type { JobKey } from '@muster/contract'
 import { operationOf } from '@muster/operations'
 import { claimDueDeviceJobs, type Lease, readRunningJob, readRunningType, recordLaterAttempts } from '@muster/store'
-import type { Claim } from './carry-out.ts'
+import type { Claim } from './claim.ts'
 import { startAttempts } from './start-attempts.ts'
 import type { WorkerHub } from './worker-hub.ts'
 

@@ -1,7 +1,7 @@
 import type { Next, Pause } from '@muster/bus'
 import type { Lease } from '@muster/store'
 import { newLease } from './attempts.ts'
-import type { Claim } from './carry-out.ts'
+import type { Claim } from './claim.ts'
 import { pace } from './pace.ts'
 import type { WorkerHub } from './worker-hub.ts'
 

@@ -1,0 +1,40 @@
+import type { WorkWakeUp } from '@muster/bus'
+import type { DeviceOutcome, Recorded, RunningJob } from '@muster/store'
+
+/** Devices that this worker has claimed, for one attempt on each. */
+export interface Claim {
+  /** The wake-up that led to it. */
+  readonly kind: WorkWakeUp['kind']
+  readonly job: RunningJob
+  readonly claimedAt: Date
+  readonly deviceCount: number
+  readonly attempts: readonly Attempt[]
+  /** Writes outcomes, guarded by the claim. May be called often, with different devices each time. */
+  record(outcomes: readonly DeviceOutcome[]): Promise<Recorded>
+}
+
+/** A device of a claim. */
+export interface Attempt {
+  readonly deviceId: string
+  /** 1 for the first. */
+  readonly attempt: number
+  /** How often the device certainly got the call before, and how often nobody knows whether it did. */
+  readonly deliveries: number
+  readonly unknownDeliveries: number
+  /** The first claim since the last recorded outcome. Before `claimedAt`: an earlier worker may have called the device. */
+  readonly askedSince: Date
+}
+
+/** Whether an earlier worker may have called the device, and has recorded nothing. */
+export function isTakenOver({ claimedAt }: Claim, attempt: Attempt): boolean {
+  return attempt.askedSince < claimedAt
+}
+
+/** Two processes that know the time differ by this much at most. */
+const clockErrorMs = 1_000
+
+/** When the device may have been asked first, as another process would have seen it. */
+export function askedSince(claim: Claim, attempt: Attempt): Date {
+  const marginMs = isTakenOver(claim, attempt) ? clockErrorMs : 0
+  return new Date(attempt.askedSince.getTime() - marginMs)
+}
