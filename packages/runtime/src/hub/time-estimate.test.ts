@@ -49,6 +49,18 @@ describe('the time of the hub', () => {
     )
   })
 
+  it('C2 does not go back by a rounding', () => {
+    const estimate = estimateTime(measured(0, 0, promptly))
+    const instant = { afterMs: 0, tripMs: 0, share: 0 }
+    estimate.add(measured(2, 4_194_305, instant))
+    estimate.add(measured(2, 0, instant))
+    const tripMs = 9.313232407492933e-10
+
+    const told = [2, 2 + tripMs / 2, 2 + tripMs].map(estimate.at)
+
+    expect(told).toEqual(told.toSorted((one, other) => one - other))
+  })
+
   it('C1 differs from the time of Postgres by the stated error at most, however the round trips are', () => {
     fc.assert(
       fc.property(

@@ -9,7 +9,7 @@ export interface Measurement {
 /** How the time of the hub follows from a clock of this process that never jumps. */
 export interface TimeEstimate {
   add(measurement: Measurement): void
-  /** The time of the hub. Never less than it was for an earlier time of this process. */
+  /** The time of the hub. Ask in the order of time: it is never less than it was before. */
   at(steadyMs: number): number
   /** By how much `at` may be wrong. */
   errorMs(steadyMs: number): number
@@ -33,6 +33,8 @@ export function estimateTime(first: Measurement): TimeEstimate {
   let targetMs = medianOf(kept)
   /** The offset in use, and since when it moves to the target. */
   let from = { offsetMs: targetMs, steadyMs: first.receivedMs }
+  /** Sums of fractions are rounded, so the same time may come out a trifle earlier after a measurement. */
+  let toldMs = Number.NEGATIVE_INFINITY
 
   const offsetAt = (steadyMs: number) =>
     Math.max(targetMs, from.offsetMs - slewing * Math.max(0, steadyMs - from.steadyMs))
@@ -45,7 +47,10 @@ export function estimateTime(first: Measurement): TimeEstimate {
       from = { offsetMs: offsetAt(receivedMs), steadyMs: receivedMs }
       targetMs = medianOf(kept)
     },
-    at: (steadyMs) => steadyMs + offsetAt(steadyMs),
+    at(steadyMs) {
+      toldMs = Math.max(toldMs, steadyMs + offsetAt(steadyMs))
+      return toldMs
+    },
     errorMs: (steadyMs) =>
       offsetAt(steadyMs) -
       targetMs +
