@@ -29,7 +29,8 @@ export interface State {
   readonly jobs: ReadonlyMap<string, Job>
   /** By job and device. */
   readonly deviceJobs: ReadonlyMap<string, Told>
-  /** In device id order. */
+  /** These two in device id order. Of a removal and a registration at the same time, only this tells which was first. */
+  readonly registered: readonly string[]
   readonly reachable: readonly string[]
 }
 
@@ -39,15 +40,16 @@ type Told = readonly [status: DeviceJobStatus, errorCode: string | null, hold: s
 export async function readState(db: Db): Promise<State> {
   const [{ items }, [tables]] = await Promise.all([
     listJobs(db, { type: null, status: null }, { limit: 100, after: null, write: JSON.stringify }),
-    rows<{ chunks: ChunkRow[]; own: OwnRow[]; reachable: string[] }>(
+    rows<{ chunks: ChunkRow[]; own: OwnRow[]; registered: string[]; reachable: string[] }>(
       db,
       sql`
       select (select coalesce(json_agg(c), '[]') from chunks c) as chunks,
              (select coalesce(json_agg(r), '[]') from device_jobs r) as own,
+             array(select device_id from devices order by device_id) as registered,
              array(select device_id from sessions where accepts_methods order by device_id) as reachable`,
     ),
   ])
-  const { chunks = [], own = [], reachable = [] } = tables ?? {}
+  const { chunks = [], own = [], registered = [], reachable = [] } = tables ?? {}
   const jobs: Job[] = items.map((text) => JSON.parse(text))
   const jobIds = new Map(jobs.map(({ key, jobId }) => [Number(key), jobId]))
   const ownRows = new Map(own.map((row) => [`${row.job_key} ${row.device_id}`, row]))
@@ -61,6 +63,7 @@ export async function readState(db: Db): Promise<State> {
         ]),
       ),
     ),
+    registered,
     reachable,
   }
 }
@@ -127,6 +130,7 @@ function held(no: number, leaseId: string | null = null, until: string | number 
 
 /** J5, J13, and that the engine stands where the model stands. */
 export function expectAgreement(model: Model, state: State): void {
+  expect(state.registered).toEqual([...model.registered.keys()].sort())
   expect(state.reachable).toEqual([...model.reachable].sort())
   for (const { jobId, status, statistics } of state.jobs.values()) {
     if (statistics === null) continue
