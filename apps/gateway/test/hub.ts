@@ -1,6 +1,4 @@
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateKey } from '@muster/auth'
@@ -71,7 +69,6 @@ export async function openHub({ clock }: { clock?: HubClock } = {}): Promise<Tes
   const running: TestGateway[] = []
 
   const startGateway = async (settings: Readonly<Record<string, string>> = {}) => {
-    const mqttsPort = await freePort()
     const config = loadConfig(
       { dataDir },
       {
@@ -80,14 +77,19 @@ export async function openHub({ clock }: { clock?: HubClock } = {}): Promise<Tes
         MUSTER_REDIS_PREFIX: prefix,
         MUSTER_HTTPS_PORT: '0',
         MUSTER_HTTP_PORT: '0',
-        MUSTER_MQTTS_PORT: String(mqttsPort),
+        MUSTER_MQTTS_PORT: '0',
         MUSTER_LOG_LEVEL: 'silent',
         MUSTER_SHUTDOWN_SECONDS: '10',
         ...settings,
       },
     )
     const { hub, ports, stop } = await runRoles([role], config, clock === undefined ? {} : { clock })
-    const gateway = { hub, mqttsPort, httpsPort: ports.https ?? 0, stop: () => stop('the test is over') }
+    const gateway = {
+      hub,
+      mqttsPort: ports.mqtts ?? 0,
+      httpsPort: ports.https ?? 0,
+      stop: () => stop('the test is over'),
+    }
     running.push(gateway)
     return gateway
   }
@@ -177,13 +179,4 @@ async function close(
   for (const { identity, gatewayId } of owners) {
     await bus.closeConnection(gatewayId, { identity, connectionNo: null, reason })
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port')
-  return address.port
 }

@@ -1,64 +1,64 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import type { Role } from '@muster/runtime'
-import { eventually } from '@muster/testkit'
+import type { Role, RunningHub } from '@muster/runtime'
 import { requestTo, type TestHub } from './hub.ts'
 
 const program = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
-/** A process of its own for one role of a hub, as it is built. Disposing it kills it. */
+/** A process of its own for roles of a hub, as it is built. Disposing it kills it. */
 export interface RoleProcess extends AsyncDisposable {
+  readonly ports: RunningHub['ports']
+  /** Resolves with its exit code; null after a signal. */
+  readonly ended: Promise<number | null>
+  /** What it has logged so far. */
+  log(): string
   signal(signal: NodeJS.Signals): void
 }
 
-function startRole(hub: Pick<TestHub, 'environment'>, role: Role['name'], settings = {}): RoleProcess {
+/** Resolves when it serves. `nodeOptions` stand before the program. */
+export async function startProcess(
+  hub: Pick<TestHub, 'environment'>,
+  roles: readonly Role['name'][],
+  { settings = {}, nodeOptions = [] }: { settings?: NodeJS.ProcessEnv; nodeOptions?: readonly string[] } = {},
+): Promise<RoleProcess> {
   const { PATH = '' } = process.env
-  const child = spawn(process.execPath, [program, role], {
-    env: { PATH, ...hub.environment, ...settings },
-    stdio: ['ignore', 'inherit', 'inherit'],
+  const child = spawn(process.execPath, [...nodeOptions, program, ...roles], {
+    env: { PATH, ...hub.environment, MUSTER_LOG_LEVEL: 'info', ...settings },
+    stdio: ['ignore', 'inherit', 'pipe'],
+  })
+  const ended = once(child, 'exit').then(([code]): number | null => code)
+  let log = ''
+  const ports = await new Promise<RunningHub['ports']>((resolve, reject) => {
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      log += text
+      const started = log.split('\n').find((line) => line.includes('"event":"hubStarted"') && line.endsWith('}'))
+      if (started !== undefined) resolve(JSON.parse(started))
+    })
+    void ended.then(() => reject(new Error(`the process has ended:\n${log}`)))
   })
   return {
+    ports,
+    ended,
+    log: () => log,
     signal: (signal) => void child.kill(signal),
-    [Symbol.asyncDispose]: () => killed(child),
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL')
+      await ended
+    },
   }
 }
 
-/** A gateway in a process of its own, that listens. */
+/** A gateway in a process of its own. */
 export async function startGatewayProcess(
   hub: Pick<TestHub, 'environment'>,
 ): Promise<RoleProcess & { readonly mqttsPort: number }> {
-  const mqttsPort = await freePort()
-  const gateway = startRole(hub, 'gateway', { MUSTER_MQTTS_PORT: String(mqttsPort) })
-  await eventually(() => reached(mqttsPort), { timeoutMs: 30_000 })
-  return { ...gateway, mqttsPort }
+  const gateway = await startProcess(hub, ['gateway'])
+  return { ...gateway, mqttsPort: gateway.ports.mqtts ?? 0 }
 }
 
-/** An API in a process of its own, that listens, and a way to ask it. */
+/** An API in a process of its own, and a way to ask it. */
 export async function startApiProcess(hub: TestHub): Promise<RoleProcess & Pick<TestHub, 'request'>> {
-  const httpPort = await freePort()
-  const api = startRole(hub, 'api', { MUSTER_HTTP_PORT: String(httpPort) })
-  await eventually(() => reached(httpPort), { timeoutMs: 30_000 })
-  return { ...api, request: requestTo(httpPort, hub.token) }
-}
-
-async function killed(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  child.kill('SIGKILL')
-  await once(child, 'exit')
-}
-
-async function reached(port: number): Promise<void> {
-  const socket = connect(port, '127.0.0.1')
-  await once(socket, 'connect').finally(() => socket.destroy())
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port')
-  return address.port
+  const api = await startProcess(hub, ['api'])
+  return { ...api, request: requestTo(api.ports.http, hub.token) }
 }

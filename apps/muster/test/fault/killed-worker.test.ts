@@ -1,24 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { roles } from '../../src/roles.ts'
 import { startHub, type TestHub } from '../hub.ts'
 import { ending, putJob, reaching } from '../jobs.ts'
+import { startProcess } from '../role-process.ts'
 import { givenFleet } from '../simulated.ts'
 
-const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
-
 let hub: TestHub
-const workers: ChildProcess[] = []
 
 beforeAll(async () => {
   hub = await startHub({ roles: roles.filter(({ name }) => name !== 'worker') })
 })
-afterAll(async () => {
-  for (const worker of workers) await killed(worker, 'SIGKILL')
-  await hub[Symbol.asyncDispose]()
-})
+afterAll(() => hub[Symbol.asyncDispose]())
 
 it('J11 J22 a method job of 500 devices ends with exact statistics though a worker process is killed in the middle of it', async () => {
   await using fleet = await givenFleet(hub, {
@@ -28,7 +20,7 @@ it('J11 J22 a method job of 500 devices ends with exact statistics though a work
     behaviour: { latencyMs: [100, 2_000] },
   })
   await fleet.connect()
-  const first = startWorker()
+  const first = await startProcess(hub, ['worker'])
 
   await putJob(hub, 'survives', {
     type: 'scheduleDeviceMethod',
@@ -36,8 +28,8 @@ it('J11 J22 a method job of 500 devices ends with exact statistics though a work
     cloudToDeviceMethod: { methodName: 'reboot', payload: null, responseTimeoutInSeconds: 10 },
   })
   await reaching(hub, 'survives', 'succeededCount', 20)
-  await killed(first, 'SIGKILL')
-  startWorker()
+  await first[Symbol.asyncDispose]()
+  await using _ = await startProcess(hub, ['worker'])
   const ended = await ending(hub, 'survives')
 
   expect(ended).toMatchObject({
@@ -48,19 +40,3 @@ it('J11 J22 a method job of 500 devices ends with exact statistics though a work
   expect(fleet.methodCallCount).toBe(500)
   // A lease, two starts of a process and 500 handshakes: on a busy machine that takes more than the usual minute.
 }, 150_000)
-
-function startWorker(): ChildProcess {
-  const { PATH = '' } = process.env
-  const worker = spawn(process.execPath, [program, 'worker'], {
-    env: { PATH, ...hub.environment },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
-  workers.push(worker)
-  return worker
-}
-
-async function killed(worker: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (worker.exitCode !== null || worker.signalCode !== null) return
-  worker.kill(signal)
-  await once(worker, 'exit')
-}

@@ -1,15 +1,10 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-import { eventually } from '@muster/testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { roles } from '../../src/roles.ts'
 import { requestTo, startHub, type TestHub } from '../hub.ts'
 import { putJob, reaching } from '../jobs.ts'
+import { startProcess } from '../role-process.ts'
 import { givenFleet } from '../simulated.ts'
 import { openWay } from '../way.ts'
-
-const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 
 let hub: TestHub
 beforeAll(async () => {
@@ -22,33 +17,13 @@ it('C7 a process with all roles that gets SIGTERM while Postgres is away, and ca
   const address = new URL(hub.environment.DATABASE_URL ?? '')
   await using way = await openWay(Number(address.port))
   address.port = String(way.port)
-  const { PATH = '' } = process.env
-  const muster = spawn(process.execPath, [program, 'api', 'dispatcher', 'worker', 'gateway'], {
-    env: {
-      PATH,
-      ...hub.environment,
-      DATABASE_URL: address.href,
-      MUSTER_LOG_LEVEL: 'info',
-      MUSTER_SHUTDOWN_SECONDS: '5',
-    },
-    stdio: ['ignore', 'inherit', 'pipe'],
+  const muster = await startProcess(hub, ['api', 'dispatcher', 'worker', 'gateway'], {
+    settings: { DATABASE_URL: address.href, MUSTER_SHUTDOWN_SECONDS: '5' },
   })
-  let log = ''
-  muster.stderr.setEncoding('utf8').on('data', (text: string) => {
-    log += text
-  })
-  const ports = await eventually(
-    () => {
-      const started = log.split('\n').find((line) => line.includes('"event":"hubStarted"'))
-      if (started === undefined) throw new Error('the hub has not started')
-      const ports: { http: number; mqtts: number } = JSON.parse(started)
-      return ports
-    },
-    { timeoutMs: 30_000 },
-  )
+  const { ports } = muster
   const own = {
     ...hub,
-    mqttsPort: ports.mqtts,
+    mqttsPort: ports.mqtts ?? 0,
     request: requestTo(ports.http, hub.token),
   }
   const fleet = await givenFleet(own, {
@@ -66,10 +41,10 @@ it('C7 a process with all roles that gets SIGTERM while Postgres is away, and ca
   await reaching(own, 'open', 'runningCount', 3)
 
   await way.close()
-  muster.kill('SIGTERM')
-  const [exitCode] = await once(muster, 'exit')
+  muster.signal('SIGTERM')
+  const exitCode = await muster.ended
   await fleet[Symbol.asyncDispose]()
 
-  expect(log.includes('roles failed to stop')).toBe(false)
+  expect(muster.log().includes('roles failed to stop')).toBe(false)
   expect(exitCode).toBe(0)
 })

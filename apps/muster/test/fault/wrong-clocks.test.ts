@@ -1,26 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { roles } from '../../src/roles.ts'
 import { startHub, type TestHub } from '../hub.ts'
 import { ending, putJob, reaching } from '../jobs.ts'
+import { type RoleProcess, startProcess } from '../role-process.ts'
 import { givenFleet } from '../simulated.ts'
 
-const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
-
 let hub: TestHub
-const processes: ChildProcess[] = []
 beforeAll(async () => {
   hub = await startHub({ roles: roles.filter(({ name }) => name === 'api' || name === 'gateway') })
 })
-afterAll(async () => {
-  for (const each of processes) {
-    each.kill('SIGTERM')
-    await once(each, 'exit')
-  }
-  await hub[Symbol.asyncDispose]()
-})
+afterAll(() => hub[Symbol.asyncDispose]())
 
 const minutes = (count: number) => count * 60_000
 /** An hour ahead and an hour behind in turn, with the right time in between. */
@@ -39,8 +28,9 @@ it.each([
       tags: { site },
       behaviour: { latencyMs: [100, 3_000] },
     })
-    const [one, other] = [startRoles(first), startRoles(second)]
-    await Promise.all([fleet.connect(), one.started, other.started])
+    await using _one = await startRoles(first)
+    await using _other = await startRoles(second)
+    await fleet.connect()
     const startTime = new Date(Date.now() + 4_000)
 
     await putJob(hub, site, {
@@ -58,16 +48,11 @@ it.each([
       deviceJobStatistics: { deviceCount: 100, succeededCount: 100, failedCount: 0, runningCount: 0, pendingCount: 0 },
     })
     expect(fleet.methodCallCount).toBe(100)
-    for (const { child } of [one, other]) {
-      processes.splice(processes.indexOf(child), 1)
-      child.kill('SIGTERM')
-      await once(child, 'exit')
-    }
   },
 )
 
 /** A worker and a dispatcher in a process of their own, whose Date is off by so many ms, an expression. */
-function startRoles(aheadMs: string): { child: ChildProcess; started: Promise<unknown> } {
+function startRoles(aheadMs: string): Promise<RoleProcess> {
   const shift = `
     const Right = Date
     globalThis.Date = class extends Right {
@@ -78,18 +63,7 @@ function startRoles(aheadMs: string): { child: ChildProcess; started: Promise<un
         return Right.now() + ${aheadMs}
       }
     }`
-  const { PATH = '' } = process.env
-  const child = spawn(
-    process.execPath,
-    ['--import', `data:text/javascript,${encodeURIComponent(shift)}`, program, 'worker', 'dispatcher'],
-    { env: { PATH, ...hub.environment, MUSTER_LOG_LEVEL: 'info' }, stdio: ['ignore', 'inherit', 'pipe'] },
-  )
-  processes.push(child)
-  const started = new Promise<void>((resolve, reject) => {
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      if (text.includes('"event":"hubStarted"')) resolve()
-    })
-    child.once('exit', () => reject(new Error('the process has ended')))
+  return startProcess(hub, ['worker', 'dispatcher'], {
+    nodeOptions: ['--import', `data:text/javascript,${encodeURIComponent(shift)}`],
   })
-  return { child, started }
 }
