@@ -34,7 +34,12 @@ export function createStarts(hub: DispatchHub): Starts {
       while (underWay.size >= mostAtOnce) await Promise.race(underWay.values())
       // Another may have begun it meanwhile.
       if (underWay.has(key)) return 'underWay'
-      return orLater(begin(key))
+      const started = begin(key)
+      await orAborted(
+        started.then(() => {}),
+        AbortSignal.timeout(patienceMs),
+      )
+      return underWay.has(key) ? 'underWay' : started
     },
     async stop(deadline) {
       await orAborted(
@@ -43,12 +48,4 @@ export function createStarts(hub: DispatchHub): Starts {
       )
     },
   }
-}
-
-async function orLater(start: Promise<Started>): Promise<Started> {
-  let timer: NodeJS.Timeout | undefined
-  const later = new Promise<'underWay'>((resolve) => {
-    timer = setTimeout(resolve, patienceMs, 'underWay')
-  })
-  return Promise.race([start, later]).finally(() => clearTimeout(timer))
 }

@@ -3,7 +3,7 @@ import { type Caller, createCaller } from './caller.ts'
 import type { ConnectionClose, DesiredPush, GatewayDoor, GatewayMessage, GatewaysMessage } from './calls.ts'
 import { createChannels } from './channels.ts'
 import { checkRedis, openConnections } from './connection.ts'
-import { gatewaysChannel, serveGateway } from './gateway-door.ts'
+import { channelOf, gatewaysChannel, serveGateway } from './gateway-door.ts'
 import type { BusClock } from './hub-time-backend.ts'
 import { seldom } from './seldom.ts'
 import { createTokenBuckets, type TokenBuckets } from './token-buckets.ts'
@@ -55,8 +55,8 @@ export async function connectBus(options: {
     ...createTokenBuckets(connections, { prefix, onError }),
     ping: () => checkRedis(connections.commands, prefix),
     serveGateway: (gatewayId, door) => serveGateway(channels, gatewayId, door, onError),
-    pushDesired: (gatewayId, push) => tell(`gateway:${gatewayId}`, { kind: 'desired', push }),
-    closeConnection: (gatewayId, close) => tell(`gateway:${gatewayId}`, { kind: 'close', close }),
+    pushDesired: (gatewayId, push) => tell(channelOf(gatewayId), { kind: 'desired', push }),
+    closeConnection: (gatewayId, close) => tell(channelOf(gatewayId), { kind: 'close', close }),
     async dropCall(callId) {
       await tell(gatewaysChannel, { kind: 'drop', callId })
     },

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type CallerMessage, type CallResult, callVersion, type DeviceCall, type GatewayMessage } from './calls.ts'
 import type { Channels } from './channels.ts'
+import { channelOf } from './gateway-door.ts'
 import { createWaits, type Waits } from './waits.ts'
 
 /** A gateway that is silent is asked again. It remembers its calls, so that no device gets one twice. */
@@ -59,7 +60,7 @@ export async function createCaller(channels: Channels): Promise<Caller & { close
             waits,
             publish: (open) => {
               const message: GatewayMessage = { kind: 'call', version: callVersion, askId, caller: address, call: open }
-              return channels.publish(channelOf(call), JSON.stringify(message))
+              return channels.publish(channelOf(call.gatewayId), JSON.stringify(message))
             },
             yieldResults: (results) => stream.enqueue(results),
             onEnd: () => askings.delete(askId) && stream.close(),
@@ -152,7 +153,7 @@ function startAsking(
   }
 
   return {
-    channel: channelOf(call),
+    channel: channelOf(call.gatewayId),
     begin() {
       if (open.size === 0 || signal.aborted) return end()
       signal.addEventListener('abort', end, { once: true })
@@ -174,10 +175,6 @@ function startAsking(
     askSoon: () => void (unheard.silent + unheard.away === 0 && askAfter(0)),
     end,
   }
-}
-
-function channelOf({ gatewayId }: DeviceCall): string {
-  return `gateway:${gatewayId}`
 }
 
 function timeOf(deliveredAtMs: number | undefined): { deliveredAtMs?: number } {

@@ -14,6 +14,11 @@ const collectMs = 15
 const collectCount = 250
 const collectBytes = 512 * 1024
 
+/** The channel of one gateway. */
+export function channelOf(gatewayId: GatewayId): string {
+  return `gateway:${gatewayId}`
+}
+
 /** The channel of all gateways. */
 export const gatewaysChannel = 'gateways'
 
@@ -42,7 +47,7 @@ export async function serveGateway(
       collect((progress) => send({ kind: 'progress', askId, progress }), call.targets.length),
     )
   }
-  const served = [`gateway:${gatewayId}`, gatewaysChannel]
+  const served = [channelOf(gatewayId), gatewaysChannel]
   const stops = await Promise.all(served.map((channel) => channels.subscribe(channel, receive)))
   return {
     async [Symbol.asyncDispose]() {

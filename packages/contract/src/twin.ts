@@ -32,7 +32,7 @@ const sectionPath: Record<Section, string> = {
 }
 
 /** Their names may have any letter case. The keys in the sections must be exact. */
-const twinMembers = { tags: null, properties: { desired: null } }
+const sectionMembers = { tags: null, properties: { desired: null } }
 
 /** Callers that read, change and write a section send `$metadata` and `$version` back. They are no properties. */
 const systemKeys = ['$metadata', '$version']
@@ -44,7 +44,7 @@ const systemKeys = ['$metadata', '$version']
  * `properties` that hold members and no section.
  */
 export function parseTwinPatch(body: JsonObject, numberText: NumberText = noNumberText): TwinPatch {
-  const { tags, properties } = foldMembers(body, twinMembers)
+  const { tags, properties } = foldMembers(body, sectionMembers)
   const desired = desiredOf(properties ?? {}, membersOfProperties(body))
   return {
     ...(tags === undefined ? {} : { tags: parseSection('tags', tags, numberText) }),
@@ -69,8 +69,8 @@ function membersOfProperties(body: JsonObject): readonly string[] {
   return isJsonObject(properties) ? Object.keys(properties) : []
 }
 
-/** All members of a twin on the wire, and those that clients send beside them. */
-const membersOfTwins = [
+/** The members of a twin, as queries name them. */
+export const twinMembers = [
   'deviceId',
   'moduleId',
   'etag',
@@ -78,9 +78,7 @@ const membersOfTwins = [
   'status',
   'statusReason',
   'statusUpdateTime',
-  'statusUpdatedTime',
   'connectionState',
-  'connectionStateUpdatedTime',
   'lastActivityTime',
   'cloudToDeviceMessageCount',
   'authenticationType',
@@ -90,8 +88,15 @@ const membersOfTwins = [
   'tags',
   'properties',
   'capabilities',
-  'configurations',
   'deviceScope',
+  'configurations',
+] as const
+
+/** These, and what else a body may have that holds a twin as it was read. */
+const membersOfBodies = [
+  ...twinMembers,
+  'statusUpdatedTime',
+  'connectionStateUpdatedTime',
   'parentScopes',
   'generationId',
   ...systemKeys,
@@ -103,7 +108,7 @@ const membersOfTwins = [
  */
 export function requireTwinMembers(body: JsonObject): void {
   const members = Object.keys(body)
-  if (members.length === 0 || namesOneOf(members, membersOfTwins)) return
+  if (members.length === 0 || namesOneOf(members, membersOfBodies)) return
   throw misplaced(`the body has the ${named(members)}, and none of a twin`)
 }
 

@@ -9,11 +9,11 @@ describe('G38 the memory of calls', () => {
   it('gives everyone who asks the one outcome, before and after it is there', () => {
     const memory = createCallMemory(() => 7)
     const heard: CallOutcome[] = []
-    const settle = memory.add('pump', 'a1', 1)
+    const call = memory.add('pump', 'a1', 1)
     memory.find('pump', 'a1')?.follow((outcome) => heard.push(outcome))
 
     expect(heard).toEqual([])
-    settle(answered)
+    call.settle(answered)
     memory.find('pump', 'a1')?.follow((outcome) => heard.push(outcome))
 
     expect(heard).toEqual([answered, answered])
@@ -31,7 +31,7 @@ describe('G38 the memory of calls', () => {
     const before = memory.sinceMs()
     for (const identity of ['first', 'second', 'third']) {
       nowMs += 10
-      memory.add(identity, 'a1', 1)(answered)
+      memory.add(identity, 'a1', 1).settle(answered)
     }
 
     expect(before).toBe(100)
@@ -43,7 +43,7 @@ describe('G38 the memory of calls', () => {
   it('never forgets a call that has no outcome yet', () => {
     const memory = createCallMemory(() => 1, { calls: 1, answerBytes: 0 })
     memory.add('slow', 'a1', 1)
-    memory.add('prompt', 'a1', 1)(answered)
+    memory.add('prompt', 'a1', 1).settle(answered)
 
     expect(memory.find('slow', 'a1')).toBeDefined()
     expect(memory.find('prompt', 'a1')).toBeUndefined()

@@ -1,21 +1,23 @@
 import type { CallOutcome } from '../sessions/pending-call.ts'
 
 /** A call that was written to the connection of a device. */
-interface DeliveredCall {
+export interface DeliveredCall {
   /** Which delivery it is: 1 is the first one of the call. */
   readonly delivery: number
   /** The hub's time. */
   readonly deliveredAtMs: number
-  /** Null while the device has time to answer. */
-  readonly outcome: CallOutcome | null
+  /** Whether the device has no more time to answer. */
+  readonly isSettled: boolean
   /** Calls back with the outcome, at once if there is one. */
   follow(report: (outcome: CallOutcome) => void): void
+  /** Tells the outcome. Call it once. */
+  settle(outcome: CallOutcome): void
 }
 
 export interface CallMemory {
   find(identity: string, callId: string): DeliveredCall | undefined
-  /** Remembers a delivery. The returned function tells its outcome, once. */
-  add(identity: string, callId: string, delivery: number): (outcome: CallOutcome) => void
+  /** Remembers a delivery. */
+  add(identity: string, callId: string, delivery: number): DeliveredCall
   /** The hub's time since when every delivery is remembered, in ms. Of an earlier one nobody can say that it has not been. */
   sinceMs(): number
 }
@@ -28,12 +30,8 @@ export interface MemoryLimits {
 
 const memoryLimits: MemoryLimits = { calls: 200_000, answerBytes: 64 * 1024 * 1024 }
 
-interface Entry {
-  readonly delivery: number
-  readonly deliveredAtMs: number
-  outcome: CallOutcome | null
+interface Entry extends DeliveredCall {
   bytes: number
-  readonly followers: ((outcome: CallOutcome) => void)[]
 }
 
 /**
@@ -54,40 +52,45 @@ export function createCallMemory(nowMs: () => number, limits: MemoryLimits = mem
   const forgetOldest = () => {
     for (const [key, entry] of entries) {
       if (entries.size <= limits.calls && answerBytes <= limits.answerBytes) return
-      if (entry.outcome !== null) forget(key, entry)
+      if (entry.isSettled) forget(key, entry)
     }
   }
 
-  return {
-    find(identity, callId) {
-      const entry = entries.get(keyOf(identity, callId))
-      return (
-        entry && {
-          ...entry,
-          follow(report) {
-            if (entry.outcome === null) entry.followers.push(report)
-            else report(entry.outcome)
-          },
-        }
-      )
-    },
-    add(identity, callId, delivery) {
-      const key = keyOf(identity, callId)
-      const before = entries.get(key)
-      if (before !== undefined) {
-        entries.delete(key)
-        answerBytes -= before.bytes
-      }
-      const entry: Entry = { delivery, deliveredAtMs: nowMs(), outcome: null, bytes: 0, followers: [] }
-      entries.set(key, entry)
-      return (outcome) => {
-        entry.outcome = outcome
-        for (const report of entry.followers.splice(0)) report(outcome)
+  const remember = (key: string, delivery: number): Entry => {
+    let outcome: CallOutcome | null = null
+    const followers: ((outcome: CallOutcome) => void)[] = []
+    const entry: Entry = {
+      delivery,
+      deliveredAtMs: nowMs(),
+      bytes: 0,
+      get isSettled() {
+        return outcome !== null
+      },
+      follow(report) {
+        if (outcome === null) followers.push(report)
+        else report(outcome)
+      },
+      settle(told) {
+        outcome = told
+        for (const report of followers.splice(0)) report(told)
         if (entries.get(key) !== entry) return
-        entry.bytes = outcome.kind === 'answered' ? outcome.payload.length : 0
+        entry.bytes = told.kind === 'answered' ? told.payload.length : 0
         answerBytes += entry.bytes
         forgetOldest()
-      }
+      },
+    }
+    entries.set(key, entry)
+    return entry
+  }
+
+  return {
+    find: (identity, callId) => entries.get(keyOf(identity, callId)),
+    add(identity, callId, delivery) {
+      const key = keyOf(identity, callId)
+      answerBytes -= entries.get(key)?.bytes ?? 0
+      // The newest comes last.
+      entries.delete(key)
+      return remember(key, delivery)
     },
     sinceMs: () => rememberedSinceMs,
   }

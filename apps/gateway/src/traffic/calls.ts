@@ -4,7 +4,9 @@ import type { Events, HubClock } from '@muster/runtime'
 import { type CallOutcome, settleCall } from '../sessions/pending-call.ts'
 import { type Session, send } from '../sessions/session.ts'
 import { methodRequestTopic } from '../topics/topics.ts'
-import { createCallMemory } from './call-memory.ts'
+import { createCallMemory, type DeliveredCall } from './call-memory.ts'
+
+type Undelivered = 'forgotten' | 'expired' | 'notOnline' | 'busy'
 
 /** The last calls that were dropped. An ask for one of them may still be on its way. */
 const droppedMax = 1_000
@@ -24,50 +26,40 @@ export function createCalls(options: {
   const waits = createWaits()
   const dropped = new Set<string>()
 
-  /** Why the call must not be delivered now. Null: deliver it. */
-  const refusal = (call: DeviceCall, { askedSinceMs }: CallTarget, session: Session | undefined) => {
-    if (askedSinceMs < memory.sinceMs()) return 'forgotten'
-    if (!clock.isTrusted() || nowMs() >= call.deliverBeforeMs || dropped.has(call.callId)) return 'expired'
-    if (session === undefined || !acceptsMethod(session, call.methodName)) return 'notOnline'
-    return session.calls.size >= limits.methodsInFlight || session.calls.has(call.callId) ? 'busy' : null
-  }
-
-  /** False: the device does not read, and its connection has been cut. */
-  const deliver = (session: Session, call: DeviceCall, { identity, delivery }: CallTarget): boolean => {
+  /** The delivery that the target asks for, made now or before; or why there is none. */
+  const deliver = (call: DeviceCall, { identity, delivery, askedSinceMs }: CallTarget): DeliveredCall | Undelivered => {
     const { callId, methodName, payload, responseTimeoutSeconds } = call
-    if (!send(session, methodRequestTopic(methodName, callId), payload)) return false
+    const known = memory.find(identity, callId)
+    if (known !== undefined && (known.delivery >= delivery || !known.isSettled)) return known
+
+    const session = find(identity)
+    if (askedSinceMs < memory.sinceMs()) return 'forgotten'
+    if (!clock.isTrusted() || nowMs() >= call.deliverBeforeMs || dropped.has(callId)) return 'expired'
+    if (session === undefined || !acceptsMethod(session, methodName)) return 'notOnline'
+    if (session.calls.size >= limits.methodsInFlight || session.calls.has(callId)) return 'busy'
+    // A device that does not read has been cut.
+    if (!send(session, methodRequestTopic(methodName, callId), payload)) return 'notOnline'
+
     const startedAtMs = performance.now()
-    const settle = memory.add(identity, callId, delivery)
+    const delivered = memory.add(identity, callId, delivery)
     addCall(waits, session, callId, {
       settle(outcome) {
         events.methodInvoked({ outcome: outcome.kind, seconds: (performance.now() - startedAtMs) / 1000 })
-        settle(outcome)
+        delivered.settle(outcome)
       },
       timeoutMs: responseTimeoutSeconds * 1000,
     })
-    return true
-  }
-
-  /** Why the device does not get the call. Null: it has it, now or since before. */
-  const attempt = (call: DeviceCall, target: CallTarget) => {
-    const known = memory.find(target.identity, call.callId)
-    if (known !== undefined && (known.delivery >= target.delivery || known.outcome === null)) return null
-    const session = find(target.identity)
-    const kind = refusal(call, target, session)
-    if (kind !== null || session === undefined) return kind ?? 'notOnline'
-    return deliver(session, call, target) ? null : 'notOnline'
+    return delivered
   }
 
   return {
     call(call, report) {
       const begin = (target: CallTarget) => {
         const { identity } = target
-        const kind = attempt(call, target)
-        const delivered = memory.find(identity, call.callId)
-        if (kind !== null || delivered === undefined) {
-          const undelivered = kind ?? 'forgotten'
-          events.methodInvoked({ outcome: undelivered, seconds: 0 })
-          return report({ identity, kind: undelivered })
+        const delivered = deliver(call, target)
+        if (typeof delivered === 'string') {
+          events.methodInvoked({ outcome: delivered, seconds: 0 })
+          return report({ identity, kind: delivered })
         }
         const { deliveredAtMs } = delivered
         report({ identity, kind: 'delivered', deliveredAtMs })

@@ -1,28 +1,6 @@
-import { type JobStatus, parseJobStatus, parseJobType } from '@muster/contract'
+import { type JobStatus, parseJobStatus, parseJobType, twinMembers } from '@muster/contract'
 import type { Path, Source, Step } from './ast.ts'
 import type { Scalar } from './values.ts'
-
-const twinMembers = [
-  'deviceId',
-  'moduleId',
-  'etag',
-  'deviceEtag',
-  'status',
-  'statusReason',
-  'statusUpdateTime',
-  'connectionState',
-  'lastActivityTime',
-  'cloudToDeviceMessageCount',
-  'authenticationType',
-  'x509Thumbprint',
-  'modelId',
-  'version',
-  'tags',
-  'properties',
-  'capabilities',
-  'deviceScope',
-  'configurations',
-] as const
 
 const deviceJobMembers = [
   'deviceId',
