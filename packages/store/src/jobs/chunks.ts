@@ -115,7 +115,10 @@ export async function claimChunk(db: Db, job: RunningJob, lease: Lease, now: Dat
   }
 }
 
-/** Locks the next ready chunk. After a wait for its row Postgres looks again whether it is ready. */
+/**
+ * Locks the next ready chunk. It passes over a chunk that another process holds just then, to move its counters or for good. If that was
+ * the last one, a sweep wakes the job again.
+ */
 export function nextReady(job: RunningJob, columns: SQL, now: Date): SQL {
   return sql`
     select ${columns}

@@ -38,6 +38,7 @@ describe('the engine', () => {
           reachable: new Set(),
           registered: new Map(knownIds.map((id, index) => [id, index + 1])),
           registrations: knownIds.length,
+          uncounted: 0,
         }
         const run = { db, state: await readState(db) }
 

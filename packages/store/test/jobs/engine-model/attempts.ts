@@ -21,14 +21,14 @@ import {
   type ModelJob,
   mayAttempt,
   move,
-  readyChunkNo,
+  readyChunks,
   type Stage,
 } from './model.ts'
 import { type Choice, type Follow, jobOf, leaseMs, ofJob, reach, type Step, timeOf, waitingOf } from './step.ts'
 
 /** J6, J7: the model gives nothing once the job is cancelled or its window is over. */
 export function takeChunk(choice: Choice, fails: readonly boolean[] = []): Step {
-  const isApt = (job: ModelJob, model: Model) => readyChunkNo(model, job) >= 0
+  const isApt = (job: ModelJob, model: Model) => readyChunks(model, job).length > 0
   return ofJob({ text: 'takeChunk', choice, isApt }, (db, job, model) =>
     job.type === 'scheduleUpdateTwin' ? finishChunk(db, job, model, fails) : claimReady(db, job, model),
   )
@@ -38,12 +38,9 @@ async function claimReady(db: Db, { key }: ModelJob, model: Model): Promise<Foll
   const leaseId = nextLeaseId(model)
   const given = await claim(db, key, timeOf(model), { leaseId, leaseMs })
   return (job, model, isAlone) => {
-    if (isPassedOver(given, isAlone)) return
-    const chunkNo = readyChunkNo(model, job)
-    const chunk = job.chunks?.[chunkNo]
-    if (chunk === undefined) return expect(given).toBeNull()
-    const deviceIds = idsIn(chunk, 'untried')
-    expect(given).toMatchObject({ chunkNo, deviceIds })
+    const taken = followTaken(job, model, isAlone, given)
+    if (taken === null) return
+    const { chunk, deviceIds } = taken
     for (const deviceId of deviceIds) move(job, chunk, deviceId, { kind: 'claimed' })
     chunk.fence += 1
     chunk.lease = { leaseId, until: model.now + leaseMs }
@@ -51,9 +48,22 @@ async function claimReady(db: Db, { key }: ModelJob, model: Model): Promise<Foll
   }
 }
 
-/** A claim skips a chunk that another process holds just then, to move its counters or for good; a sweep wakes the job again. */
-function isPassedOver(taken: object | null, isAlone: boolean): boolean {
-  return taken === null && !isAlone
+/** The first ready chunk is taken. At once with another step it may be a later one, or none: see `nextReady`. */
+function followTaken(
+  job: ModelJob,
+  model: Model,
+  isAlone: boolean,
+  taken: { readonly chunkNo: number; readonly deviceIds: readonly string[] } | null,
+): { chunk: ModelChunk; deviceIds: string[] } | null {
+  const ready = readyChunks(model, job)
+  if (taken === null) {
+    if (isAlone) expect(ready).toEqual([])
+    return null
+  }
+  const found = isAlone ? ready[0] : ready.find(({ chunkNo }) => chunkNo === taken.chunkNo)
+  const deviceIds = found === undefined ? [] : idsIn(found.chunk, 'untried')
+  expect(taken).toMatchObject({ chunkNo: found?.chunkNo, deviceIds })
+  return found === undefined ? null : { chunk: found.chunk, deviceIds }
 }
 
 async function finishChunk(db: Db, before: ModelJob, model: Model, fails: readonly boolean[]): Promise<Follow> {
@@ -64,14 +74,9 @@ async function finishChunk(db: Db, before: ModelJob, model: Model, fails: readon
     deviceIds.filter(hasFailed).map((deviceId) => ({ deviceId, error: notFound }))
   const finished = await execute(db, key, failuresOf, timeOf(model))
   return (job, model, isAlone) => {
-    if (isPassedOver(finished, isAlone)) return
-    const chunkNo = readyChunkNo(model, job)
-    const chunk = job.chunks?.[chunkNo]
-    if (chunk === undefined) return expect(finished).toBeNull()
-    const deviceIds = idsIn(chunk, 'untried')
-    expect(finished).toMatchObject({ chunkNo, deviceIds })
-    deviceIds.forEach((deviceId, index) => {
-      move(job, chunk, deviceId, hasFailed(deviceId, index) ? failure(notFound.code) : success)
+    const taken = followTaken(job, model, isAlone, finished)
+    taken?.deviceIds.forEach((deviceId, index) => {
+      move(job, taken.chunk, deviceId, hasFailed(deviceId, index) ? failure(notFound.code) : success)
     })
   }
 }

@@ -132,6 +132,7 @@ function held(no: number, leaseId: string | null = null, until: string | number 
 export function expectAgreement(model: Model, state: State): void {
   expect(state.registered).toEqual([...model.registered.keys()].sort())
   expect(state.reachable).toEqual([...model.reachable].sort())
+  expect(model.uncounted).toBe(0)
   for (const { jobId, status, statistics } of state.jobs.values()) {
     if (statistics === null) continue
     const { succeededCount, failedCount, runningCount, pendingCount, canceledCount } = statistics

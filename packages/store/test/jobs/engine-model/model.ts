@@ -15,6 +15,8 @@ export interface Model {
   /** The registered devices, each with a number that rises with each registration. */
   readonly registered: Map<string, number>
   registrations: number
+  /** Windows that were closed and that no sweep has counted yet: none, once every sweep has said how many it closed. */
+  uncounted: number
 }
 
 export interface ModelJob {
@@ -142,10 +144,12 @@ export function isGone({ registered }: Model, { lastRegistration }: ModelJob, de
   return (registered.get(deviceId) ?? Number.POSITIVE_INFINITY) > lastRegistration
 }
 
-/** The first chunk of a job that a claim may take. */
-export function readyChunkNo(model: Model, job: ModelJob): number {
-  if (!mayAttempt(model, job)) return -1
-  return (job.chunks ?? []).findIndex((chunk) => chunk.lease === null && idsIn(chunk, 'untried').length > 0)
+/** The chunks of a job that a claim may take, the first one first. */
+export function readyChunks(model: Model, job: ModelJob): { chunkNo: number; chunk: ModelChunk }[] {
+  if (!mayAttempt(model, job)) return []
+  return (job.chunks ?? [])
+    .map((chunk, chunkNo) => ({ chunkNo, chunk }))
+    .filter(({ chunk }) => chunk.lease === null && idsIn(chunk, 'untried').length > 0)
 }
 
 export function idsIn(chunk: ModelChunk, kind: Stage['kind']): string[] {
