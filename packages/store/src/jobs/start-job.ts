@@ -53,21 +53,24 @@ export async function startJob(db: Db, key: JobKey, options: StartOptions, now: 
   try {
     return await briefly(db, (tx) => start(tx, key, options, now))
   } catch (error) {
-    if (error instanceof UndoneError) return { kind: error.kind }
-    throw error
+    if (!(error instanceof UndoneError)) throw error
+    if (error.kind === 'full') await queue(db, key)
+    return { kind: error.kind }
   }
+}
+
+/** A due job that has no place waits in `queued`. Whoever tries next does it if this process dies before. */
+async function queue(db: Db, key: JobKey): Promise<void> {
+  await rows(
+    db,
+    sql`update jobs set status = 'queued' where job_key = ${key} and status = 'scheduled' returning job_key`,
+  )
 }
 
 async function start(tx: Db, key: JobKey, options: StartOptions, now: Date): Promise<JobStart> {
   const due = (await isAlone(tx, key)) ? await readDue(tx, key, now) : null
   if (due === null) return { kind: 'idle' }
-  if (!due.is_over && (await isFull(tx, key, options, now))) {
-    await rows(
-      tx,
-      sql`update jobs set status = 'queued' where job_key = ${key} and status = 'scheduled' returning job_key`,
-    )
-    return { kind: 'full' }
-  }
+  if (!due.is_over) await findPlace(tx, key, options, now)
   const { deviceCount, lastGenerationNo } = await freeze(tx, key, due, options.chunkSize(due.type), now)
   if (!due.is_over) await takePlace(tx, key, options, now)
   const started = await rows(
@@ -111,11 +114,11 @@ const startLock = 7_301_965
 /** One at a time only here: to freeze the target set may take seconds. */
 async function takePlace(tx: Db, key: JobKey, options: StartOptions, now: Date): Promise<void> {
   await rows(tx, sql`select pg_advisory_xact_lock(${startLock})`)
-  if (await isFull(tx, key, options, now)) throw new UndoneError('full')
+  await findPlace(tx, key, options, now)
 }
 
-/** Whether all places belong to running jobs, or to due jobs that come before this one. */
-async function isFull(tx: Db, key: JobKey, { maxRunningJobs }: StartOptions, now: Date): Promise<boolean> {
+/** None is free when all belong to running jobs, or to due jobs that come before this one. */
+async function findPlace(tx: Db, key: JobKey, { maxRunningJobs }: StartOptions, now: Date): Promise<void> {
   const [counted] = await rows<{ ahead: number }>(
     tx,
     sql`
@@ -123,7 +126,7 @@ async function isFull(tx: Db, key: JobKey, { maxRunningJobs }: StartOptions, now
          + (select count(*) from jobs where ${isDue(now)} and jobs.deadline_at > ${at(now)}
                and (${startOrder}) < (select ${startOrder} from jobs where job_key = ${key}))::int as ahead`,
   )
-  return counted === undefined || counted.ahead >= maxRunningJobs
+  if (counted === undefined || counted.ahead >= maxRunningJobs) throw new UndoneError('full')
 }
 
 interface DueRow extends Record<string, unknown> {

@@ -1,18 +1,33 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { recordFirstAttempts, recordLaterAttempts } from '../../src/jobs/device-jobs.ts'
+import { eventually } from '@muster/testkit'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { markReachable, recordFirstAttempts, recordLaterAttempts } from '../../src/jobs/device-jobs.ts'
+import { markScheduled } from '../../src/jobs/jobs.ts'
 import { expireOverdueJobs } from '../../src/jobs/sweeps/expire-overdue-jobs.ts'
 import { releaseExpiredChunks } from '../../src/jobs/sweeps/release-expired-chunks.ts'
 import type { Db } from '../../src/postgres/sql.ts'
-import { claimDue, claimed, counts, givenRunningJob, noon, on, openStore, worker } from './engine.ts'
+import {
+  claimDue,
+  claimed,
+  counts,
+  countWaiting,
+  givenJob,
+  givenRunningJob,
+  noon,
+  on,
+  openStore,
+  read,
+  start,
+  worker,
+} from './engine.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>
 let db: Db
 
-beforeAll(async () => {
+beforeEach(async () => {
   store = await openStore()
   db = store.db
 })
-afterAll(() => store[Symbol.asyncDispose]())
+afterEach(() => store[Symbol.asyncDispose]())
 
 const all = { limit: 100 }
 
@@ -48,5 +63,27 @@ describe('two processes at once', () => {
 
     expect([first.chunkNo, next.chunkNo]).toEqual([0, 1])
     expect(await counts(db, job)).toEqual([4, 0, 0, 2, 2, 0])
+  })
+
+  it('J12 regression: leave a scheduled job in queued when its place is taken while its target set is searched', async () => {
+    const waiting = await givenRunningJob(db, { devices: 1 })
+    const chunk = await claimed(db, waiting.key)
+    const outcomes = chunk.deviceIds.map((deviceId) => ({ deviceId, status: 'pending', dueAt: null }) as const)
+    await recordFirstAttempts(db, chunk, outcomes, noon)
+    const scheduled = await givenJob(db)
+    await markScheduled(db, scheduled.key)
+    const other = await givenJob(db, { devices: [] })
+
+    const { starting } = await db.transaction(async (tx) => {
+      // Places are taken one at a time, until the commit.
+      await start(tx, other.key)
+      const starting = start(db, scheduled.key, { maxRunningJobs: 1 })
+      await eventually(async () => expect(await countWaiting(db)).toBe(1))
+      await markReachable(db, chunk.deviceIds, noon)
+      return { starting }
+    })
+
+    expect((await starting).kind).toBe('full')
+    expect((await read(db, scheduled)).status).toBe('queued')
   })
 })
