@@ -8,7 +8,7 @@ import { runNode } from './run-node.mjs'
 /** Cases, histories, requests and devices. The same variables change those of the other two, and these, too. */
 const longRuns = {
   MUSTER_TEST_DIFFERENTIAL_CASES: '500000',
-  MUSTER_TEST_MODEL_RUNS: '2000',
+  MUSTER_TEST_MODEL_RUNS: '20000',
   MUSTER_TEST_FUZZ_RUNS: '20000',
   MUSTER_TEST_FUZZ_SECONDS: '60',
   MUSTER_TEST_CANARY_RUNS: '10',

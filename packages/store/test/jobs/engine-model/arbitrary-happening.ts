@@ -1,6 +1,7 @@
 import { jobTypes } from '@muster/contract'
 import fc from 'fast-check'
 import { claimDue, drop, lookAgain, outcomeKinds, record, renew, takeChunk } from './attempts.ts'
+import { by, byTrusted, errorMsMax, jump, measure, processCount } from './clocks.ts'
 import { atOnce, crashed, type Happening, inTurn, late, once, twice } from './happenings.ts'
 import { cancel, complete, create, fail, schedule, startDue } from './jobs.ts'
 import { apt, inapt, knownIds, type Step, unknownIds } from './step.ts'
@@ -17,6 +18,11 @@ import {
   releaseDeviceJobs,
   remove,
 } from './sweeps.ts'
+
+const processNo = fc.nat({ max: processCount - 1 })
+const aheadMs = fc.constantFrom(-errorMsMax, 0, errorMsMax)
+const clock = fc.record({ aheadMs, isTrusted: fc.constant(true) })
+export const clocks = fc.array(clock, { minLength: processCount, maxLength: processCount })
 
 const choice = fc.tuple(fc.constantFrom(apt, apt, inapt), fc.nat({ max: 3 })).map(([such, no]) => such(no))
 const someKnown = fc.subarray(knownIds, { minLength: 1 })
@@ -35,37 +41,61 @@ const fails = fc.array(fc.boolean(), { maxLength: 4 })
 const outcome = fc.constantFrom(...outcomeKinds, 'due now', 'waiting', 'none')
 export const outcomes = fc.array(outcome, { minLength: 1, maxLength: 4 })
 
+/** Done by some process, whether or not it trusts its time. */
+const anyTime = (steps: fc.Arbitrary<Step>) => fc.tuple(processNo, steps).map(([no, step]) => by(no, step))
+/** Only by a process that trusts its time. */
+const rightTime = (steps: fc.Arbitrary<Step>) => fc.tuple(processNo, steps).map(([no, step]) => byTrusted(no, step))
+
 const tries = fc.oneof(
-  { weight: 1, arbitrary: jobRequest.map(create) },
-  { weight: 3, arbitrary: choice.map(startDue) },
-  { weight: 12, arbitrary: fc.tuple(choice, fails).map(([job, whichFail]) => takeChunk(job, whichFail)) },
-  { weight: 20, arbitrary: fc.tuple(choice, outcomes).map(([claim, kinds]) => record(claim, kinds)) },
-  { weight: 4, arbitrary: choice.map(lookAgain) },
+  { weight: 1, arbitrary: anyTime(jobRequest.map(create)) },
+  { weight: 3, arbitrary: rightTime(choice.map(startDue)) },
+  { weight: 12, arbitrary: rightTime(fc.tuple(choice, fails).map(([job, whichFail]) => takeChunk(job, whichFail))) },
+  { weight: 20, arbitrary: anyTime(fc.tuple(choice, outcomes).map(([claim, kinds]) => record(claim, kinds))) },
+  { weight: 4, arbitrary: anyTime(choice.map(lookAgain)) },
   {
     weight: 10,
-    arbitrary: fc.tuple(choice, fc.integer({ min: 1, max: 4 })).map(([job, limit]) => claimDue(job, limit)),
+    arbitrary: rightTime(fc.tuple(choice, fc.integer({ min: 1, max: 4 })).map(([job, limit]) => claimDue(job, limit))),
   },
   { weight: 3, arbitrary: someKnown.map(connect) },
-  { weight: 2, arbitrary: someKnown.map(announce) },
+  { weight: 2, arbitrary: anyTime(someKnown.map(announce)) },
   { weight: 1, arbitrary: someKnown.map(disconnect) },
-  { weight: 1, arbitrary: someKnown.map(remove) },
-  { weight: 2, arbitrary: fc.subarray([...knownIds, ...unknownIds], { minLength: 1 }).map(register) },
+  { weight: 1, arbitrary: anyTime(fc.constantFrom(...knownIds).map((id) => remove([id]))) },
+  { weight: 2, arbitrary: fc.constantFrom(...knownIds, ...unknownIds).map((id) => register([id])) },
   { weight: 1, arbitrary: choice.map(schedule) },
-  { weight: 2, arbitrary: fc.tuple(fc.constantFrom(cancel, cancel, fail), choice).map(([end, job]) => end(job)) },
-  { weight: 2, arbitrary: choice.map(complete) },
-  { weight: 2, arbitrary: fc.constant(expire) },
+  { weight: 1, arbitrary: anyTime(choice.map(cancel)) },
+  { weight: 1, arbitrary: rightTime(choice.map(fail)) },
+  { weight: 2, arbitrary: anyTime(choice.map(complete)) },
+  { weight: 2, arbitrary: rightTime(fc.constant(expire)) },
 )
 
 /** They pass over what another step has locked at the moment: at once with one, what they do cannot be foretold. */
 const passing = fc.oneof(
-  { weight: 4, arbitrary: fc.constantFrom(releaseChunks, releaseChunks, releaseDeviceJobs, findReachable) },
-  { weight: 1, arbitrary: fc.tuple(fc.constantFrom(renew, drop), choice).map(([change, claim]) => change(claim)) },
+  { weight: 4, arbitrary: rightTime(fc.constantFrom(releaseChunks, releaseChunks, releaseDeviceJobs, findReachable)) },
+  {
+    weight: 1,
+    arbitrary: anyTime(fc.tuple(fc.constantFrom(renew, drop), choice).map(([change, claim]) => change(claim))),
+  },
 )
-const anyStep: fc.Arbitrary<Step> = fc.oneof({ weight: 5, arbitrary: tries }, { weight: 1, arbitrary: passing })
+/** A removal and a registration of many at once come in another order for each device. */
+const many = fc.oneof(
+  anyTime(someKnown.map(remove)),
+  fc.subarray([...knownIds, ...unknownIds], { minLength: 1 }).map(register),
+)
+const anyStep: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 15, arbitrary: tries },
+  { weight: 3, arbitrary: passing },
+  { weight: 1, arbitrary: many },
+)
+
+const clockStep = fc.oneof(
+  { weight: 2, arbitrary: fc.tuple(processNo, aheadMs).map(([no, ms]) => measure(no, ms)) },
+  { weight: 1, arbitrary: fc.tuple(processNo, fc.constantFrom(0, 30, 3600)).map(([no, s]) => jump(no, s)) },
+)
 
 export const anyHappening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 12, arbitrary: anyStep.map(once) },
-  { weight: 3, arbitrary: fc.constantFrom(...[1, 6, 6, 21, 21, 61].map(advance), advanceToDeadline).map(once) },
+  { weight: 3, arbitrary: fc.constantFrom(...[1, 5, 6, 20, 21, 61].map(advance), advanceToDeadline).map(once) },
+  { weight: 3, arbitrary: clockStep.map(once) },
   { weight: 1, arbitrary: choice.map((claim) => inTurn(drop(claim), releaseChunks, releaseDeviceJobs)) },
   { weight: 1, arbitrary: fc.constant(inTurn(advanceToDeadline, expire)) },
   { weight: 1, arbitrary: anyStep.map(twice) },

@@ -5,6 +5,7 @@ import { findDueJobs } from '../../../src/jobs/sweeps/find-due-jobs.ts'
 import { findForgottenWork } from '../../../src/jobs/sweeps/find-forgotten-work.ts'
 import type { Db } from '../../../src/postgres/sql.ts'
 import { claimDue, type OutcomeKind, record, takeChunk } from './attempts.ts'
+import { errorMsMax } from './clocks.ts'
 import { cancel, complete, startDue } from './jobs.ts'
 import { type Model, mayAttempt } from './model.ts'
 import { any, apt, jobOf, knownIds, leaseMs, type Step } from './step.ts'
@@ -28,7 +29,7 @@ export async function drain(
 ): Promise<void> {
   if (ending === 'work') {
     await take(connect(knownIds))
-    await take(advance(leaseMs / 1000))
+    await take(advance((leaseMs + errorMsMax) / 1000))
     await settle(db, model, take)
     expect(model.jobs.filter((job) => mayAttempt(model, job))).toEqual([])
   } else {

@@ -59,10 +59,10 @@ export function crashed(step: Step): Happening {
   }
 }
 
-/** On a machine whose clock is behind that of the others. */
+/** The process stands still after its look at the clock. */
 export function late(step: Step, seconds: number): Happening {
   return {
-    text: `${seconds} s behind: ${step.text}`,
+    text: `${seconds} s late: ${step.text}`,
     isPossible: step.isPossible,
     async happen(db, model) {
       model.now -= seconds * 1000

@@ -7,7 +7,10 @@ import type { ClaimedDeviceJobs } from '../../../src/jobs/device-jobs.ts'
  * are a count of the stages. Plain data, so that it can be cloned. Times are milliseconds of the epoch.
  */
 export interface Model {
+  /** The time of Postgres. */
   now: number
+  /** One for each process. */
+  clocks: readonly ModelClock[]
   readonly jobs: ModelJob[]
   /** Every claim that was ever given, the lost ones too. */
   readonly claims: ModelClaim[]
@@ -17,6 +20,12 @@ export interface Model {
   registrations: number
   /** Windows that were closed and that no sweep has counted yet: none, once every sweep has said how many it closed. */
   uncounted: number
+}
+
+/** What a process takes for the time of the hub. `aheadMs`: of Postgres. */
+export interface ModelClock {
+  readonly aheadMs: number
+  readonly isTrusted: boolean
 }
 
 export interface ModelJob {
