@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { trackingIdOf } from '@muster/contract'
-import type { Execution, StoreOperation } from '@muster/operations'
+import type { StoreOperation } from '@muster/operations'
 import type { Hub } from '@muster/runtime'
-import { type Db, isWorthRepeating, type LockedChunk } from '@muster/store'
+import { type Db, type Execution, isWorthRepeating, type LockedChunk } from '@muster/store'
 
 /**
  * Carries out a chunk one device after the other, each in a savepoint, because the chunk as a whole has failed too often. A device on

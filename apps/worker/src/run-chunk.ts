@@ -72,7 +72,7 @@ async function executeNextChunk(worker: WorkerHub, key: JobKey, operation: Store
     chunk.claims < mostTries
       ? operation.execute(tx, chunk, now)
       : executeOneByOne(worker, operation, { tx, chunk, now })
-  return executeChunk(db, job, work, now)
+  return executeChunk(db, job, { begin: (tx) => operation.begin(tx, job, now), work }, now)
 }
 
 async function claimFirstAttempts({ db, clock }: WorkerHub, key: JobKey, lease: Lease): Promise<Claim | null> {

@@ -4,7 +4,7 @@ import type { Operation } from './operation.ts'
 import { updateTwin } from './update-twin.ts'
 
 export { notifyDesired } from './notify-desired.ts'
-export type { DeviceOperation, Execution, Operation, Outcome, StoreOperation } from './operation.ts'
+export type { DeviceOperation, Operation, Outcome, StoreOperation } from './operation.ts'
 
 const operations: Record<JobType, Operation> = {
   scheduleUpdateTwin: updateTwin,

@@ -1,6 +1,6 @@
 import type { CallResult } from '@muster/bus'
 import type { DeviceError, JobType, JsonObject, JsonText, NumberText, Vocabulary } from '@muster/contract'
-import type { Db, DesiredChange, LockedChunk } from '@muster/store'
+import type { BegunChunk, Db, Execution, LockedChunk, RunningJob } from '@muster/store'
 
 /** The code behind one job type: it reads the body and does the work on each device. */
 export type Operation = StoreOperation | DeviceOperation
@@ -24,14 +24,10 @@ interface OperationCore {
 /** Works inside Postgres: the effect, the outcomes and the counters are one transaction, so the effect is exactly once. */
 export interface StoreOperation extends OperationCore {
   readonly kind: 'store'
+  /** Locks the next ready chunk of a job and does what it can of its work, in one statement. Null: no chunk is ready. */
+  begin(tx: Db, job: RunningJob, now: Date): Promise<BegunChunk | null>
+  /** The work on the devices of a locked chunk. */
   execute(tx: Db, chunk: LockedChunk, now: Date): Promise<Execution>
-}
-
-export interface Execution {
-  /** Devices of the chunk that failed; all others succeeded. */
-  readonly failures: readonly { readonly deviceId: string; readonly error: DeviceError }[]
-  /** The notifications to send to devices after the commit. */
-  readonly desired: readonly DesiredChange[]
 }
 
 /** Calls each device through the gateway that owns its session: at most once, unless the body asks for more. */

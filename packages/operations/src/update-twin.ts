@@ -12,8 +12,16 @@ import {
   type Vocabulary,
   withTexts,
 } from '@muster/contract'
-import { checkPatchFits, type Db, type DesiredChange, patchTwin, patchTwins } from '@muster/store'
-import type { Execution, StoreOperation } from './operation.ts'
+import {
+  checkPatchFits,
+  type Db,
+  type DesiredChange,
+  type Execution,
+  patchNextChunk,
+  patchTwin,
+  patchTwins,
+} from '@muster/store'
+import type { StoreOperation } from './operation.ts'
 
 /** `scheduleUpdateTwin`: merges a patch of tags and desired properties into the twin of every device. */
 export const updateTwin: StoreOperation = {
@@ -24,6 +32,7 @@ export const updateTwin: StoreOperation = {
   chunkSize: 500,
   parseBody: parseUpdateTwin,
   bodyText: (body) => withTexts(body),
+  begin: (tx, job, now) => patchNextChunk(tx, job, parseTwinPatch(job.body), now),
   execute: async (tx, { deviceIds, job }, now) => {
     const patch = parseTwinPatch(job.body)
     const { unsure, missing, desired } = await patchTwins(tx, deviceIds, patch, now, job)

@@ -1,9 +1,10 @@
 import { type DeviceError, type DeviceId, storedDeviceId } from '@muster/contract'
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { briefly } from '../postgres/briefly.ts'
 import { isWorthRepeating } from '../postgres/database-error.ts'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, rows, texts } from '../postgres/sql.ts'
+import type { DesiredChange } from '../twins/desired-change.ts'
 import { nextReady, type RunningJob } from './chunks.ts'
 import { nextTry } from './next-try.ts'
 
@@ -11,12 +12,31 @@ import { nextTry } from './next-try.ts'
 export interface LockedChunk {
   readonly job: RunningJob
   readonly chunkNo: number
+  /** The devices on which the work is to be done. */
   readonly deviceIds: readonly DeviceId[]
   /** How many transactions of it have failed. */
   readonly claims: number
 }
 
-type ChunkFailures = readonly { readonly deviceId: string; readonly error: DeviceError }[]
+export interface Execution {
+  /** Devices of the chunk that failed; all others succeeded. */
+  readonly failures: readonly { readonly deviceId: string; readonly error: DeviceError }[]
+  /** The notifications to send to devices after the commit. */
+  readonly desired: readonly DesiredChange[]
+}
+
+/** A locked chunk of `deviceCount` devices. Those that it does not list any more have succeeded; if it lists none, it has ended. */
+export interface BegunChunk extends Pick<Execution, 'desired'> {
+  readonly chunk: LockedChunk
+  readonly deviceCount: number
+}
+
+export interface ChunkWork {
+  /** Locks the next ready chunk and does what it can of its work, in one statement. Null: no chunk is ready. */
+  readonly begin?: (tx: Db) => Promise<BegunChunk | null>
+  /** Does the rest. */
+  readonly work: (tx: Db, chunk: LockedChunk) => Promise<Execution>
+}
 
 /** The transaction of a chunk failed for a reason that may come again. The next ones leave the chunk alone for a while. */
 export class ChunkError extends Error {
@@ -28,13 +48,13 @@ const lockMs = 1_000
 
 /**
  * Locks the next ready chunk of a job, has the work done, and ends the chunk, in one transaction. Null when no chunk is ready, or the
- * job may not start attempts. Every device succeeded but those in `failures`.
+ * job may not start attempts.
  * @throws ChunkError when the work fails, and the chunk is put off; any other error when Postgres was lost or busy
  */
-export async function executeChunk<Execution extends { readonly failures: ChunkFailures }>(
+export async function executeChunk(
   db: Db,
   job: RunningJob,
-  work: (tx: Db, chunk: LockedChunk) => Promise<Execution>,
+  { begin, work }: ChunkWork,
   now: Date,
 ): Promise<(Execution & { readonly deviceCount: number }) | null> {
   const locked: { chunk: LockedChunk | null } = { chunk: null }
@@ -42,30 +62,43 @@ export async function executeChunk<Execution extends { readonly failures: ChunkF
     return await briefly(
       db,
       async (tx) => {
-        const chunk = await lockChunk(tx, job, now)
+        const begun = await (begin === undefined ? lockNextChunk(tx, job, now) : begin(tx))
+        if (begun === null) return null
+        const { chunk, deviceCount, desired } = begun
+        if (chunk.deviceIds.length === 0) return { deviceCount, failures: [], desired }
         locked.chunk = chunk
-        if (chunk === null) return null
-        const execution = await work(tx, chunk)
-        await finishLockedChunk(tx, chunk, execution.failures, now)
-        return { ...execution, deviceCount: chunk.deviceIds.length }
+        const rest = await work(tx, chunk)
+        await finishLockedChunk(tx, chunk, rest.failures, now)
+        return { deviceCount, failures: rest.failures, desired: [...desired, ...rest.desired] }
       },
       { lockMs },
     )
   } catch (cause) {
-    if (locked.chunk === null || isWorthRepeating(cause)) throw cause
+    if (isWorthRepeating(cause)) throw cause
+    if (locked.chunk === null) {
+      if (begin === undefined) throw cause
+      // A statement that begins does not tell on which chunk it failed.
+      return executeChunk(db, job, { work }, now)
+    }
     await putOff(db, locked.chunk, now)
     throw new ChunkError('the transaction of a chunk failed', { cause })
   }
 }
 
-async function lockChunk(tx: Db, job: RunningJob, now: Date): Promise<LockedChunk | null> {
+/** Begins with nothing done. */
+export async function lockNextChunk(tx: Db, job: RunningJob, now: Date): Promise<BegunChunk | null> {
   const [chunk] = await prepared<{ chunk_no: number; device_ids: string[]; claims: number }>(
     tx,
     'lockChunk',
     nextReady(job, sql`chunk_no, device_ids, claims`, now),
   )
   if (chunk === undefined) return null
-  return { job, chunkNo: chunk.chunk_no, deviceIds: chunk.device_ids.map(storedDeviceId), claims: chunk.claims }
+  const deviceIds = chunk.device_ids.map(storedDeviceId)
+  return {
+    chunk: { job, chunkNo: chunk.chunk_no, deviceIds, claims: chunk.claims },
+    deviceCount: deviceIds.length,
+    desired: [],
+  }
 }
 
 /** Another worker may have finished it meanwhile. */
@@ -82,7 +115,12 @@ async function putOff(db: Db, { job, chunkNo }: LockedChunk, now: Date): Promise
 }
 
 /** A device that succeeded needs no row. */
-async function finishLockedChunk(tx: Db, chunk: LockedChunk, failures: ChunkFailures, now: Date): Promise<void> {
+async function finishLockedChunk(
+  tx: Db,
+  chunk: LockedChunk,
+  failures: Execution['failures'],
+  now: Date,
+): Promise<void> {
   const { job, chunkNo } = chunk
   if (failures.length > 0) {
     await rows(
@@ -101,14 +139,20 @@ async function finishLockedChunk(tx: Db, chunk: LockedChunk, failures: ChunkFail
     'finishLockedChunk',
     sql`
     update chunks
-       set status = 'attempted',
-           attempted = device_count,
-           succeeded = device_count - ${failures.length}::int,
-           failed = ${failures.length}::int,
-           rest = 'completed',
-           rest_at = ${at(now)}
+       set ${ended(sql`${failures.length}::int`, now)}
      where week = ${job.week} and job_key = ${job.key} and chunk_no = ${chunkNo}
        and status = 'ready'
     returning chunk_no`,
   )
+}
+
+/** The assignments that end a chunk of which so many devices failed. */
+export function ended(failed: SQL, now: Date): SQL {
+  return sql`
+             status = 'attempted',
+             attempted = device_count,
+             succeeded = device_count - ${failed},
+             failed = ${failed},
+             rest = 'completed',
+             rest_at = ${at(now)}`
 }

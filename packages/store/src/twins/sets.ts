@@ -32,6 +32,28 @@ export async function patchTwins(
   now: Date,
   { lastGenerationNo = Number.MAX_SAFE_INTEGER }: { readonly lastGenerationNo?: number } = {},
 ): Promise<PatchedTwins> {
+  await walkAlongIndexes(tx)
+  const cleared = patch.desired === null ? await lockDesired(tx, deviceIds) : null
+  const [result] = await rows<{ patched: [DeviceId, number][] }>(
+    tx,
+    sql`
+    with ${patched(texts(deviceIds), patch, now, lastGenerationNo)}
+    select coalesce(json_agg(json_build_array(device_id, desired_version)), '[]') as patched
+      from patched`,
+  )
+  if (result === undefined) throw new Error('an aggregate returns one row')
+  const versions = result.patched.map(([identity, version]) => ({ identity, version }))
+  const identities = new Set<string>(versions.map(({ identity }) => identity))
+  const { unsure, missing } = await explainUnpatched(
+    tx,
+    deviceIds.filter((deviceId) => !identities.has(deviceId)),
+    lastGenerationNo,
+  )
+  return { patched: versions.length, unsure, missing, desired: changesOf(patch, versions, cleared) }
+}
+
+/** Until the end of the transaction the rows of a list are found, and locked, in the order of an index. */
+export async function walkAlongIndexes(tx: Db): Promise<void> {
   await rows(
     tx,
     sql`
@@ -39,29 +61,17 @@ export async function patchTwins(
            set_config('enable_bitmapscan', 'off', true),
            set_config('enable_seqscan', 'off', true)`,
   )
-  const cleared = patch.desired === null ? await lockDesired(tx, deviceIds) : null
-  const [result] = await rows<{ patched: [DeviceId, number][] }>(
-    tx,
-    sql`
-    with patched as (
+}
+
+/** `patched as (...)`: patches the twins of a list of ids, an array of texts, and has the new version of each. */
+export function patched(deviceIds: SQL, patch: TwinPatch, now: Date, lastGenerationNo: number): SQL {
+  return sql`patched as (
       update twins t
          set ${compilePatch(patch, now)}
-       where device_id = any(${texts(deviceIds)})
+       where device_id = any(${deviceIds})
          and generation_no <= ${lastGenerationNo}
          and ${fitsFor(patch)}
-      returning t.device_id, t.desired_version)
-    select coalesce(json_agg(json_build_array(device_id, desired_version)), '[]') as patched
-      from patched`,
-  )
-  if (result === undefined) throw new Error('an aggregate returns one row')
-  const versions = result.patched.map(([identity, version]) => ({ identity, version }))
-  const patched = new Set<string>(versions.map(({ identity }) => identity))
-  const { unsure, missing } = await explainUnpatched(
-    tx,
-    deviceIds.filter((deviceId) => !patched.has(deviceId)),
-    lastGenerationNo,
-  )
-  return { patched: versions.length, unsure, missing, desired: changesOf(patch, versions, cleared) }
+      returning t.device_id, t.desired_version)`
 }
 
 type Versions = DesiredChange['versions']

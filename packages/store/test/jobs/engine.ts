@@ -4,7 +4,7 @@ import { sql } from 'drizzle-orm'
 import { inject } from 'vitest'
 import { type ClaimedChunk, claimChunk, type Lease, readRunningJob } from '../../src/jobs/chunks.ts'
 import { type ClaimedDeviceJobs, claimDueDeviceJobs } from '../../src/jobs/device-jobs.ts'
-import { executeChunk } from '../../src/jobs/execute-chunk.ts'
+import { type ChunkWork, type Execution, executeChunk, type LockedChunk } from '../../src/jobs/execute-chunk.ts'
 import { insertJob, readJob } from '../../src/jobs/jobs.ts'
 import { startJob } from '../../src/jobs/start-job.ts'
 import { connect } from '../../src/postgres/connect.ts'
@@ -132,7 +132,7 @@ export async function claimDue(
   return job === null ? null : claimDueDeviceJobs(db, job, lease, now)
 }
 
-type Failures = Awaited<ReturnType<Parameters<typeof executeChunk>[2]>>['failures']
+type Failures = Execution['failures']
 
 /** Carries out the next ready chunk of a twin job. Null when there is none. */
 export async function execute(
@@ -143,12 +143,13 @@ export async function execute(
 ) {
   const job = await readRunningJob(db, key)
   if (job === null) return null
-  return executeChunk(
-    db,
-    job,
-    async (_, { chunkNo, deviceIds }) => ({ chunkNo, deviceIds, failures: failuresOf(deviceIds) }),
-    now,
-  )
+  const locked: Pick<LockedChunk, 'chunkNo' | 'deviceIds'>[] = []
+  const work: ChunkWork['work'] = async (_, { chunkNo, deviceIds }) => {
+    locked.push({ chunkNo, deviceIds })
+    return { failures: failuresOf(deviceIds), desired: [] }
+  }
+  const executed = await executeChunk(db, job, { work }, now)
+  return executed === null ? null : { ...executed, ...locked[0] }
 }
 
 /** A claim that a test expects to succeed. */

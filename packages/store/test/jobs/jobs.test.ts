@@ -326,10 +326,10 @@ describe('cancelling', () => {
     const work = async () => {
       process.emit('frozen')
       await once(process, 'thawed')
-      return { failures: [] }
+      return { failures: [], desired: [] }
     }
     const isFrozen = once(process, 'frozen')
-    const frozen = executeChunk(db, running, work, noon)
+    const frozen = executeChunk(db, running, { work }, noon)
     await isFrozen
 
     const cancelled = await cancelJob(impatient.db, job.jobId, noon)
