@@ -5,6 +5,7 @@ import { isWorthRepeating } from '../postgres/database-error.ts'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, rows, texts } from '../postgres/sql.ts'
 import type { DesiredChange } from '../twins/desired-change.ts'
+import { alongIndexes } from '../twins/sets.ts'
 import { nextReady, type RunningJob } from './chunks.ts'
 import { nextTry } from './next-try.ts'
 
@@ -71,7 +72,7 @@ export async function executeChunk(
         await finishLockedChunk(tx, chunk, rest.failures, now)
         return { deviceCount, failures: rest.failures, desired: [...desired, ...rest.desired] }
       },
-      { lockMs },
+      { settings: { lock_timeout: lockMs, ...alongIndexes } },
     )
   } catch (cause) {
     if (isWorthRepeating(cause)) throw cause

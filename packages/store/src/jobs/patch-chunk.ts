@@ -1,7 +1,7 @@
 import { type IdentityKey, storedDeviceId, type TwinPatch } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { type Db, rows } from '../postgres/sql.ts'
-import { patched, walkAlongIndexes } from '../twins/sets.ts'
+import { patched } from '../twins/sets.ts'
 import { nextReady, type RunningJob } from './chunks.ts'
 import { type BegunChunk, ended, lockNextChunk } from './execute-chunk.ts'
 import { mostTries } from './next-try.ts'
@@ -15,7 +15,6 @@ export async function patchNextChunk(tx: Db, job: RunningJob, patch: TwinPatch, 
   const { desired } = patch
   // To clear the properties of connected devices takes their former content.
   if (desired === null) return lockNextChunk(tx, job, now)
-  await walkAlongIndexes(tx)
   const [begun] = await rows<BegunRow>(
     tx,
     sql`

@@ -6,16 +6,24 @@ const idleMs = 1_000
 
 /**
  * A transaction that holds locks for which others wait. A process that is frozen in the middle of it loses them after a second.
- * `lockMs`: how long its own statements wait for a lock, so that those who wait for this transaction do not wait for others behind it.
+ * `settings`: of Postgres, until its end.
  */
 export async function briefly<Result>(
   db: Db,
   work: (tx: Db) => Promise<Result>,
-  { lockMs }: { readonly lockMs?: number } = {},
+  { settings = {} }: { readonly settings?: Settings } = {},
 ): Promise<Result> {
   return db.transaction(async (tx) => {
-    const ofLock = lockMs === undefined ? sql`` : sql`, set_config('lock_timeout', ${String(lockMs)}, true)`
-    await rows(tx, sql`select set_config('idle_in_transaction_session_timeout', ${String(idleMs)}, true)${ofLock}`)
+    await setLocally(tx, { idle_in_transaction_session_timeout: idleMs, ...settings })
     return work(tx)
   })
+}
+
+/** Settings of Postgres by their names. A time is in ms. */
+export type Settings = Readonly<Record<string, string | number>>
+
+/** Sets them until the end of the transaction, in one statement. */
+export async function setLocally(tx: Db, settings: Settings): Promise<void> {
+  const assignments = Object.entries(settings).map(([name, value]) => sql`set_config(${name}, ${String(value)}, true)`)
+  await rows(tx, sql`select ${sql.join(assignments, sql`, `)}`)
 }

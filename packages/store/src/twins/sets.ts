@@ -7,6 +7,7 @@ import {
   type TwinPatch,
 } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
+import { type Settings, setLocally } from '../postgres/briefly.ts'
 import { type Db, rows, texts } from '../postgres/sql.ts'
 import { type DesiredChange, replacementOf } from './desired-change.ts'
 import { compilePatch } from './patch.ts'
@@ -32,7 +33,7 @@ export async function patchTwins(
   now: Date,
   { lastGenerationNo = Number.MAX_SAFE_INTEGER }: { readonly lastGenerationNo?: number } = {},
 ): Promise<PatchedTwins> {
-  await walkAlongIndexes(tx)
+  await setLocally(tx, alongIndexes)
   const cleared = patch.desired === null ? await lockDesired(tx, deviceIds) : null
   const [result] = await rows<{ patched: [DeviceId, number][] }>(
     tx,
@@ -52,18 +53,10 @@ export async function patchTwins(
   return { patched: versions.length, unsure, missing, desired: changesOf(patch, versions, cleared) }
 }
 
-/** Until the end of the transaction the rows of a list are found, and locked, in the order of an index. */
-export async function walkAlongIndexes(tx: Db): Promise<void> {
-  await rows(
-    tx,
-    sql`
-    select set_config('enable_indexscan', 'on', true),
-           set_config('enable_bitmapscan', 'off', true),
-           set_config('enable_seqscan', 'off', true)`,
-  )
-}
+/** With these Postgres finds, and locks, the rows of a list in the order of an index. */
+export const alongIndexes: Settings = { enable_indexscan: 'on', enable_bitmapscan: 'off', enable_seqscan: 'off' }
 
-/** `patched as (...)`: patches the twins of a list of ids, an array of texts, and has the new version of each. */
+/** `patched as (...)`: patches the twins of a list of ids, an array of texts, and has the new version of each. Needs `alongIndexes`. */
 export function patched(deviceIds: SQL, patch: TwinPatch, now: Date, lastGenerationNo: number): SQL {
   return sql`patched as (
       update twins t

@@ -4,9 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readRunningJob } from '../../src/jobs/chunks.ts'
 import { type BegunChunk, type ChunkWork, executeChunk } from '../../src/jobs/execute-chunk.ts'
 import { patchNextChunk } from '../../src/jobs/patch-chunk.ts'
+import { setLocally } from '../../src/postgres/briefly.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
 import { deleteIdentities } from '../../src/registry/identities.ts'
-import { patched, walkAlongIndexes } from '../../src/twins/sets.ts'
+import { alongIndexes, patched } from '../../src/twins/sets.ts'
 import { readTwin } from '../../src/twins/twins.ts'
 import { deviceId, givenDevice } from '../fleet.ts'
 import { counts, givenDevices, givenJob, noon, on, openStore, start } from './engine.ts'
@@ -146,7 +147,7 @@ describe('the next chunk of a twin job', () => {
   it('finds its twins along their index, so that two of them lock in the same order', async () => {
     await givenDevices(db, ['plan-a', 'plan-b'], { isReachable: false })
     const plan = await db.transaction(async (tx) => {
-      await walkAlongIndexes(tx)
+      await setLocally(tx, alongIndexes)
       const ids = sql`(select array['plan-a', 'plan-b'])::text[]`
       return rows<{ 'QUERY PLAN': string }>(tx, sql`explain with ${patched(ids, both, noon, 9)} select from patched`)
     })
