@@ -28,8 +28,8 @@ export const updateTwin: StoreOperation = {
   kind: 'store',
   type: 'scheduleUpdateTwin',
   member: 'updateTwin',
-  // 500 twins keep a transaction near 10 ms; larger ones hold row locks longer and gain little.
-  chunkSize: 500,
+  // 1,000 twins keep a transaction near 20 ms; half as many cost a fifth more for each twin.
+  chunkSize: 1_000,
   parseBody: parseUpdateTwin,
   bodyText: (body) => withTexts(body),
   begin: (tx, job, now) => patchNextChunk(tx, job, parseTwinPatch(job.body), now),
