@@ -15,12 +15,16 @@ export async function patchNextChunk(tx: Db, job: RunningJob, patch: TwinPatch, 
   const { desired } = patch
   // To clear the properties of connected devices takes their former content.
   if (desired === null) return lockNextChunk(tx, job, now)
+  const ids = {
+    deviceIds: sql`(select ids from next where tries < ${mostTries})::text[]`,
+    firstId: sql`(select ids[1] from next)`,
+  }
   const [begun] = await rows<BegunRow>(
     tx,
     sql`
     with next as materialized (
       ${nextReady(job, sql`chunk_no as no, device_ids as ids, device_count as count, claims as tries`, now)}),
-    ${patched(sql`(select ids from next where tries < ${mostTries})::text[]`, patch, now, job.lastGenerationNo)},
+    ${patched(ids, patch, now, job.lastGenerationNo)},
     counted as (select count(*)::int as n from patched),
     finished as (
       update chunks

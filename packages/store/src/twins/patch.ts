@@ -9,14 +9,19 @@ import { compileRemoval, unknownRemoval } from './desired-removals.ts'
  *
  * At each level of the patch, objects merge, null removes the member, and any other value replaces it. The metadata mirrors the tree
  * and gets a stamp at every level and member that the patch names. Removals from `desired` are noted in another column.
+ * `usualVersion`: an expression for the new version of `desired` that most of the twins get. The stamps of that version are made once.
  * @throws HubError ArgumentInvalid when the patch nests more objects than a statement can take
  */
-export function compilePatch({ tags, desired }: TwinPatch, now: Date): SQL {
+export function compilePatch(
+  { tags, desired }: TwinPatch,
+  now: Date,
+  { usualVersion = null }: { readonly usualVersion?: SQL | null } = {},
+): SQL {
   requireFit(tags, desired)
   const assignments = [sql`version = t.version + 1`, sql`etag = t.etag + 1`]
   if (tags !== undefined) assignments.push(sql`tags = ${merged(sql`t.tags`, tags)}`)
   if (desired !== undefined) {
-    const stamps = versionedStamps(now, sql`t.desired_version + 1`)
+    const stamps = versionedStamps(now, usualVersion)
     assignments.push(
       sql`desired = ${merged(sql`t.desired`, desired)}`,
       sql`desired_version = t.desired_version + 1`,
@@ -36,7 +41,7 @@ export function compileReplacement({ tags, desired }: TwinSections, now: Date): 
     tags = ${json(tags)},
     desired = ${json(desired)},
     desired_version = t.desired_version + 1,
-    desired_metadata = ${versioned(metadataText(desired, versionedStamp(now)), sql`t.desired_version + 1`)},
+    desired_metadata = ${versioned(metadataText(desired, versionedStamp(now)))},
     ${unknownRemoval}`
 }
 
@@ -150,13 +155,18 @@ function plainStamps(now: Date): Stamps {
  * JSON text with a mark in the place of the version of the row. To parse it is cheaper than to build the same object by function calls.
  * JSON text escapes control characters, so no key can contain the mark.
  */
-function versionedStamps(now: Date, version: SQL): Stamps {
+function versionedStamps(now: Date, usualVersion: SQL | null): Stamps {
   const stamp = versionedStamp(now)
   return (keys) => {
-    const level = [stamp, ...keys.map((key) => `${JSON.stringify(key)}:{${stamp}}`)]
-    return versioned(`{${level.join(',')}}`, version)
+    const level = `{${[stamp, ...keys.map((key) => `${JSON.stringify(key)}:{${stamp}}`)].join(',')}}`
+    if (usualVersion === null) return versioned(level)
+    // Postgres evaluates a subselect without columns of the row once.
+    return sql`
+      case ${newVersion} when ${usualVersion} then (select ${versioned(level, usualVersion)}) else ${versioned(level)} end`
   }
 }
+
+const newVersion = sql.raw('(t.desired_version + 1)')
 
 const mark = '\u0001'
 
@@ -173,8 +183,8 @@ function metadataText(members: JsonObject, stamp: string): string {
   return `{${[stamp, ...below].join(',')}}`
 }
 
-function versioned(metadata: string, version: SQL): SQL {
-  return sql`replace(${metadata}::text, ${mark}::text, (${version})::text)::jsonb`
+function versioned(metadata: string, version: SQL = newVersion): SQL {
+  return sql`replace(${metadata}::text, chr(1), ${version}::text)::jsonb`
 }
 
 /** A statement takes 65,535 parameters. This is the part for the patch. */

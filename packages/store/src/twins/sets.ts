@@ -38,7 +38,7 @@ export async function patchTwins(
   const [result] = await rows<{ patched: [DeviceId, number][] }>(
     tx,
     sql`
-    with ${patched(texts(deviceIds), patch, now, lastGenerationNo)}
+    with ${patched({ deviceIds: texts(deviceIds), firstId: sql`${deviceIds[0] ?? null}` }, patch, now, lastGenerationNo)}
     select coalesce(json_agg(json_build_array(device_id, desired_version)), '[]') as patched
       from patched`,
   )
@@ -56,11 +56,21 @@ export async function patchTwins(
 /** With these Postgres finds, and locks, the rows of a list in the order of an index. */
 export const alongIndexes: Settings = { enable_indexscan: 'on', enable_bitmapscan: 'off', enable_seqscan: 'off' }
 
-/** `patched as (...)`: patches the twins of a list of ids, an array of texts, and has the new version of each. Needs `alongIndexes`. */
-export function patched(deviceIds: SQL, patch: TwinPatch, now: Date, lastGenerationNo: number): SQL {
-  return sql`patched as (
+/**
+ * `patched as (...)`: patches the twins of a list of ids, an array of texts, and has the new version of each. `firstId`, one of them,
+ * is as good as any to tell which version most of them have. Needs `alongIndexes`.
+ */
+export function patched(
+  { deviceIds, firstId }: { readonly deviceIds: SQL; readonly firstId: SQL },
+  patch: TwinPatch,
+  now: Date,
+  lastGenerationNo: number,
+): SQL {
+  const usualVersion = sql`(select version from usual)`
+  return sql`usual as materialized (select desired_version + 1 as version from twins where device_id = ${firstId}),
+    patched as (
       update twins t
-         set ${compilePatch(patch, now)}
+         set ${compilePatch(patch, now, { usualVersion })}
        where device_id = any(${deviceIds})
          and generation_no <= ${lastGenerationNo}
          and ${fitsFor(patch)}

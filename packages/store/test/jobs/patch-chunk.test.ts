@@ -148,7 +148,7 @@ describe('the next chunk of a twin job', () => {
     await givenDevices(db, ['plan-a', 'plan-b'], { isReachable: false })
     const plan = await db.transaction(async (tx) => {
       await setLocally(tx, alongIndexes)
-      const ids = sql`(select array['plan-a', 'plan-b'])::text[]`
+      const ids = { deviceIds: sql`(select array['plan-a', 'plan-b'])::text[]`, firstId: sql`'plan-a'` }
       return rows<{ 'QUERY PLAN': string }>(tx, sql`explain with ${patched(ids, both, noon, 9)} select from patched`)
     })
 

@@ -29,7 +29,7 @@ describe('a compiled patch', () => {
     })
 
     await fc.assert(
-      fc.asyncProperty(fleet, patches, async (twins, steps) => {
+      fc.asyncProperty(fleet, patches, fc.nat({ max: 5 }), async (twins, steps, ahead) => {
         const ids = twins.map((_, index) => deviceId(`d${index}`))
         await insertIdentities(
           db,
@@ -38,6 +38,9 @@ describe('a compiled patch', () => {
         )
         const expected = await Promise.all(ids.map((id) => readSections(id)))
 
+        // Some are ahead of the others by a version.
+        await patchTwins(db, ids.slice(0, ahead), { desired: { ahead: 1 } }, on('12:30:00'))
+        for (const twin of expected.slice(0, ahead)) applyByReference(twin, { desired: { ahead: 1 } }, on('12:30:00'))
         for (const [minute, step] of steps.entries()) {
           const now = on(`13:0${minute}:00`)
           await patchTwins(db, ids, step, now)
