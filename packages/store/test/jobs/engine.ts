@@ -143,13 +143,15 @@ export async function execute(
 ) {
   const job = await readRunningJob(db, key)
   if (job === null) return null
-  const locked: Pick<LockedChunk, 'chunkNo' | 'deviceIds'>[] = []
-  const work: ChunkWork['work'] = async (_, { chunkNo, deviceIds }) => {
-    locked.push({ chunkNo, deviceIds })
-    return { failures: failuresOf(deviceIds), desired: [] }
+  const locked: { chunk: LockedChunk | null } = { chunk: null }
+  const work: ChunkWork['work'] = async (_, chunk) => {
+    locked.chunk = chunk
+    return { failures: failuresOf(chunk.deviceIds), desired: [] }
   }
   const executed = await executeChunk(db, job, { work }, now)
-  return executed === null ? null : { ...executed, ...locked[0] }
+  if (executed === null || locked.chunk === null) return null
+  const { chunkNo, deviceIds } = locked.chunk
+  return { ...executed, chunkNo, deviceIds }
 }
 
 /** A claim that a test expects to succeed. */

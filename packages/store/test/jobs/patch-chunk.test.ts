@@ -48,7 +48,7 @@ const done = { failures: [], desired: [] }
 
 async function versionsOf(ids: readonly string[]): Promise<unknown[]> {
   const twins = await Promise.all(ids.map((id) => readTwin(db, deviceId(id))))
-  return twins.map((twin) => twin?.['version'])
+  return twins.map((twin) => twin?.version)
 }
 
 describe('the next chunk of a twin job', () => {
