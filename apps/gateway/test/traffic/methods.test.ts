@@ -196,6 +196,16 @@ describe('a direct method', () => {
     expect(await calling).toEqual([{ identity: 'leaves', kind: 'connectionLost' }])
   })
 
+  it('G33 ends at once when the device answers on a topic that there is not, and is cut for it', async () => {
+    const device = await connected('misplaces')
+
+    const calling = call(['misplaces'])
+    const { rid } = await taken(device)
+    device.client.publish(`$iothub/methods/res/200/more/?$rid=${rid}`, '1')
+
+    expect(await calling).toEqual([{ identity: 'misplaces', kind: 'connectionLost' }])
+  })
+
   it.each(['the same gateway', 'another gateway'])(
     'G33 ends as taken over when the device connects anew, on %s',
     async (where) => {
