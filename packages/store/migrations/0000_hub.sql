@@ -30,9 +30,10 @@ create index devices_modules on devices (module_of) where module_of is not null;
 -- Few devices are disabled, and those are the ones that one looks for.
 create index devices_disabled on devices (device_id) where status = 'disabled';
 --> statement-breakpoint
--- Twins. The fill factor leaves room for HOT updates; only `tags` is indexed, because an index on a property section would
--- make every twin update write all indexes. The primary key carries `module_id`, so that to count or list all devices does not take
--- reading all twins. It carries `generation_no`, because a job that starts needs it of all its devices.
+-- Twins. Pages are half full, because a chunk of a job updates all twins of a page in one transaction: then the new versions fit beside
+-- the old ones, and no index is written (HOT). Only `tags` is indexed, because an index on a property section would make every twin
+-- update write all indexes. The primary key carries `module_id`, so that to count or list all devices does not take reading all twins.
+-- It carries `generation_no`, because a job that starts needs it of all its devices.
 create table twins (
   device_id text collate "C" references devices (device_id) on delete cascade,
   etag bigint not null default 1,
@@ -52,7 +53,7 @@ create table twins (
   -- Rises with each identity that is registered: an identity that is made anew has a higher one.
   generation_no bigint not null generated always as identity,
   primary key (device_id) include (module_id, generation_no)
-) with (fillfactor = 75);
+) with (fillfactor = 50);
 --> statement-breakpoint
 -- Uncompressed, so that pg_column_size is an upper bound of what the section limits count, without reading the value.
 alter table twins
