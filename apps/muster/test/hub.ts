@@ -27,12 +27,12 @@ export interface TestHub extends AsyncDisposable {
 export async function startHub({
   roles = allRoles,
   settings = {},
-  reach = async (port) => port,
+  reach = async ({ port }) => Number(port),
   clock,
 }: {
   roles?: readonly Role[]
   /** Opens a way to the port of Postgres, and returns the port to use instead. */
-  reach?: (port: number) => Promise<number>
+  reach?: (database: URL) => Promise<number>
   /** Environment variables that differ from those of other test hubs. */
   settings?: Readonly<Record<string, string>>
   /** Instead of the time of Postgres. */
@@ -44,7 +44,7 @@ export async function startHub({
   const database = await createDatabase(inject('databaseUrl'), { template })
   const dataDir = await mkdtemp(join(tmpdir(), 'muster-hub-'))
   const address = new URL(database.url)
-  address.port = String(await reach(Number(address.port)))
+  address.port = String(await reach(address))
   const environment = {
     DATABASE_URL: address.href,
     REDIS_URL: inject('redisUrl'),

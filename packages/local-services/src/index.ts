@@ -1,5 +1,8 @@
 export { type LocalServices, type LocalServicesOptions, startLocalServices } from './local-services.ts'
 export { removeDataDir } from './machine/data-dir.ts'
+export { extractDebianProgram } from './machine/debian-program.ts'
 export { LocalServicesError } from './machine/error.ts'
 export { defaultDataDir } from './machine/folders.ts'
+export { findFreePort } from './machine/free-port.ts'
 export type { StoreIncident } from './machine/store.ts'
+export { findStoreUser } from './machine/store-user.ts'

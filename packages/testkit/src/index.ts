@@ -3,6 +3,7 @@ export { createDatabase, type TestDatabase, templateDatabase } from './database.
 export { eventually } from './eventually.ts'
 export { fuzzSeconds } from './fuzz-seconds.ts'
 export { startOwnRedis } from './own-redis.ts'
+export { findPgBouncer, type PgBouncer, startPgBouncer } from './pgbouncer.ts'
 export { type QueryCase, queryCases, type RefusedCase, refusedCases, wholeFleet } from './query-cases.ts'
 export { type FleetTwin, queryFleet } from './query-fleet.ts'
 export { uniquePrefix } from './redis.ts'

@@ -11,8 +11,8 @@ let way: Way
 
 beforeAll(async () => {
   hub = await startHub({
-    reach: async (port) => {
-      way = await openWay(port)
+    reach: async ({ port }) => {
+      way = await openWay(Number(port))
       return way.port
     },
   })

@@ -3,12 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { isDockerRunning, startRedisContainer } from '../containers.ts'
+import { extractDebianProgram } from '../machine/debian-program.ts'
 import { LocalServicesError, reasonOf } from '../machine/error.ts'
 import { makeStoreFolder } from '../machine/folders.ts'
 import { findFreePort } from '../machine/free-port.ts'
 import type { Store, StorePlace } from '../machine/store.ts'
 import { startWatchedStore } from '../machine/watched-store.ts'
-import { extractDebianRedis } from './debian-redis.ts'
 import { installHint } from './install-hint.ts'
 
 /**
@@ -19,7 +19,7 @@ export async function startRedis(place: StorePlace): Promise<Store> {
   const installed = (await redisAt('redis-server')) ?? (await redisAt('valkey-server'))
   if (installed) return startProgram(place, installed)
 
-  const extracted = await extractDebianRedis(place.user).catch((cause) => reasonOf(cause))
+  const extracted = await extractDebianProgram(debianRedis, place.user).catch((cause) => reasonOf(cause))
   const program = typeof extracted === 'object' ? await redisAt(extracted.file, extracted.env) : undefined
   if (program) return startProgram(place, program)
 
@@ -27,6 +27,9 @@ export async function startRedis(place: StorePlace): Promise<Store> {
   const attempt = typeof extracted === 'string' ? ` (a private copy failed: ${extracted})` : ''
   throw new LocalServicesError(`no Redis was found${attempt}: install one (${await installHint()}) or set REDIS_URL`)
 }
+
+/** Debian's package redis-server has only this link. The program is in redis-tools. */
+const debianRedis = { name: 'redis-server', package: 'redis-tools', path: 'usr/bin/redis-check-rdb' }
 
 interface RedisProgram {
   readonly file: string

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { briefly } from '../postgres/briefly.ts'
 import { type Db, rows } from '../postgres/sql.ts'
 
 const dayMs = 24 * 3600 * 1000
@@ -46,11 +47,14 @@ const partitionedTables = ['chunks', 'device_jobs'] as const
 
 /** Waits 2 s at most for its locks. Behind a long reader it gives up, because all others would wait behind it. */
 async function alter(db: Db, decide: (tx: Db) => Promise<readonly string[]>): Promise<void> {
-  await db.transaction(async (tx) => {
-    await rows(tx, sql`select set_config('lock_timeout', '2s', true)`)
-    await rows(tx, sql`select pg_advisory_xact_lock(${alterLock})`)
-    for (const statement of await decide(tx)) await tx.execute(sql.raw(statement))
-  })
+  await briefly(
+    db,
+    async (tx) => {
+      await rows(tx, sql`select pg_advisory_xact_lock(${alterLock})`)
+      for (const statement of await decide(tx)) await tx.execute(sql.raw(statement))
+    },
+    { settings: { lock_timeout: 2_000 } },
+  )
 }
 
 /** One alteration at a time. Any number that no other advisory lock of the database uses. */

@@ -43,6 +43,9 @@ export interface StartOptions {
   readonly chunkSize: (type: JobType) => number
 }
 
+/** How long the search for the target set may take. */
+const searchMs = 60_000
+
 /**
  * Starts a due job: moves it to `running` and freezes its target set into chunks, in one transaction and one snapshot. A
  * crash in the middle leaves nothing. While the target set is searched the row of the job is free, so that it can be cancelled.
@@ -51,7 +54,7 @@ export interface StartOptions {
 export async function startJob(db: Db, key: JobKey, options: StartOptions, now: Date): Promise<JobStart> {
   await ensurePartitions(db, now)
   try {
-    return await briefly(db, (tx) => start(tx, key, options, now))
+    return await briefly(db, (tx) => start(tx, key, options, now), { settings: { statement_timeout: searchMs } })
   } catch (error) {
     if (!(error instanceof UndoneError)) throw error
     if (error.kind === 'full') await queue(db, key)

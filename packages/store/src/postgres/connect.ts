@@ -28,8 +28,7 @@ export function connect({
     ...settings(url),
     max: poolSize,
     idleTimeoutMillis: 60_000,
-    statement_timeout: 60_000,
-    idle_in_transaction_session_timeout: 15_000,
+    verify: (client, done) => void settle(client).then(() => done(), done),
   })
   const open = new Set<PoolClient>()
   pool.on('connect', (client) => {
@@ -78,18 +77,33 @@ async function closePool(pool: Pool, open: ReadonlySet<PoolClient>): Promise<voi
   if (!hasEnded) for (const client of open) client.connection.stream.destroy()
 }
 
-/** Sessions run in UTC, which `instant` needs. Each side notices within 25 s that the other one is gone. */
-const sessionOptions =
-  '-c TimeZone=UTC -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3'
+/** Each side notices within 25 s that the other one is gone. */
+const sessionSettings = {
+  statement_timeout: '60s',
+  idle_in_transaction_session_timeout: '15s',
+  tcp_keepalives_idle: '10',
+  tcp_keepalives_interval: '5',
+  tcp_keepalives_count: '3',
+}
 
-/** Keeps the session options of the address and adds ours after them. The driver would take only one of the two. */
+/**
+ * A new session runs in UTC, which `instant` needs, and within bounds. A pooler of transactions lends us another session for each
+ * transaction, and of all these settings it keeps only the time zone with us. We know it by its greeting, which has a process id that no
+ * session has. Its own settings are the bounds then.
+ */
+async function settle(client: PoolClient): Promise<void> {
+  const greeted = 'processID' in client ? client.processID : null
+  await client.query(
+    `select set_config('TimeZone', 'UTC', false),
+            (select count(set_config(key, value, false)) from json_each_text($1) where pg_backend_pid() = $2)`,
+    [JSON.stringify(sessionSettings), greeted],
+  )
+}
+
+/** The parameters of a start are few: a pooler refuses those that it does not know. */
 export function settings(url: string): ClientConfig {
-  const address = new URL(url)
-  const options = [address.searchParams.get('options') ?? '', sessionOptions].join(' ').trim()
-  address.searchParams.delete('options')
   return {
-    connectionString: address.href,
-    options,
+    connectionString: url,
     application_name: 'muster',
     connectionTimeoutMillis: 10_000,
     keepAlive: true,

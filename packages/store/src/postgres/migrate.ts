@@ -2,8 +2,8 @@ import { readdirSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'drizzle-orm'
+import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { drizzle } from 'drizzle-orm/node-postgres'
-import { migrate as applyMigrations } from 'drizzle-orm/node-postgres/migrator'
 import { Client } from 'pg'
 import { leaveToNextStatement, settings } from './connect.ts'
 import { type Db, rows } from './sql.ts'
@@ -24,23 +24,37 @@ const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.u
 const migrationLock = 7_301_964
 
 /**
- * Brings the schema up to date. Safe to call from many processes at once: the migrator itself takes no lock, so an advisory
- * lock is held on its one connection. Returns the names of the migrations that were missing, in their order.
+ * Brings the schema up to date, in one transaction. Safe to call from many processes at once: one of them does it, under a lock that
+ * ends with the transaction. Returns the names of the migrations that were missing, in their order.
  * @throws SchemaTooNewError when the database knows migrations that this version does not.
  */
 export async function migrate(url: string): Promise<readonly string[]> {
   const client = new Client(settings(url))
   client.on('error', leaveToNextStatement)
   await client.connect()
-  const db = drizzle(client)
   try {
-    await rows(db, sql`select pg_advisory_lock(${migrationLock})`)
-    await refuseNewerSchema(db)
-    const missing = knownMigrations().slice(await countAppliedMigrations(db))
-    await applyMigrations(db, { migrationsFolder })
-    return missing
+    return await drizzle(client).transaction(async (tx) => {
+      await rows(tx, sql`select pg_advisory_xact_lock(${migrationLock})`)
+      await refuseNewerSchema(tx)
+      const applied = await countAppliedMigrations(tx)
+      await applyMigrations(tx, applied)
+      return knownMigrations().slice(applied)
+    })
   } finally {
     await client.end()
+  }
+}
+
+/** The migrator of drizzle would take no lock, and end our transaction. Its table is kept as it keeps it. */
+async function applyMigrations(tx: Db, applied: number): Promise<void> {
+  await rows(tx, sql`create schema if not exists drizzle`)
+  await rows(
+    tx,
+    sql`create table if not exists drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)`,
+  )
+  for (const { sql: statements, hash, folderMillis } of readMigrationFiles({ migrationsFolder }).slice(applied)) {
+    for (const statement of statements) await rows(tx, sql.raw(statement))
+    await rows(tx, sql`insert into drizzle.__drizzle_migrations (hash, created_at) values (${hash}, ${folderMillis})`)
   }
 }
 

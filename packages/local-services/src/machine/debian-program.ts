@@ -3,9 +3,18 @@ import { existsSync } from 'node:fs'
 import { chmod, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { cacheDir, makeFolder } from '../machine/folders.ts'
-import { readOsRelease } from '../machine/os-release.ts'
-import type { StoreUser } from '../machine/store-user.ts'
+import { cacheDir, makeFolder } from './folders.ts'
+import { readOsRelease } from './os-release.ts'
+import type { StoreUser } from './store-user.ts'
+
+/** A program in a package of Debian. */
+export interface DebianProgram {
+  /** The name by which it is called. */
+  readonly name: string
+  readonly package: string
+  /** Where the package has it. */
+  readonly path: string
+}
 
 /** Where a program is, and the environment in which it finds its libraries. */
 export interface ExtractedProgram {
@@ -14,31 +23,33 @@ export interface ExtractedProgram {
 }
 
 /**
- * A copy of the Redis package of the system in the cache folder. It needs no root, and installs and starts nothing. undefined on systems
- * without apt. There is one copy per release of the system, because it uses the libraries of that release.
+ * A copy of the program's package of the system in the cache folder, which `user` may enter. It needs no root, and installs and starts
+ * nothing. undefined on systems without apt. There is one copy per release of the system, because it uses the libraries of that release.
  */
-export async function extractDebianRedis(user: StoreUser | undefined): Promise<ExtractedProgram | undefined> {
+export async function extractDebianProgram(
+  program: DebianProgram,
+  user: StoreUser | undefined,
+): Promise<ExtractedProgram | undefined> {
   const { families, version } = await readOsRelease()
   if (!families.includes('debian')) return undefined
 
-  const folder = join(cacheDir(), `redis-${families[0]}-${version}`)
+  const folder = join(cacheDir(), `${program.package}-${families[0]}-${version}`)
   if (!existsSync(folder)) {
     await makeFolder('cache', cacheDir(), user)
-    await extractInto(folder)
+    await extractInto(folder, program)
   }
-  const libraries = await readdir(join(folder, 'usr', 'lib'))
+  const libraries = await readdir(join(folder, 'usr', 'lib')).catch(() => [])
   const path = libraries.map((name) => join(folder, 'usr', 'lib', name)).join(':')
-  return { file: join(folder, 'redis-server'), env: { ...process.env, LD_LIBRARY_PATH: path } }
+  return { file: join(folder, program.name), env: { ...process.env, LD_LIBRARY_PATH: path } }
 }
 
-async function extractInto(folder: string): Promise<void> {
+async function extractInto(folder: string, program: DebianProgram): Promise<void> {
   const work = `${folder}.${process.pid}`
   const root = join(work, 'root')
   try {
     await mkdir(root, { recursive: true })
-    await extractWithLibraries(work, root)
-    // Debian's redis-server package has only this link. The program is in redis-tools.
-    await symlink(join('usr', 'bin', 'redis-check-rdb'), join(root, 'redis-server'))
+    await extractWithLibraries(program.package, work, root)
+    await symlink(program.path, join(root, program.name))
     await chmod(root, 0o755)
     // Fails when another start has made the same copy meanwhile. That copy is as good.
     await rename(root, folder).catch(() => undefined)
@@ -47,9 +58,9 @@ async function extractInto(folder: string): Promise<void> {
   }
 }
 
-async function extractWithLibraries(work: string, root: string): Promise<void> {
-  const packages = ['redis-tools']
-  const aptOptions = await findPackageLists(work)
+async function extractWithLibraries(main: string, work: string, root: string): Promise<void> {
+  const packages = [main]
+  const aptOptions = await findPackageLists(main, work)
   for (const name of packages) {
     const folder = join(work, name)
     await mkdir(folder, { recursive: true })
@@ -62,10 +73,10 @@ async function extractWithLibraries(work: string, root: string): Promise<void> {
 }
 
 /** Options for apt. None when the package lists of the system can be used; else they name private lists, which are fetched. */
-async function findPackageLists(work: string): Promise<string[]> {
+async function findPackageLists(main: string, work: string): Promise<string[]> {
   const unsandboxed = ['-o', 'APT::Sandbox::User=root']
   try {
-    await run('apt-get', [...unsandboxed, 'download', 'redis-tools'], work)
+    await run('apt-get', [...unsandboxed, 'download', main], work)
     return unsandboxed
   } catch {
     // The lists of the system are empty on a new machine, or older than the archive. Only root could renew them.
