@@ -5,7 +5,7 @@ import { isDatabaseLost, type Sweep, type SweepName, sweepNames, sweeps } from '
 import { type Outages, watchOutages } from './outages.ts'
 import { type SweepHub, sweepRuns } from './sweeps/runs.ts'
 
-/** The most that one pass repairs. After a pass that reached it, another follows at once. */
+/** The most that one pass repairs, or looks at. After a pass that reached it, another follows at once. */
 const limit = 500
 
 /**

@@ -2,13 +2,14 @@ import type { Role } from '@muster/runtime'
 import { closeWindow } from './dispatch-job.ts'
 import { startReconciler } from './reconcile.ts'
 import { createStarts } from './starts.ts'
+import { createRound } from './sweeps/round.ts'
 
 /** Starts jobs when they are due, closes them when their window ends, and repairs the effects of crashes and lost messages. */
 export const role: Role = {
   name: 'dispatcher',
   async start(hub) {
     const starts = createStarts(hub)
-    const reconciler = startReconciler({ ...hub, starts })
+    const reconciler = startReconciler({ ...hub, starts, running: createRound(), waiting: createRound() })
     const consumer = hub.bus.consumeJobs(async (key) => {
       // A sweep finds the job when the time is known again.
       if (!hub.clock.isTrusted()) return

@@ -3,7 +3,9 @@ import { Command, InvalidArgumentError } from 'commander'
 import { print } from './figures.ts'
 import { benchQueries } from './queries.ts'
 import { benchStatements } from './statements.ts'
+import { benchSweeps } from './sweeps.ts'
 import { benchTwinJob } from './twin-job.ts'
+import { benchWaits } from './waits.ts'
 
 interface Benchmark {
   /** For the help. */
@@ -16,6 +18,8 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   'twin-job': { measures: 'a job over all twins, beside a bare UPDATE of the same rows', run: benchTwinJob },
   queries: { measures: 'pages, conditions, groups and previews, as a caller gets them', run: benchQueries },
   statements: { measures: 'processor time of hot statements, planned once and each time', run: benchStatements },
+  sweeps: { measures: 'a pass of each sweep, beside up to 1,000 running jobs that wait', run: benchSweeps },
+  waits: { measures: 'device jobs that wait: a partial index beside a table of their own', run: benchWaits },
 }
 const names = Object.keys(benchmarks)
 

@@ -128,6 +128,8 @@ create index jobs_not_started on jobs (greatest(start_at, created_at), job_key) 
 --> statement-breakpoint
 create index jobs_running on jobs (deadline_at, job_key) where status = 'running';
 --> statement-breakpoint
+create index jobs_running_by_key on jobs (job_key) where status = 'running';
+--> statement-breakpoint
 create index jobs_listed on jobs (created_at desc, job_id);
 --> statement-breakpoint
 create index jobs_ended on jobs (ended_at) where ended_at is not null;
@@ -156,6 +158,8 @@ create table chunks (
   -- Transactions of this chunk that failed, and when the next one may come.
   claims integer not null default 0,
   not_before timestamptz,
+  -- Whether a device of it is open. A column, because an index over the counters would be written with every outcome.
+  is_open boolean not null generated always as (succeeded + failed + canceled < device_count) stored,
   primary key (week, job_key, chunk_no),
   check (succeeded + failed + canceled + running <= device_count)
 ) partition by range (week);
@@ -164,7 +168,7 @@ create index chunks_ready on chunks (job_key, chunk_no) where status = 'ready';
 --> statement-breakpoint
 create index chunks_leased on chunks (lease_until) where status = 'leased';
 --> statement-breakpoint
-create index chunks_open on chunks (job_key) where succeeded + failed + canceled < device_count;
+create index chunks_open on chunks (job_key) where is_open;
 --> statement-breakpoint
 -- Device jobs that have something to say of their own: an answer, an error, a wait. `attempt` is also the fence of a row.
 -- `deliveries` counts the calls that certainly reached the device, `unknown_deliveries` those of which nobody knows, `delivered_at` is the time of the last one. `asked_since`, here and in
@@ -194,7 +198,7 @@ create table device_jobs (
   check ((error_code is not null) = (status = 'failed'))
 ) partition by range (week);
 --> statement-breakpoint
-create index device_jobs_waiting on device_jobs (device_id) where status = 'pending';
+create index device_jobs_waiting on device_jobs (device_id, job_key) where status = 'pending';
 --> statement-breakpoint
 create index device_jobs_due on device_jobs (job_key, due_at) where status = 'pending' and due_at < 'infinity';
 --> statement-breakpoint

@@ -1,4 +1,4 @@
-/** How much one pass of a sweep may repair. */
+/** How much one pass of a sweep may repair, or look at. */
 export interface Bound {
   readonly limit: number
 }

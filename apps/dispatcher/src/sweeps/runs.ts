@@ -1,3 +1,4 @@
+import type { JobKey } from '@muster/contract'
 import {
   analyzeGrownTables,
   expireOverdueJobs,
@@ -5,6 +6,7 @@ import {
   releaseExpiredChunks,
   releaseExpiredDeviceJobs,
   type SweepName,
+  type WaitingPlace,
 } from '@muster/store'
 import type { DispatchHub } from '../dispatch-job.ts'
 import type { Starts } from '../starts.ts'
@@ -12,12 +14,15 @@ import type { Bound } from './bound.ts'
 import { closeDeadSessions } from './close-dead-sessions.ts'
 import { finishDrainedJobs } from './finish-drained-jobs.ts'
 import { purge } from './purge.ts'
+import type { Round } from './round.ts'
 import { scheduleQueuedJobs } from './schedule-queued-jobs.ts'
 import { startDueJobs } from './start-due-jobs.ts'
 import { wakeForgottenWork } from './wake-forgotten-work.ts'
 
 export interface SweepHub extends DispatchHub {
   readonly starts: Starts
+  readonly running: Round<JobKey>
+  readonly waiting: Round<WaitingPlace>
 }
 
 /** How each sweep runs: one pass, which returns its count. Most are one statement; the others have a file each. */
@@ -29,7 +34,10 @@ export const sweepRuns: Readonly<Record<SweepName, (hub: SweepHub, bound: Bound)
   expireOverdueJobs: ({ db, clock }, bound) => expireOverdueJobs(db, bound, clock.now()),
   finishDrainedJobs,
   scheduleQueuedJobs,
-  markForgottenReachable: ({ db, clock }, bound) => markForgottenReachable(db, bound, clock.now()),
+  markForgottenReachable: async ({ db, clock, waiting }, bound) => {
+    const { count } = await waiting.pass((after) => markForgottenReachable(db, { ...bound, after }, clock.now()))
+    return count
+  },
   closeSessionsOfDeadGateways: closeDeadSessions,
   analyzeGrownTables: ({ db }, bound) => analyzeGrownTables(db, bound),
   purgeHistory: purge,

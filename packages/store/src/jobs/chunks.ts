@@ -67,6 +67,11 @@ export function mayAttempt(key: JobKey, now: Date): SQL {
   return sql`exists (select from jobs where job_key = ${key} and status = 'running' and deadline_at > ${at(now)})`
 }
 
+/** Whether the job of a row `r` may start attempts. Looked up for each row: a join might read all jobs. */
+export function ofOpenWindow(now: Date): SQL {
+  return sql`(select j.status = 'running' and j.deadline_at > ${at(now)} from jobs j where j.job_key = r.job_key)`
+}
+
 /** The type of a running job. Null when it does not run, so there is nothing to claim. */
 export async function readRunningType(db: Db, key: JobKey): Promise<JobType | null> {
   const [job] = await prepared<{ type: JobType }>(

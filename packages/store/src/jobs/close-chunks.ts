@@ -25,7 +25,7 @@ export async function closeChunks(
        where week = ${week}
          and job_key = ${key}
          and rest is null
-         and succeeded + failed + canceled < device_count
+         and is_open
        order by chunk_no
          for update)
     update chunks c

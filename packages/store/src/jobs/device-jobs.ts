@@ -2,7 +2,7 @@ import { type DeviceError, type DeviceId, type JobKey, type JsonText, jobKey, st
 import { type SQL, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, texts } from '../postgres/sql.ts'
-import { type ClaimedChunk, type Lease, mayAttempt, type RunningJob } from './chunks.ts'
+import { type ClaimedChunk, type Lease, mayAttempt, ofOpenWindow, type RunningJob } from './chunks.ts'
 import { isAnswerable, withDevice } from './gone-devices.ts'
 
 /**
@@ -63,7 +63,7 @@ export async function recordFirstAttempts(
            ${movedCounters}
       from claim, counted
      where c.week = claim.week and c.job_key = claim.job_key and c.chunk_no = claim.chunk_no
-    returning n as count, succeeded + failed + canceled = device_count as is_closed`,
+    returning n as count, not is_open as is_closed`,
   )
   return summed(found)
 }
@@ -214,7 +214,7 @@ export async function recordLaterAttempts(
        set ${movedCounters}
       from locked
      where c.week = ${job.week} and c.job_key = ${job.key} and c.chunk_no = locked.chunk_no
-    returning n as count, succeeded + failed + canceled = device_count as is_closed`,
+    returning n as count, not is_open as is_closed`,
   )
   return summed(found)
 }
@@ -228,10 +228,9 @@ export async function markReachable(db: Db, deviceIds: readonly string[], now: D
     with waiting as (
       select r.week, r.job_key, r.device_id
         from device_jobs r
-        join jobs j using (job_key)
        where r.device_id = any(${texts(deviceIds)})
          and r.status = 'pending' and r.due_at = 'infinity'
-         and j.status = 'running' and j.deadline_at > ${at(now)}
+         and ${ofOpenWindow(now)}
        order by r.week, r.job_key, r.device_id
          for update of r),
     ${nowDue(now)}

@@ -1,6 +1,7 @@
 import { type JobKey, jobKey } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
 import { at, type Db, rows, texts } from '../postgres/sql.ts'
+import { ofOpenWindow } from './chunks.ts'
 
 /**
  * Makes all pending device jobs of deleted devices due. The next attempt does not find the device and ends the device job. Call it after
@@ -14,10 +15,9 @@ export async function markGone(db: Db, deviceIds: readonly string[], now: Date):
     with gone as (
       select r.week, r.job_key, r.device_id
         from device_jobs r
-        join jobs j using (job_key)
        where r.device_id = any(${texts(deviceIds)})
          and r.status = 'pending' and r.due_at > ${at(now)}
-         and j.status = 'running' and j.deadline_at > ${at(now)}
+         and ${ofOpenWindow(now)}
        order by r.week, r.job_key, r.device_id
          for update of r),
     due as (

@@ -126,7 +126,7 @@ export async function completeJob(db: Db, key: JobKey, now: Date): Promise<Job |
          select from chunks
           where chunks.week = jobs.week
             and chunks.job_key = jobs.job_key
-            and succeeded + failed + canceled < device_count)
+            and chunks.is_open)
     returning ${jobColumns}, ${statistics}`,
   )
   return row === undefined ? null : toJob(row)

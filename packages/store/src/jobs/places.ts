@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { at } from '../postgres/sql.ts'
 import { mayTry } from './next-try.ts'
+import { readyWork } from './work.ts'
 
 /** Whether a row of `jobs` may start now, if a place is free. */
 export function isDue(now: Date): SQL {
@@ -14,21 +15,22 @@ export function isDue(now: Date): SQL {
 export const startOrder: SQL = sql.raw('greatest(jobs.start_at, jobs.created_at), jobs.job_key')
 
 /**
- * Whether a row of `jobs` holds a place: it runs, and something of it can be done now or is under way. A job that only waits, for
+ * How many places running jobs hold. A job holds one if something of it can be done now or is under way. A job that only waits, for
  * devices or for the time of its next attempt, holds none, and takes none when it goes on. What is leased is little: the workers have
  * room for no more.
  */
-export function holdsPlace(now: Date): SQL {
+export function placesTaken(now: Date): SQL {
   return sql`(
-    jobs.status = 'running' and (
-      exists (select from chunks c
-               where c.week = jobs.week and c.job_key = jobs.job_key and c.status = 'ready'
-                 and ${mayTry(sql`c.not_before`, now)})
-      or jobs.job_key in (select job_key from chunks where status = 'leased')
-      or jobs.job_key in (select job_key from device_jobs where status = 'running')
-      or exists (select from device_jobs r
-                   join chunks c using (week, job_key, chunk_no)
-                  where r.week = jobs.week and r.job_key = jobs.job_key
-                    and r.status = 'pending' and r.due_at <= ${at(now)} and r.due_at < 'infinity'
-                    and c.rest is null)))`
+    with recursive ${readyWork(now)},
+    holding as (
+      select job_key from chunk_work
+       union
+      select job_key from due_work
+       union
+      select job_key from chunks where status = 'leased'
+       union
+      select job_key from device_jobs where status = 'running')
+    select count(*)::int
+      from holding
+     where (select status = 'running' from jobs where jobs.job_key = holding.job_key))`
 }

@@ -3,10 +3,11 @@ import { type Expression, parseCondition, QueryError } from '@muster/query'
 import { sql } from 'drizzle-orm'
 import { briefly } from '../postgres/briefly.ts'
 import { databaseError, isStatementTimeout } from '../postgres/database-error.ts'
+import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, rows } from '../postgres/sql.ts'
 import { closeChunks } from './close-chunks.ts'
 import { ensurePartitions, weekOf } from './partitions.ts'
-import { holdsPlace, isDue, startOrder } from './places.ts'
+import { isDue, placesTaken, startOrder } from './places.ts'
 import { listedDevices, matchingDevices } from './target-devices.ts'
 
 export type JobStart =
@@ -122,10 +123,11 @@ async function takePlace(tx: Db, key: JobKey, options: StartOptions, now: Date):
 
 /** None is free when all belong to running jobs, or to due jobs that come before this one. */
 async function findPlace(tx: Db, key: JobKey, { maxRunningJobs }: StartOptions, now: Date): Promise<void> {
-  const [counted] = await rows<{ ahead: number }>(
+  const [counted] = await prepared<{ ahead: number }>(
     tx,
+    'countAhead',
     sql`
-    select (select count(*) from jobs where ${holdsPlace(now)})::int
+    select ${placesTaken(now)}
          + (select count(*) from jobs where ${isDue(now)} and jobs.deadline_at > ${at(now)}
                and (${startOrder}) < (select ${startOrder} from jobs where job_key = ${key}))::int as ahead`,
   )

@@ -3,11 +3,16 @@ import { PgDialect } from 'drizzle-orm/pg-core'
 import type { QueryResult } from 'pg'
 import { type Assume, type Db, withoutNames } from './sql.ts'
 
-/** The hot statements, which run for each chunk and each device. Each has one text, and no caller writes any part of it. */
+/**
+ * The hot statements, which run for each chunk and each device, or take longer to plan than to run. Each has one text, and no caller
+ * writes any part of it.
+ */
 export const hotStatements = [
   'claimChunk',
   'claimDueDeviceJobs',
   'completeJob',
+  'countAhead',
+  'findForgottenWork',
   'findOwners',
   'findRoutes',
   'finishLockedChunk',

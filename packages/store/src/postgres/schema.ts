@@ -131,6 +131,7 @@ export const chunks = pgTable(
     restAt: instant('rest_at'),
     claims: integer('claims').notNull().default(0),
     notBefore: instant('not_before'),
+    isOpen: boolean('is_open').notNull().generatedAlwaysAs(sql`succeeded + failed + canceled < device_count`),
   },
   (table) => [primaryKey({ columns: [table.week, table.jobKey, table.chunkNo] })],
 )

@@ -9,6 +9,7 @@ import {
   recordLaterAttempts,
 } from '../../src/jobs/device-jobs.ts'
 import { completeJob } from '../../src/jobs/jobs.ts'
+import { findForgottenWork } from '../../src/jobs/sweeps/find-forgotten-work.ts'
 import { analyzeGrownTables } from '../../src/postgres/analyze-grown-tables.ts'
 import { type Connection, connect } from '../../src/postgres/connect.ts'
 import { hotStatements, prepared } from '../../src/postgres/prepared.ts'
@@ -138,6 +139,7 @@ async function runEveryOne(db: Db): Promise<void> {
   if (due !== null)
     await recordLaterAttempts(db, due, [{ deviceId: first, status: 'completed', response: jsonText({}) }], noon)
   await completeJob(db, key, noon)
+  await findForgottenWork(db, { limit: 10 }, noon)
 
   const twinJob = await givenRunningJob(db, { devices: 5, type: 'scheduleUpdateTwin' })
   await readRunningType(db, twinJob.key)

@@ -39,4 +39,4 @@ async function expireJob(db: Db, key: JobKey, now: Date): Promise<boolean> {
 const hasOpenChunk = sql`exists (
   select from chunks c
    where c.week = jobs.week and c.job_key = jobs.job_key
-     and c.rest is null and c.succeeded + c.failed + c.canceled < c.device_count)`
+     and c.rest is null and c.is_open)`

@@ -2,18 +2,25 @@ import { type JobKey, jobKey } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { type Db, rows } from '../../postgres/sql.ts'
 
-/** Running jobs without an open chunk. */
-export async function findDrainedJobs(db: Db, { limit }: { readonly limit: number }): Promise<JobKey[]> {
-  const found = await rows<{ job_key: string }>(
+/** Running jobs without an open chunk, among the next `limit` after a job. `last`: the last of these; null at the end of the list. */
+export async function findDrainedJobs(
+  db: Db,
+  { limit, after }: { readonly limit: number; readonly after: JobKey | null },
+): Promise<{ readonly drained: readonly JobKey[]; readonly last: JobKey | null }> {
+  const looked = await rows<{ job_key: string; is_drained: boolean }>(
     db,
     sql`
-    select job_key::text
+    select job_key::text,
+           coalesce((select false from chunks c where c.week = jobs.week and c.job_key = jobs.job_key and c.is_open limit 1), true)
+             as is_drained
       from jobs
-     where status = 'running'
-       and not exists (select from chunks c
-                        where c.week = jobs.week and c.job_key = jobs.job_key
-                          and c.succeeded + c.failed + c.canceled < c.device_count)
+     where status = 'running' and jobs.job_key > ${after ?? 0}::bigint
+     order by jobs.job_key
      limit ${limit}`,
   )
-  return found.map((row) => jobKey(row.job_key))
+  const keys = looked.map((row) => jobKey(row.job_key))
+  return {
+    drained: keys.filter((_, index) => looked[index]?.is_drained),
+    last: keys.length < limit ? null : (keys.at(-1) ?? null),
+  }
 }

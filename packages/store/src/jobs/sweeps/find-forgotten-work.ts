@@ -1,7 +1,8 @@
 import { type JobKey, jobKey } from '@muster/contract'
 import { sql } from 'drizzle-orm'
-import { at, type Db, rows } from '../../postgres/sql.ts'
-import { mayTry } from '../next-try.ts'
+import { prepared } from '../../postgres/prepared.ts'
+import { at, type Db } from '../../postgres/sql.ts'
+import { readyWork } from '../work.ts'
 
 /** Running jobs with a ready chunk or a due device job. A wake-up for them may have been lost. */
 export async function findForgottenWork(
@@ -9,28 +10,20 @@ export async function findForgottenWork(
   { limit }: { readonly limit: number },
   now: Date,
 ): Promise<{ key: JobKey; kind: 'chunks' | 'due' }[]> {
-  const found = await rows<{ job_key: string; has_chunks: boolean; has_due: boolean }>(
+  const found = await prepared<{ job_key: string; kind: 'chunks' | 'due' }>(
     db,
+    'findForgottenWork',
     sql`
-    select job_key::text, has_chunks, has_due
-      from (select job_key,
-                   exists (select from chunks c
-                            where c.week = j.week and c.job_key = j.job_key and c.status = 'ready'
-                              and ${mayTry(sql`c.not_before`, now)}) as has_chunks,
-                   exists (select from device_jobs r
-                            where r.week = j.week and r.job_key = j.job_key
-                              and r.status = 'pending' and r.due_at <= ${at(now)}) as has_due
-              from jobs j
-             where j.status = 'running' and j.deadline_at > ${at(now)}
-             order by j.deadline_at, j.job_key) as running
-     where has_chunks or has_due
+    with recursive ${readyWork(now)},
+    work as (
+      select job_key, deadline_at, 'chunks' as kind from chunk_work
+       union all
+      select job_key, deadline_at, 'due' from due_work)
+    select job_key::text, kind
+      from work
+     where work.job_key is not null and deadline_at > ${at(now)}
+     order by deadline_at, work.job_key, kind
      limit ${limit}`,
   )
-  return found.flatMap((row) => {
-    const key = jobKey(row.job_key)
-    return [
-      ...(row.has_chunks ? [{ key, kind: 'chunks' as const }] : []),
-      ...(row.has_due ? [{ key, kind: 'due' as const }] : []),
-    ]
-  })
+  return found.map(({ job_key, kind }) => ({ key: jobKey(job_key), kind }))
 }

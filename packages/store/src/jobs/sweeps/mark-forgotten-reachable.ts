@@ -3,30 +3,47 @@ import { at, type Db, rows } from '../../postgres/sql.ts'
 import { nowDue } from '../device-jobs.ts'
 import { isAnswerable, withDevice } from '../gone-devices.ts'
 
+/** A device job that waits, in the order in which they are looked at. */
+export interface WaitingPlace {
+  readonly deviceId: string
+  readonly jobKey: string
+}
+
 /**
  * Makes waiting device jobs due whose device is reachable: the message of the gateway was lost; or deleted: the process that deleted it
- * died. Returns how many there were.
+ * died. Looks at the next `limit` after a place. `last`: the last of these; null at the end of the list.
  */
 export async function markForgottenReachable(
   db: Db,
-  { limit }: { readonly limit: number },
+  { limit, after }: { readonly limit: number; readonly after: WaitingPlace | null },
   now: Date,
-): Promise<number> {
-  const due = await rows(
+): Promise<{ readonly count: number; readonly last: WaitingPlace | null }> {
+  const { deviceId, jobKey } = after ?? { deviceId: '', jobKey: '0' }
+  const [passed] = await rows<{ count: number; device_id: string | null; job_key: string }>(
     db,
     sql`
-    with waiting as (
+    with looked as materialized (
+      select week, job_key, device_id
+        from device_jobs
+       where status = 'pending' and due_at = 'infinity'
+         and (device_id, job_key) > (${deviceId}, ${jobKey}::bigint)
+       order by device_id, job_key
+       limit ${limit}),
+    waiting as (
       select w.week, w.job_key, w.device_id
-        from jobs j
-        join device_jobs w on w.week = j.week and w.job_key = j.job_key
+        from looked
+        join jobs j using (job_key)
+        join device_jobs w on w.week = looked.week and w.job_key = looked.job_key and w.device_id = looked.device_id
         ${withDevice(sql`w.device_id`)}
        where j.status = 'running' and j.deadline_at > ${at(now)}
          and w.status = 'pending' and w.due_at = 'infinity'
          and ${isAnswerable(sql`j.last_generation_no`)}
-       limit ${limit}
          for update of w skip locked),
     ${nowDue(now)}
-    select device_id from reached`,
+    select (select count(*) from reached)::int as count, place.device_id, place.job_key::text
+      from (select) as one
+      left join (select device_id, job_key from looked order by device_id, job_key offset ${limit - 1}::int limit 1) as place on true`,
   )
-  return due.length
+  if (passed === undefined || passed.device_id === null) return { count: passed?.count ?? 0, last: null }
+  return { count: passed.count, last: { deviceId: passed.device_id, jobKey: passed.job_key } }
 }

@@ -53,8 +53,8 @@ export const sweeps = {
     counts: 'jobs whose wake-up is on the bus',
   },
   markForgottenReachable: {
-    // It reads every waiting device job. It is needed only after a process died between two statements.
-    everySeconds: 60,
+    // A pass looks at 500 device jobs that wait. It is needed only after a process died between two statements.
+    everySeconds: 1,
     repairs: 'the word that a device is reachable, or deleted, was lost',
     counts: 'device jobs that are due',
   },

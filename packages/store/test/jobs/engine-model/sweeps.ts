@@ -83,7 +83,7 @@ export function disconnect(deviceIds: readonly string[]): Step {
 }
 
 export const findReachable = step('findReachable', async (db, before) => {
-  await markForgottenReachable(db, all, timeOf(before))
+  await markForgottenReachable(db, { ...all, after: null }, timeOf(before))
   return (model) => {
     for (const job of model.jobs) {
       if (mayAttempt(model, job)) reach(job, model.now, (id) => model.reachable.has(id) || isGone(model, job, id))
