@@ -8,7 +8,6 @@ const weekMs = 7 * 24 * 3_600_000
 /** Device jobs that wait, are claimed and answer, in sets. */
 const sets = 100
 const setSize = 100
-const lookups = 5_000
 
 /**
  * The partial index of device jobs that wait, beside a table of their own, `device_waits`, from which a row moves to `device_jobs` with
@@ -44,14 +43,13 @@ type Step = (database: postgres.Sql, round: number) => Promise<unknown>
 
 function measured(week: string): Readonly<Record<string, readonly [Step, Step]>> {
   return {
-    [`${lookups} connections`]: [
-      (database) =>
-        looked(
-          database,
-          `select week, job_key from device_jobs where device_id = any($1) and status = 'pending' and due_at = 'infinity'`,
-        ),
-      (database) =>
-        looked(database, `select week, job_key from device_waits where device_id = any($1) and due_at = 'infinity'`),
+    '1000 connections, one by one': [
+      (database) => connected(database, lookups.index, { times: 1_000, size: 1 }),
+      (database) => connected(database, lookups.own, { times: 1_000, size: 1 }),
+    ],
+    '10000 connections, in sets of 100': [
+      (database) => connected(database, lookups.index, { times: 100, size: 100 }),
+      (database) => connected(database, lookups.own, { times: 100, size: 100 }),
     ],
     [`${sets * setSize} waits, claims and answers`]: [
       (database, round) => inSets((ids) => throughIndex(database, { week, key: 1_000_000 + round, ids })),
@@ -60,8 +58,20 @@ function measured(week: string): Readonly<Record<string, readonly [Step, Step]>>
   }
 }
 
-async function looked(database: postgres.Sql, statement: string): Promise<void> {
-  for (let n = 0; n < lookups; n++) await database.unsafe(statement, [[`device-${1 + n * 7}`]], { prepare: true })
+const lookups = {
+  index: `select week, job_key from device_jobs where device_id = any($1) and status = 'pending' and due_at = 'infinity'`,
+  own: `select week, job_key from device_waits where device_id = any($1) and due_at = 'infinity'`,
+}
+
+async function connected(
+  database: postgres.Sql,
+  statement: string,
+  { times, size }: { readonly times: number; readonly size: number },
+): Promise<void> {
+  for (let time = 0; time < times; time++) {
+    const ids = Array.from({ length: size }, (_, n) => `device-${1 + (time * size + n) * 7}`)
+    await database.unsafe(statement, [ids], { prepare: true })
+  }
 }
 
 async function inSets(work: (ids: readonly string[]) => Promise<void>): Promise<void> {
