@@ -119,6 +119,8 @@ create table jobs (
   -- Starts that failed, and when the next one may come.
   attempts integer not null default 0,
   not_before timestamptz,
+  -- The sums of its chunks, in the order in which `readJob` counts them, when the job has ended and no device is in flight any more.
+  final_counts integer[],
   check ((frozen_at is null) = (week is null)),
   check ((ended_at is not null) = (status in ('completed', 'failed', 'cancelled')))
 );
@@ -133,6 +135,8 @@ create index jobs_running_by_key on jobs (job_key) where status = 'running';
 create index jobs_listed on jobs (created_at desc, job_id);
 --> statement-breakpoint
 create index jobs_ended on jobs (ended_at) where ended_at is not null;
+--> statement-breakpoint
+create index jobs_unkept on jobs (job_key) where ended_at is not null and frozen_at is not null and final_counts is null;
 --> statement-breakpoint
 -- Chunks: fixed slices of a target set, in device id order. The counters are the statistics; what they leave of
 -- `device_count` is pending. `attempted` counts the devices whose first attempt has been recorded; `rest` says how every

@@ -2,6 +2,7 @@ import type { JobKey } from '@muster/contract'
 import {
   analyzeGrownTables,
   expireOverdueJobs,
+  keepStatistics,
   markForgottenReachable,
   releaseExpiredChunks,
   releaseExpiredDeviceJobs,
@@ -33,6 +34,8 @@ export const sweepRuns: Readonly<Record<SweepName, (hub: SweepHub, bound: Bound)
   wakeForgottenWork,
   expireOverdueJobs: ({ db, clock }, bound) => expireOverdueJobs(db, bound, clock.now()),
   finishDrainedJobs,
+  // 50 jobs of a million devices take half a second.
+  keepStatistics: ({ db }) => keepStatistics(db, { limit: 50 }),
   scheduleQueuedJobs,
   markForgottenReachable: async ({ db, clock, waiting }, bound) => {
     const { count } = await waiting.pass((after) => markForgottenReachable(db, { ...bound, after }, clock.now()))

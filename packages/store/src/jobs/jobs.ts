@@ -193,11 +193,14 @@ const jobColumns = sql.raw(
 
 const noStatistics = sql.raw('null as counts')
 
-const statistics = sql.raw(
+/** The counters of a row of `jobs`, summed over its chunks. */
+export const summedChunks: SQL = sql.raw(
   `(select array[coalesce(sum(device_count), 0), coalesce(sum(succeeded), 0), coalesce(sum(failed), 0),
                  coalesce(sum(running), 0), coalesce(sum(canceled), 0)]::int[]
-      from chunks where chunks.week = jobs.week and chunks.job_key = jobs.job_key) as counts`,
+      from chunks where chunks.week = jobs.week and chunks.job_key = jobs.job_key)`,
 )
+
+const statistics = sql`coalesce(jobs.final_counts, ${summedChunks}) as counts`
 
 interface JobRow extends Record<string, unknown> {
   readonly job_key: string

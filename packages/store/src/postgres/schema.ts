@@ -106,6 +106,7 @@ export const jobs = pgTable('jobs', {
   lastGenerationNo: counter('last_generation_no'),
   attempts: integer('attempts').notNull().default(0),
   notBefore: instant('not_before'),
+  finalCounts: integer('final_counts').array(),
 })
 
 export const chunks = pgTable(

@@ -39,7 +39,7 @@ describe('the drizzle schema', () => {
         db,
         sql`
         select column_name as name,
-               case data_type when 'ARRAY' then ltrim(udt_name, '_') || '[]' else data_type end as type,
+               case data_type when 'ARRAY' then ltrim(udt_name, '_')::regtype || '[]' else data_type end as type,
                is_nullable = 'NO' as is_required,
                column_default is not null or is_identity = 'YES' as has_default,
                column_name in (select usage.column_name

@@ -47,6 +47,11 @@ export const sweeps = {
     repairs: 'the last worker died before it completed the job',
     counts: 'jobs without an open device',
   },
+  keepStatistics: {
+    everySeconds: 1,
+    repairs: 'the statistics of an ended job are still the sums of its chunks, which take long to read',
+    counts: 'jobs whose statistics were kept',
+  },
   scheduleQueuedJobs: {
     everySeconds: 2,
     repairs: 'Redis did not take the wake-up of a job that starts later',

@@ -13,6 +13,7 @@ import {
   disconnect,
   expire,
   findReachable,
+  keep,
   register,
   releaseChunks,
   releaseDeviceJobs,
@@ -66,6 +67,7 @@ const tries = fc.oneof(
   { weight: 1, arbitrary: rightTime(choice.map(fail)) },
   { weight: 2, arbitrary: anyTime(choice.map(complete)) },
   { weight: 2, arbitrary: rightTime(fc.constant(expire)) },
+  { weight: 2, arbitrary: fc.constant(keep) },
 )
 
 /** They pass over what another step has locked at the moment: at once with one, what they do cannot be foretold. */

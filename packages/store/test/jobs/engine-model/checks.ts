@@ -170,21 +170,22 @@ export function expectLawfulMove(before: State, after: State): void {
   }
 }
 
-/** Every job has ended, with every device, and every way of reading says the same. */
+/** Every job has ended, with every device, its statistics are kept, and every way of reading says the same. */
 export async function expectEnd(db: Db, model: Model): Promise<void> {
+  expect(await rows(db, sql`select job_id from jobs where frozen_at is not null and final_counts is null`)).toEqual([])
   for (const job of model.jobs) {
     const shown = await readJob(db, job.jobId)
     expect(isTerminal(shown?.status ?? 'queued'), `${job.jobId} is ${shown?.status}`).toBe(true)
     expect(isOpen(job), `${job.jobId} is open`).toBe(false)
     expect(shown?.statistics).toEqual(statisticsOf(job))
   }
-  const rows = [...deviceJobs(model)].map(([job, chunk, deviceId, stage]) => {
+  const told = [...deviceJobs(model)].map(([job, chunk, deviceId, stage]) => {
     const [status, errorCode] = toldOf(stage, chunk)
     return { text: `${job.jobId} ${deviceId} ${[status, errorCode]}`, status }
   })
-  expect(await rowsWhere(db, null)).toEqual(rows.map(({ text }) => text).sort())
+  expect(await rowsWhere(db, null)).toEqual(told.map(({ text }) => text).sort())
   for (const wanted of ['completed', 'failed', 'canceled']) {
-    const expected = rows.filter(({ status }) => status === wanted).map(({ text }) => text)
+    const expected = told.filter(({ status }) => status === wanted).map(({ text }) => text)
     expect(await rowsWhere(db, parseCondition(`status = '${wanted}'`))).toEqual(expected.sort())
   }
 }

@@ -9,7 +9,7 @@ import { errorMsMax } from './clocks.ts'
 import { cancel, complete, startDue } from './jobs.ts'
 import { type Model, mayAttempt } from './model.ts'
 import { any, apt, jobOf, knownIds, leaseMs, type Step } from './step.ts'
-import { advance, connect, expire, findReachable, releaseChunks, releaseDeviceJobs } from './sweeps.ts'
+import { advance, connect, expire, findReachable, keep, releaseChunks, releaseDeviceJobs } from './sweeps.ts'
 
 const all = 100
 const anHour = 3600
@@ -40,6 +40,7 @@ export async function drain(
   }
   await take(advance(aDay))
   await settle(db, model, take)
+  await take(keep)
 }
 
 /** Until the sweeps find nothing more. Every chunk holds one device at least, so it cannot take longer. */

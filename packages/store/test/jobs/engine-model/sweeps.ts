@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import { markReachable } from '../../../src/jobs/device-jobs.ts'
 import { markGone } from '../../../src/jobs/gone-devices.ts'
 import { expireOverdueJobs } from '../../../src/jobs/sweeps/expire-overdue-jobs.ts'
+import { keepStatistics } from '../../../src/jobs/sweeps/keep-statistics.ts'
 import { markForgottenReachable } from '../../../src/jobs/sweeps/mark-forgotten-reachable.ts'
 import { releaseExpiredChunks } from '../../../src/jobs/sweeps/release-expired-chunks.ts'
 import { releaseExpiredDeviceJobs } from '../../../src/jobs/sweeps/release-expired-device-jobs.ts'
@@ -89,6 +90,12 @@ export const findReachable = step('findReachable', async (db, before) => {
       if (mayAttempt(model, job)) reach(job, model.now, (id) => model.reachable.has(id) || isGone(model, job, id))
     }
   }
+})
+
+/** It changes nothing that one can read, neither now nor later. */
+export const keep = step('keepStatistics', async (db) => {
+  await keepStatistics(db, all)
+  return () => {}
 })
 
 export function advance(seconds: number): Step {
