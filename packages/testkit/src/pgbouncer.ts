@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { extractDebianProgram, findFreePort, findStoreUser } from '@muster/local-services'
-import { folderPrefix } from './services.ts'
 
 interface PgBouncerProgram {
   readonly file: string
@@ -49,7 +48,7 @@ export interface PgBouncer extends AsyncDisposable {
 /** Lends sessions of the server of `databaseUrl` by transaction, each time another one. It knows no parameter of a start but its own. */
 export async function startPgBouncer(program: PgBouncerProgram, databaseUrl: string): Promise<PgBouncer> {
   const user = await findStoreUser()
-  const folder = await mkdtemp(join(tmpdir(), folderPrefix))
+  const folder = await mkdtemp(join(tmpdir(), 'muster-pgbouncer-'))
   const file = join(folder, 'pgbouncer.ini')
   const port = await findFreePort()
   await writeFile(file, configuration(program, port, new URL(databaseUrl)), { mode: 0o600 })
@@ -103,7 +102,7 @@ function configuration({ keepsNames }: PgBouncerProgram, port: number, server: U
 async function serving(child: ChildProcess): Promise<void> {
   let log = ''
   await new Promise<void>((resolve, reject) => {
-    child.once('exit', () => reject(new Error(`PgBouncer has ended:\n${log}`)))
+    child.once('error', reject).once('exit', () => reject(new Error(`PgBouncer has ended:\n${log}`)))
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       log += text
       if (log.includes('process up')) resolve()
