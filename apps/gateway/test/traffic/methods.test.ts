@@ -196,7 +196,7 @@ describe('a direct method', () => {
     expect(await calling).toEqual([{ identity: 'leaves', kind: 'connectionLost' }])
   })
 
-  it('G33 ends at once when the device answers on a topic that there is not, and is cut for it', async () => {
+  it('G33 ends when the device answers on a topic that there is not, and is cut for it', async () => {
     const device = await connected('misplaces')
 
     const calling = call(['misplaces'])
