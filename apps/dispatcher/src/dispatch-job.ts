@@ -62,7 +62,7 @@ async function afterStart(
   const { bus, events, clock } = hub
   events.jobStarted({ jobId, type, deviceCount })
   if (deviceCount === 0 || deadlineAt <= clock.now()) return finishJob(hub, key)
-  if (!(await bus.wakeChunks(key))) events.wakeUpLost({ kind: 'chunks' })
+  if (!(await bus.wakeChunks(key, type))) events.wakeUpLost({ kind: 'chunks' })
   if (!(await bus.wakeAt(key, deadlineAt))) events.wakeUpLost({ kind: 'job' })
 }
 

@@ -19,7 +19,7 @@ export const role: Role = {
       async (wakeUp) => {
         if (!clock.isTrusted()) return { laterMs: distrustMs }
         try {
-          return wakeUp.kind === 'chunks' ? await runChunk(worker, wakeUp.key) : await runDue(worker, wakeUp.key)
+          return wakeUp.kind === 'chunks' ? await runChunk(worker, wakeUp) : await runDue(worker, wakeUp.key)
         } catch (error) {
           // The lease ends, or the transaction was rolled back. A sweep then finds the work.
           events.wakeUpFailed({ kind: wakeUp.kind, jobKey: wakeUp.key, error })

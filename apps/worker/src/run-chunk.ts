@@ -1,5 +1,5 @@
 import type { Next } from '@muster/bus'
-import type { JobKey } from '@muster/contract'
+import type { JobKey, JobType } from '@muster/contract'
 import { notifyDesired, operationOf, type StoreOperation } from '@muster/operations'
 import { finishJob } from '@muster/runtime'
 import {
@@ -10,8 +10,8 @@ import {
   type Lease,
   type LockedChunk,
   mostTries,
+  type RunningJob,
   readRunningJob,
-  readRunningType,
   recordFirstAttempts,
 } from '@muster/store'
 import type { Claim } from './claim.ts'
@@ -21,15 +21,14 @@ import { startAttempts } from './start-attempts.ts'
 import type { WorkerHub } from './worker-hub.ts'
 
 /** Takes one ready chunk of the job and carries it out. `done`: there was none to take. A pause: no room for its calls, or no rate. */
-export async function runChunk(worker: WorkerHub, key: JobKey): Promise<Next> {
-  const type = await readRunningType(worker.db, key)
-  if (type === null) return 'done'
-
+export async function runChunk(worker: WorkerHub, { key, type }: { key: JobKey; type: JobType }): Promise<Next> {
   const operation = operationOf(type)
   const next =
     operation.kind === 'store'
       ? await executeInStore(worker, key, operation)
-      : await startAttempts(worker, operation.chunkSize, (lease) => claimFirstAttempts(worker, key, lease))
+      : await startAttempts(worker, { key, deviceCount: operation.chunkSize }, (job, lease) =>
+          claimFirstAttempts(worker, job, lease),
+        )
   if (next === 'done') await finishJob(worker, key)
   return next
 }
@@ -37,7 +36,9 @@ export async function runChunk(worker: WorkerHub, key: JobKey): Promise<Next> {
 /** Carries out a chunk inside Postgres, and tells the gateways about the changes. After one that fails comes the next one. */
 async function executeInStore(worker: WorkerHub, key: JobKey, operation: StoreOperation): Promise<Next> {
   const { db, bus, events, throttles } = worker
-  const execution = pace(throttles, operation.chunkSize, () => executeNextChunk(worker, key, operation))
+  const job = await readRunningJob(db, key)
+  if (job === null) return 'done'
+  const execution = pace(throttles, operation.chunkSize, () => executeNextChunk(worker, job, operation))
   const executed = await execution.catch((error: unknown) => {
     if (error instanceof ChunkError) return error
     throw error
@@ -63,10 +64,8 @@ async function executeInStore(worker: WorkerHub, key: JobKey, operation: StoreOp
 }
 
 /** Claim, effect, outcomes and counters in one transaction: after a crash the chunk is ready and the twins are unchanged. */
-async function executeNextChunk(worker: WorkerHub, key: JobKey, operation: StoreOperation) {
+async function executeNextChunk(worker: WorkerHub, job: RunningJob, operation: StoreOperation) {
   const { db, clock } = worker
-  const job = await readRunningJob(db, key)
-  if (job === null) return null
   const now = clock.now()
   const work = (tx: Db, chunk: LockedChunk) =>
     chunk.claims < mostTries
@@ -75,10 +74,9 @@ async function executeNextChunk(worker: WorkerHub, key: JobKey, operation: Store
   return executeChunk(db, job, { begin: (tx) => operation.begin(tx, job, now), work }, now)
 }
 
-async function claimFirstAttempts({ db, clock }: WorkerHub, key: JobKey, lease: Lease): Promise<Claim | null> {
-  const job = await readRunningJob(db, key)
+async function claimFirstAttempts({ db, clock }: WorkerHub, job: RunningJob, lease: Lease): Promise<Claim | null> {
   const now = clock.now()
-  const claimed = job === null ? null : await claimChunk(db, job, lease, now)
+  const claimed = await claimChunk(db, job, lease, now)
   if (claimed === null) return null
   const { askedSince } = claimed
   return {

@@ -1,28 +1,28 @@
 import type { Next } from '@muster/bus'
 import type { JobKey } from '@muster/contract'
-import { operationOf } from '@muster/operations'
-import { claimDueDeviceJobs, type Lease, readRunningJob, readRunningType, recordLaterAttempts } from '@muster/store'
+import { claimDueDeviceJobs, type Lease, type RunningJob, recordLaterAttempts } from '@muster/store'
 import type { Claim } from './claim.ts'
 import { startAttempts } from './start-attempts.ts'
 import type { WorkerHub } from './worker-hub.ts'
 
+/** As many as a chunk of calls has. */
+const mostAtOnce = 100
+
 /** Takes device jobs that are due again and starts their next attempts. `done`: there was none. A pause: no room for the calls, or no rate. */
 export async function runDue(worker: WorkerHub, key: JobKey): Promise<Next> {
-  const type = await readRunningType(worker.db, key)
-  if (type === null) return 'done'
-
-  const limit = Math.min(operationOf(type).chunkSize, worker.throttles.portionOf('jobDeviceOperations'))
-  return startAttempts(worker, limit, (lease) => claimLaterAttempts(worker, key, { ...lease, limit }))
+  const limit = Math.min(mostAtOnce, worker.throttles.portionOf('jobDeviceOperations'))
+  return startAttempts(worker, { key, deviceCount: limit }, (job, lease) =>
+    claimLaterAttempts(worker, job, { ...lease, limit }),
+  )
 }
 
 async function claimLaterAttempts(
   { db, clock }: WorkerHub,
-  key: JobKey,
+  job: RunningJob,
   lease: Lease & { readonly limit: number },
 ): Promise<Claim | null> {
-  const job = await readRunningJob(db, key)
   const now = clock.now()
-  const claimed = job === null ? null : await claimDueDeviceJobs(db, job, lease, now)
+  const claimed = await claimDueDeviceJobs(db, job, lease, now)
   if (claimed === null) return null
   return {
     kind: 'due',

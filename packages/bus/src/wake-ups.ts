@@ -1,20 +1,22 @@
 import { randomInt } from 'node:crypto'
-import { type JobKey, jobKey, toError } from '@muster/contract'
+import { type JobKey, type JobType, jobKey, toError } from '@muster/contract'
 import { DelayedError, type Job, Queue, Worker } from 'bullmq'
 import type { Connections } from './connection.ts'
 import { type BusClock, hubTimeBackend } from './hub-time-backend.ts'
 
-/** A hint that a job has work. It holds no state: a lost hint costs latency, and a second delivery costs one empty claim. */
-export interface WorkWakeUp {
-  readonly kind: 'chunks' | 'due'
-  readonly key: JobKey
-}
+/**
+ * A hint that a job has work. It holds no state: a lost hint costs latency, and a second delivery costs one empty claim. One for chunks
+ * names the type of the job, so that a worker without room for its calls need not read the job. Only calls become due.
+ */
+export type WorkWakeUp =
+  | { readonly kind: 'chunks'; readonly key: JobKey; readonly type: JobType }
+  | { readonly kind: 'due'; readonly key: JobKey }
 
 export interface WakeUps {
   /** The dispatcher looks at the job at this time of the hub. False: Redis could not be reached; a sweep finds the job. */
   wakeAt(key: JobKey, at: Date): Promise<boolean>
   /** Workers look for ready chunks of the job. */
-  wakeChunks(key: JobKey): Promise<boolean>
+  wakeChunks(key: JobKey, type: JobType): Promise<boolean>
   /** Workers look for due device jobs of the job. */
   wakeDue(key: JobKey): Promise<boolean>
   consumeJobs(handle: (key: JobKey) => Promise<void>): Consumer
@@ -64,10 +66,10 @@ export function createWakeUps(
 
   // The wake-up ids of a job are fixed per slot. To add one that already waits changes nothing, so sweeps cannot pile them up. An id
   // may not be all digits and may not contain a colon.
-  const chunkWakeUps = (key: JobKey) =>
+  const chunkWakeUps = (key: JobKey, type: JobType) =>
     Array.from({ length: slotsPerJob }, (_, slot) => ({
       name: 'chunks',
-      data: { key },
+      data: { key, type },
       opts: { ...jobOptions, jobId: `chunks-${key}-${slot}` },
     }))
 
@@ -78,7 +80,7 @@ export function createWakeUps(
         const delay = Math.max(0, at.getTime() - timestamp)
         return jobs.add('job', { key }, { ...jobOptions, timestamp, delay, jobId: `job-${key}-${at.getTime()}` })
       }),
-    wakeChunks: (key) => attempt(() => work.addBulk(chunkWakeUps(key))),
+    wakeChunks: (key, type) => attempt(() => work.addBulk(chunkWakeUps(key, type))),
     // A device that becomes due while a wake-up is handled may need another. This adds one of several. If that one is being handled
     // too, the next sweep adds one.
     wakeDue: (key) =>
@@ -89,7 +91,10 @@ export function createWakeUps(
       }),
     consumeWork: (handle, { concurrency }) =>
       consume('work', { patient, prefix, onError, backend, concurrency }, async (job, token) => {
-        const next = await handle({ kind: job.name === 'due' ? 'due' : 'chunks', key: jobKey(job.data.key) })
+        const key = jobKey(job.data.key)
+        const next = await handle(
+          job.name === 'due' ? { kind: 'due', key } : { kind: 'chunks', key, type: job.data.type },
+        )
         if (next === 'done') return
         // To the end of the queue. A job that is put back into `wait` would be taken before all others. BullMQ makes a delay of it.
         await job.moveToDelayed(Date.now() + (next === 'more' ? 0 : next.laterMs), token)
@@ -125,7 +130,7 @@ function consume(
     stalledInterval: 2_500,
     drainDelay: 1,
   }
-  const worker = new Worker<{ key: string }>(queue, handle, settings, options.backend)
+  const worker = new Worker(queue, handle, settings, options.backend)
   worker.on('error', options.onError)
   worker.on('failed', (_, error) => options.onError(error))
   return {

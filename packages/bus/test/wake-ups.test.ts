@@ -32,8 +32,8 @@ describe('a wake-up', () => {
       ['2', 5],
     ])
     const order: string[] = []
-    await own.wakeChunks(jobKey(1))
-    await own.wakeChunks(jobKey(2))
+    await own.wakeChunks(jobKey(1), 'scheduleDeviceMethod')
+    await own.wakeChunks(jobKey(2), 'scheduleDeviceMethod')
 
     const consumer = own.consumeWork(
       async ({ key }) => {
@@ -66,10 +66,10 @@ describe('a wake-up', () => {
     )
 
     const fromMs = Date.now() + 60_000
-    await own.wakeChunks(jobKey(1))
+    await own.wakeChunks(jobKey(1), 'scheduleDeviceMethod')
     await eventually(() => expect(order).toHaveLength(8))
-    await own.wakeChunks(jobKey(1))
-    await own.wakeChunks(jobKey(2))
+    await own.wakeChunks(jobKey(1), 'scheduleDeviceMethod')
+    await own.wakeChunks(jobKey(2), 'scheduleDeviceMethod')
     await eventually(() => expect(order).toHaveLength(16))
     await consumer.stop(AbortSignal.timeout(1_000))
 
@@ -105,7 +105,7 @@ describe('a wake-up', () => {
 
   it('for chunks that waits already is there only once, however often it is given', async () => {
     await using own = await openBus()
-    for (let times = 0; times < 5; times += 1) await own.wakeChunks(jobKey(3))
+    for (let times = 0; times < 5; times += 1) await own.wakeChunks(jobKey(3), 'scheduleDeviceMethod')
     let handled = 0
 
     const consumer = own.consumeWork(

@@ -72,16 +72,6 @@ export function ofOpenWindow(now: Date): SQL {
   return sql`(select j.status = 'running' and j.deadline_at > ${at(now)} from jobs j where j.job_key = r.job_key)`
 }
 
-/** The type of a running job. Null when it does not run, so there is nothing to claim. */
-export async function readRunningType(db: Db, key: JobKey): Promise<JobType | null> {
-  const [job] = await prepared<{ type: JobType }>(
-    db,
-    'readRunningType',
-    sql`select type from jobs where job_key = ${key} and status = 'running'`,
-  )
-  return job?.type ?? null
-}
-
 /**
  * Claims the next ready chunk of a job, in one statement. Null when none is ready, or the job may not start attempts. The row of the
  * chunk is the lock against a cancel and the end of the window: they end the job first, and then every chunk. A claim that has read

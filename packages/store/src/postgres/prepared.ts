@@ -21,7 +21,6 @@ export const hotStatements = [
   'markReachable',
   'readCredentials',
   'readRunningJob',
-  'readRunningType',
   'recordFirstAttempts',
   'recordLaterAttempts',
   'takeSessions',

@@ -1,7 +1,6 @@
 import { gatewayId, jsonText } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readRunningType } from '../../src/jobs/chunks.ts'
 import {
   markDueWhereReachable,
   markReachable,
@@ -142,7 +141,6 @@ async function runEveryOne(db: Db): Promise<void> {
   await findForgottenWork(db, { limit: 10 }, noon)
 
   const twinJob = await givenRunningJob(db, { devices: 5, type: 'scheduleUpdateTwin' })
-  await readRunningType(db, twinJob.key)
   await execute(db, twinJob.key)
 
   await readCredentials(db, [device])

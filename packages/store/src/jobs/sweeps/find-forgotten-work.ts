@@ -1,4 +1,4 @@
-import { type JobKey, jobKey } from '@muster/contract'
+import { type JobKey, type JobType, jobKey } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { prepared } from '../../postgres/prepared.ts'
 import { at, type Db } from '../../postgres/sql.ts'
@@ -9,8 +9,8 @@ export async function findForgottenWork(
   db: Db,
   { limit }: { readonly limit: number },
   now: Date,
-): Promise<{ key: JobKey; kind: 'chunks' | 'due' }[]> {
-  const found = await prepared<{ job_key: string; kind: 'chunks' | 'due' }>(
+): Promise<{ key: JobKey; type: JobType; kind: 'chunks' | 'due' }[]> {
+  const found = await prepared<{ job_key: string; type: JobType; kind: 'chunks' | 'due' }>(
     db,
     'findForgottenWork',
     sql`
@@ -19,11 +19,11 @@ export async function findForgottenWork(
       select job_key, deadline_at, 'chunks' as kind from chunk_work
        union all
       select job_key, deadline_at, 'due' from due_work)
-    select job_key::text, kind
+    select job_key::text, (select type from jobs where jobs.job_key = work.job_key) as type, kind
       from work
      where work.job_key is not null and deadline_at > ${at(now)}
      order by deadline_at, work.job_key, kind
      limit ${limit}`,
   )
-  return found.map(({ job_key, kind }) => ({ key: jobKey(job_key), kind }))
+  return found.map(({ job_key, type, kind }) => ({ key: jobKey(job_key), type, kind }))
 }

@@ -1,0 +1,39 @@
+import { connectBus } from '@muster/bus'
+import { jobKey } from '@muster/contract'
+import { createThrottles, openEvents, openLog, openMetrics } from '@muster/runtime'
+import { connect } from '@muster/store'
+import { uniquePrefix } from '@muster/testkit'
+import { expect, inject, it, onTestFinished } from 'vitest'
+import { createAttempts } from '../src/attempts.ts'
+import { runChunk } from '../src/run-chunk.ts'
+import { runDue } from '../src/run-due.ts'
+import type { WorkerHub } from '../src/worker-hub.ts'
+
+it('J21 a worker without places puts a wake-up for calls off before it asks Postgres', async () => {
+  const worker = await givenWorkerWithoutPostgres()
+  using _ = worker.attempts.reserve(100)
+
+  const next = [
+    await runChunk(worker, { key: jobKey(1), type: 'scheduleDeviceMethod' }),
+    await runDue(worker, jobKey(1)),
+  ]
+
+  expect(next).toEqual([{ laterMs: 250 }, { laterMs: 250 }])
+  await expect(runChunk(worker, { key: jobKey(1), type: 'scheduleUpdateTwin' })).rejects.toThrow()
+})
+
+/** Each statement fails. */
+async function givenWorkerWithoutPostgres(): Promise<WorkerHub> {
+  const bus = await connectBus({ url: inject('redisUrl'), prefix: uniquePrefix(), onError: () => {} })
+  const { db, close } = connect({ url: 'postgres://nobody@127.0.0.1:1/nothing', poolSize: 1 })
+  const events = openEvents({ log: openLog('silent'), metrics: openMetrics('1.2.3') })
+  const clock = { now: () => new Date(), isTrusted: () => true }
+  const hub = { db, bus, clock, events, throttles: createThrottles({ bus, events }, {}) }
+  const attempts = createAttempts(hub, { callsInFlight: 100 })
+  onTestFinished(async () => {
+    await attempts.stop(AbortSignal.abort())
+    await close()
+    await bus[Symbol.asyncDispose]()
+  })
+  return { ...hub, attempts }
+}
