@@ -8,6 +8,7 @@ import {
   type Db,
   findRoutes,
   insertJob,
+  insertWorker,
   readCredentials,
   readRunningJob,
   startJob,
@@ -105,7 +106,8 @@ async function claimAndGiveBack(db: Db, key: JobKey): Promise<void> {
     const now = new Date()
     const job = await readRunningJob(tx, key)
     assert(job !== null, 'the job runs for an hour')
-    await claimChunk(tx, job, { leaseId: 'bench', leaseMs: 15_000 }, now)
+    await insertWorker(tx, { workerId: 'bench', leaseUntil: new Date(now.getTime() + 15_000) }, now)
+    await claimChunk(tx, job, 'bench', now)
     throw new GivenBack()
   })
   await claimed.catch((error: unknown) => {

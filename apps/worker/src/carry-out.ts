@@ -2,8 +2,8 @@ import { type CallResult, type CallTarget, callIdOf, type DeviceCall, deliverBef
 import { operationOf } from '@muster/operations'
 import type { Hub } from '@muster/runtime'
 import { type Attempt, askedSince, type Claim, isTakenOver } from './claim.ts'
+import { type Decided, deliveryOf, recordOutcomes } from './outcomes/record-outcomes.ts'
 import type { Places } from './places.ts'
-import { type Decided, deliveryOf, recordOutcomes } from './record-outcomes.ts'
 import { route } from './route.ts'
 
 type Tools = Pick<Hub, 'db' | 'bus' | 'clock' | 'events'>

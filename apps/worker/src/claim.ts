@@ -1,17 +1,19 @@
-import type { WorkWakeUp } from '@muster/bus'
-import type { DeviceOutcome, Recorded, RunningJob } from '@muster/store'
+import type { ClaimedChunk, ClaimedDeviceJobs, DeviceOutcome, Recorded, RunningJob } from '@muster/store'
 
-/** Devices that this worker has claimed, for one attempt on each. */
-export interface Claim {
-  /** The wake-up that led to it. */
-  readonly kind: WorkWakeUp['kind']
+/** Devices that this worker has claimed, for one attempt on each. `kind`: the wake-up that led to it; `given`: what Postgres gave. */
+export type Claim = {
   readonly job: RunningJob
+  /** The lease to which it belonged first. */
+  readonly workerId: string
   readonly claimedAt: Date
   readonly deviceCount: number
   readonly attempts: readonly Attempt[]
   /** Writes outcomes, guarded by the claim. May be called often, with different devices each time. */
   record(outcomes: readonly DeviceOutcome[]): Promise<Recorded>
-}
+} & (
+  | { readonly kind: 'chunks'; readonly given: ClaimedChunk }
+  | { readonly kind: 'due'; readonly given: ClaimedDeviceJobs }
+)
 
 /** A device of a claim. */
 export interface Attempt {

@@ -12,7 +12,7 @@ export const role: Role = {
   name: 'worker',
   async start(hub) {
     const { bus, clock, config, db, events, throttles } = hub
-    const attempts = createAttempts(hub, { callsInFlight: config.callsInFlight })
+    const attempts = await createAttempts(hub, { callsInFlight: config.callsInFlight })
     const worker: WorkerHub = { db, bus, clock, events, throttles, attempts }
 
     const consumer = bus.consumeWork(

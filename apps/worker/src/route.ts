@@ -4,8 +4,8 @@ import type { Outcome } from '@muster/operations'
 import type { Hub } from '@muster/runtime'
 import { findRoutes, type Route } from '@muster/store'
 import { type Attempt, askedSince, type Claim, isTakenOver } from './claim.ts'
-import { persistently } from './persistently.ts'
-import type { Decided } from './record-outcomes.ts'
+import { persistently } from './outcomes/persistently.ts'
+import type { Decided } from './outcomes/record-outcomes.ts'
 
 /**
  * Which gateway holds which device, and the outcomes of devices that no gateway holds. `unknown`: an earlier worker may have called the

@@ -7,7 +7,6 @@ import {
   claimChunk,
   type Db,
   executeChunk,
-  type Lease,
   type LockedChunk,
   mostTries,
   type RunningJob,
@@ -26,8 +25,8 @@ export async function runChunk(worker: WorkerHub, { key, type }: { key: JobKey; 
   const next =
     operation.kind === 'store'
       ? await executeInStore(worker, key, operation)
-      : await startAttempts(worker, { key, deviceCount: operation.chunkSize }, (job, lease) =>
-          claimFirstAttempts(worker, job, lease),
+      : await startAttempts(worker, { key, deviceCount: operation.chunkSize }, (job, workerId) =>
+          claimFirstAttempts(worker, job, workerId),
         )
   if (next === 'done') await finishJob(worker, key)
   return next
@@ -74,14 +73,16 @@ async function executeNextChunk(worker: WorkerHub, job: RunningJob, operation: S
   return executeChunk(db, job, { begin: (tx) => operation.begin(tx, job, now), work }, now)
 }
 
-async function claimFirstAttempts({ db, clock }: WorkerHub, job: RunningJob, lease: Lease): Promise<Claim | null> {
+async function claimFirstAttempts({ db, clock }: WorkerHub, job: RunningJob, workerId: string): Promise<Claim | null> {
   const now = clock.now()
-  const claimed = await claimChunk(db, job, lease, now)
+  const claimed = await claimChunk(db, job, workerId, now)
   if (claimed === null) return null
   const { askedSince } = claimed
   return {
     kind: 'chunks',
-    job: claimed.job,
+    given: claimed,
+    job,
+    workerId,
     claimedAt: now,
     deviceCount: claimed.deviceIds.length,
     attempts: claimed.deviceIds.map((deviceId) => ({

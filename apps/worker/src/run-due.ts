@@ -1,6 +1,6 @@
 import type { Next } from '@muster/bus'
 import type { JobKey } from '@muster/contract'
-import { claimDueDeviceJobs, type Lease, type RunningJob, recordLaterAttempts } from '@muster/store'
+import { claimDueDeviceJobs, type RunningJob, recordLaterAttempts } from '@muster/store'
 import type { Claim } from './claim.ts'
 import { startAttempts } from './start-attempts.ts'
 import type { WorkerHub } from './worker-hub.ts'
@@ -11,22 +11,24 @@ const mostAtOnce = 100
 /** Takes device jobs that are due again and starts their next attempts. `done`: there was none. A pause: no room for the calls, or no rate. */
 export async function runDue(worker: WorkerHub, key: JobKey): Promise<Next> {
   const limit = Math.min(mostAtOnce, worker.throttles.portionOf('jobDeviceOperations'))
-  return startAttempts(worker, { key, deviceCount: limit }, (job, lease) =>
-    claimLaterAttempts(worker, job, { ...lease, limit }),
+  return startAttempts(worker, { key, deviceCount: limit }, (job, workerId) =>
+    claimLaterAttempts(worker, job, { workerId, limit }),
   )
 }
 
 async function claimLaterAttempts(
   { db, clock }: WorkerHub,
   job: RunningJob,
-  lease: Lease & { readonly limit: number },
+  { workerId, limit }: { readonly workerId: string; readonly limit: number },
 ): Promise<Claim | null> {
   const now = clock.now()
-  const claimed = await claimDueDeviceJobs(db, job, lease, now)
+  const claimed = await claimDueDeviceJobs(db, job, { workerId, limit }, now)
   if (claimed === null) return null
   return {
     kind: 'due',
-    job: claimed.job,
+    given: claimed,
+    job,
+    workerId,
     claimedAt: now,
     deviceCount: claimed.attempts.length,
     attempts: claimed.attempts,

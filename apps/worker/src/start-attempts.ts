@@ -1,7 +1,6 @@
 import type { Next, Pause } from '@muster/bus'
 import type { JobKey } from '@muster/contract'
-import { type Lease, type RunningJob, readRunningJob } from '@muster/store'
-import { newLease } from './attempts.ts'
+import { type RunningJob, readRunningJob } from '@muster/store'
 import type { Claim } from './claim.ts'
 import { pace } from './pace.ts'
 import type { WorkerHub } from './worker-hub.ts'
@@ -19,18 +18,17 @@ const noRoom: Pause = { laterMs: 250 }
 export async function startAttempts(
   { attempts, db, throttles }: Pick<WorkerHub, 'attempts' | 'db' | 'throttles'>,
   { key, deviceCount }: { readonly key: JobKey; readonly deviceCount: number },
-  claimBy: (job: RunningJob, lease: Lease) => Promise<Claim | null>,
+  claimBy: (job: RunningJob, workerId: string) => Promise<Claim | null>,
 ): Promise<Next> {
   using places = attempts.reserve(deviceCount)
   if (places === null) return noRoom
 
   const job = await readRunningJob(db, key)
   if (job === null) return 'done'
-  const lease = newLease()
-  const claim = await pace(throttles, deviceCount, () => claimBy(job, lease))
+  const claim = await pace(throttles, deviceCount, () => attempts.claim((workerId) => claimBy(job, workerId)))
   if (claim === null) return 'done'
   if ('laterMs' in claim) return claim
 
-  attempts.begin(claim, lease, places.handOver(claim.deviceCount))
+  attempts.begin(claim, places.handOver(claim.deviceCount))
   return 'more'
 }

@@ -29,9 +29,9 @@ async function givenWorkerWithoutPostgres(): Promise<WorkerHub> {
   const events = openEvents({ log: openLog('silent'), metrics: openMetrics('1.2.3') })
   const clock = { now: () => new Date(), isTrusted: () => true }
   const hub = { db, bus, clock, events, throttles: createThrottles({ bus, events }, {}) }
-  const attempts = createAttempts(hub, { callsInFlight: 100 })
+  const attempts = await createAttempts(hub, { callsInFlight: 100 })
   onTestFinished(async () => {
-    await attempts.stop(AbortSignal.abort())
+    await Promise.allSettled([attempts.stop(AbortSignal.abort())])
     await close()
     await bus[Symbol.asyncDispose]()
   })

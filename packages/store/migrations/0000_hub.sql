@@ -138,6 +138,14 @@ create index jobs_ended on jobs (ended_at) where ended_at is not null;
 --> statement-breakpoint
 create index jobs_unkept on jobs (job_key) where ended_at is not null and frozen_at is not null and final_counts is null;
 --> statement-breakpoint
+-- One row per lease of a worker process. What it has claimed belongs to it until the lease ends: `leased_by` in chunks and
+-- device_jobs is its id.
+create table workers (
+  worker_id text primary key,
+  started_at timestamptz not null,
+  lease_until timestamptz not null
+) with (fillfactor = 50);
+--> statement-breakpoint
 -- Chunks: fixed slices of a target set, in device id order. The counters are the statistics; what they leave of
 -- `device_count` is pending. `attempted` counts the devices whose first attempt has been recorded; `rest` says how every
 -- device without a terminal row of its own has ended.
@@ -150,7 +158,6 @@ create table chunks (
   status text not null default 'ready' check (status in ('ready', 'leased', 'attempted')),
   fence integer not null default 0,
   leased_by text,
-  lease_until timestamptz,
   asked_since timestamptz,
   attempted integer not null default 0,
   succeeded integer not null default 0 check (succeeded >= 0),
@@ -170,7 +177,7 @@ create table chunks (
 --> statement-breakpoint
 create index chunks_ready on chunks (job_key, chunk_no) where status = 'ready';
 --> statement-breakpoint
-create index chunks_leased on chunks (lease_until) where status = 'leased';
+create index chunks_leased on chunks (leased_by) where status = 'leased';
 --> statement-breakpoint
 create index chunks_open on chunks (job_key) where is_open;
 --> statement-breakpoint
@@ -191,14 +198,13 @@ create table device_jobs (
   asked_since timestamptz,
   due_at timestamptz,
   leased_by text,
-  lease_until timestamptz,
   updated_at timestamptz not null,
   response json,
   error_code text,
   error_text text,
   primary key (week, job_key, device_id),
   check ((due_at is not null) = (status = 'pending')),
-  check ((lease_until is not null) = (status = 'running')),
+  check ((leased_by is not null) = (status = 'running')),
   check ((error_code is not null) = (status = 'failed'))
 ) partition by range (week);
 --> statement-breakpoint
@@ -206,4 +212,4 @@ create index device_jobs_waiting on device_jobs (device_id, job_key) where statu
 --> statement-breakpoint
 create index device_jobs_due on device_jobs (job_key, due_at) where status = 'pending' and due_at < 'infinity';
 --> statement-breakpoint
-create index device_jobs_leased on device_jobs (lease_until) where status = 'running';
+create index device_jobs_leased on device_jobs (leased_by) where status = 'running';

@@ -3,7 +3,7 @@ export * from './jobs/device-jobs.ts'
 export * from './jobs/execute-chunk.ts'
 export { markGone } from './jobs/gone-devices.ts'
 export * from './jobs/jobs.ts'
-export * from './jobs/leases.ts'
+export { moveClaims } from './jobs/move-claims.ts'
 export { mostTries } from './jobs/next-try.ts'
 export { ensurePartitions } from './jobs/partitions.ts'
 export { patchNextChunk } from './jobs/patch-chunk.ts'
@@ -20,6 +20,12 @@ export * from './jobs/sweeps/purge-history.ts'
 export * from './jobs/sweeps/release-expired-chunks.ts'
 export * from './jobs/sweeps/release-expired-device-jobs.ts'
 export * from './jobs/sweeps/table.ts'
+export {
+  insertWorker,
+  removeWorker,
+  renewWorker,
+  type WorkerLease,
+} from './jobs/workers.ts'
 export * from './postgres/analyze-grown-tables.ts'
 export { readClock } from './postgres/clock.ts'
 export { type Connection, checkPostgres, connect } from './postgres/connect.ts'

@@ -7,7 +7,15 @@ import {
   parsedText,
   parseJobId,
 } from '@muster/contract'
-import { claimChunk, findRoutes, insertJob, readRunningJob, recordFirstAttempts, startJob } from '@muster/store'
+import {
+  claimChunk,
+  findRoutes,
+  insertJob,
+  insertWorker,
+  readRunningJob,
+  recordFirstAttempts,
+  startJob,
+} from '@muster/store'
 import { eventually } from '@muster/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { callAll } from '../call-all.ts'
@@ -324,7 +332,9 @@ async function givenWaitingJob(deviceId: string): Promise<JobKey> {
   if (job === null) throw new Error('the job exists already')
   await startJob(db, job.key, { maxRunningJobs: 10, chunkSize: () => 10 }, now)
   const running = await readRunningJob(db, job.key)
-  const claim = running && (await claimChunk(db, running, { leaseId: 'w', leaseMs: 60_000 }, now))
+  const workerId = request.jobId
+  await insertWorker(db, { workerId, leaseUntil: new Date(now.getTime() + 60_000) }, now)
+  const claim = running && (await claimChunk(db, running, workerId, now))
   if (claim === null) throw new Error('there is nothing to claim')
   await recordFirstAttempts(db, claim, [{ deviceId, status: 'pending', dueAt: null }], now)
   return job.key

@@ -3,6 +3,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant } from '../postgres/sql.ts'
 import { mayTry } from './next-try.ts'
+import { isAlive } from './workers.ts'
 
 /** A running job as its workers need it. Nothing of it changes. It may end at any moment: each claim looks whether it still runs. */
 export interface RunningJob {
@@ -16,13 +17,7 @@ export interface RunningJob {
   readonly lastGenerationNo: number
 }
 
-/** Names one claim, so that a renewal extends only claims that are under way; and how long the claim holds, in ms. */
-export interface Lease {
-  readonly leaseId: string
-  readonly leaseMs: number
-}
-
-/** A chunk whose devices this worker may attempt until the lease ends. A write with an old `fence` changes nothing. */
+/** A chunk whose devices a worker may attempt until its lease ends. A write with an old `fence` changes nothing. */
 export interface ClaimedChunk {
   readonly job: RunningJob
   readonly chunkNo: number
@@ -73,11 +68,12 @@ export function ofOpenWindow(now: Date): SQL {
 }
 
 /**
- * Claims the next ready chunk of a job, in one statement. Null when none is ready, or the job may not start attempts. The row of the
+ * Claims the next ready chunk of a job, in one statement. Null when none is ready, the job may not start attempts, or the lease of the
+ * worker has ended. The row of the
  * chunk is the lock against a cancel and the end of the window: they end the job first, and then every chunk. A claim that has read
  * the job before has locked its chunk before them, and is in flight when they have ended; or it finds the chunk ended.
  */
-export async function claimChunk(db: Db, job: RunningJob, lease: Lease, now: Date): Promise<ClaimedChunk | null> {
+export async function claimChunk(db: Db, job: RunningJob, workerId: string, now: Date): Promise<ClaimedChunk | null> {
   const [chunk] = await prepared<{ chunk_no: number; fence: number; device_ids: string[]; asked_since: string }>(
     db,
     'claimChunk',
@@ -85,13 +81,13 @@ export async function claimChunk(db: Db, job: RunningJob, lease: Lease, now: Dat
       update chunks c
          set status = 'leased',
              fence = fence + 1,
-             leased_by = ${lease.leaseId},
-             lease_until = ${at(new Date(now.getTime() + lease.leaseMs))},
+             leased_by = ${workerId},
              asked_since = coalesce(asked_since, ${at(now)}),
              running = running + device_count - attempted
        where week = ${job.week}
          and job_key = ${job.key}
          and chunk_no = (${nextReady(job, sql`chunk_no`, now)})
+         and ${isAlive(workerId, now)}
       returning chunk_no, fence, asked_since::text,
                 case attempted when 0 then device_ids else array(
                   select id from unnest(device_ids) as id

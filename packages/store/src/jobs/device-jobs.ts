@@ -2,8 +2,9 @@ import { type DeviceError, type DeviceId, type JobKey, type JsonText, jobKey, st
 import { type SQL, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, texts } from '../postgres/sql.ts'
-import { type ClaimedChunk, type Lease, mayAttempt, ofOpenWindow, type RunningJob } from './chunks.ts'
+import { type ClaimedChunk, mayAttempt, ofOpenWindow, type RunningJob } from './chunks.ts'
 import { isAnswerable, withDevice } from './gone-devices.ts'
+import { isAlive } from './workers.ts'
 
 /**
  * The outcome of one attempt on one device. `pending`: attempt it again at `dueAt`, or, if null, when the device is reachable.
@@ -86,14 +87,14 @@ export interface ClaimedDeviceJob {
 }
 
 /**
- * Claims up to `limit` due device jobs of a job, in one statement. Null when there is none, or the job may not start attempts. It locks
- * the chunks first: after a wait for one Postgres looks again whether its rest has ended. It waits for no row of a device, so those who
+ * Claims up to `limit` due device jobs of a job, in one statement. Null when there is none, the job may not start attempts, or the lease
+ * of the worker has ended. It locks the chunks first: after a wait for one Postgres looks again whether its rest has ended. It waits for no row of a device, so those who
  * lock these before the chunks cannot wait for it.
  */
 export async function claimDueDeviceJobs(
   db: Db,
   job: RunningJob,
-  lease: Lease & { limit: number },
+  { workerId, limit }: { readonly workerId: string; readonly limit: number },
   now: Date,
 ): Promise<ClaimedDeviceJobs | null> {
   // The index of due rows leaves out `infinity`. A plan for any values takes it only if the statement does so too.
@@ -108,8 +109,9 @@ export async function claimDueDeviceJobs(
        where r.week = ${job.week} and r.job_key = ${job.key} and r.status = 'pending' and r.due_at <= ${at(now)}
          and r.due_at < 'infinity' and c.rest is null
          and ${mayAttempt(job.key, now)}
+         and ${isAlive(workerId, now)}
        order by r.due_at
-       limit ${lease.limit}),
+       limit ${limit}),
     open as materialized (
       select chunk_no
         from chunks
@@ -130,8 +132,7 @@ export async function claimDueDeviceJobs(
              attempt = attempt + 1,
              asked_since = coalesce(asked_since, ${at(now)}),
              due_at = null,
-             leased_by = ${lease.leaseId},
-             lease_until = ${at(new Date(now.getTime() + lease.leaseMs))},
+             leased_by = ${workerId},
              updated_at = ${at(now)}
         from free
        where r.week = ${job.week} and r.job_key = ${job.key} and r.device_id = free.device_id
@@ -198,7 +199,6 @@ export async function recordLaterAttempts(
              asked_since = null,
              due_at = o.due_at,
              leased_by = null,
-             lease_until = null,
              updated_at = ${at(now)},
              response = o.response::json,
              error_code = o.error_code,

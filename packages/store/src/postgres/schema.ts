@@ -109,6 +109,12 @@ export const jobs = pgTable('jobs', {
   finalCounts: integer('final_counts').array(),
 })
 
+export const workers = pgTable('workers', {
+  workerId: text('worker_id').primaryKey(),
+  startedAt: instant('started_at').notNull(),
+  leaseUntil: instant('lease_until').notNull(),
+})
+
 export const chunks = pgTable(
   'chunks',
   {
@@ -120,7 +126,6 @@ export const chunks = pgTable(
     status: text('status').notNull().default('ready'),
     fence: integer('fence').notNull().default(0),
     leasedBy: text('leased_by'),
-    leaseUntil: instant('lease_until'),
     /** The first claim whose outcomes are not all recorded. */
     askedSince: instant('asked_since'),
     attempted: integer('attempted').notNull().default(0),
@@ -153,7 +158,6 @@ export const deviceJobs = pgTable(
     askedSince: instant('asked_since'),
     dueAt: instant('due_at'),
     leasedBy: text('leased_by'),
-    leaseUntil: instant('lease_until'),
     updatedAt: instant('updated_at').notNull(),
     response: json('response').$type<Json>(),
     errorCode: text('error_code'),

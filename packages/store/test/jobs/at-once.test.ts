@@ -53,7 +53,7 @@ describe('two processes at once', () => {
     const [deviceId = ''] = first.deviceIds
     await recordFirstAttempts(db, first, [{ deviceId, status: 'pending', dueAt: noon }], noon)
     await releaseExpiredChunks(db, all, on('12:02:00'))
-    const due = await claimDue(db, job.key, { ...worker, ...all }, on('12:02:00'))
+    const due = await claimDue(db, job.key, { workerId: worker, ...all }, on('12:02:00'))
     if (due === null) throw new Error('nothing is due')
 
     const next = await db.transaction(async (tx) => {

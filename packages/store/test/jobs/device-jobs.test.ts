@@ -12,7 +12,6 @@ import {
 } from '../../src/jobs/device-jobs.ts'
 import { ChunkError } from '../../src/jobs/execute-chunk.ts'
 import { cancelJob, completeJob } from '../../src/jobs/jobs.ts'
-import { dropLeases, renewLeases } from '../../src/jobs/leases.ts'
 import { expireOverdueJobs } from '../../src/jobs/sweeps/expire-overdue-jobs.ts'
 import { findDrainedJobs } from '../../src/jobs/sweeps/find-drained-jobs.ts'
 import { findForgottenWork } from '../../src/jobs/sweeps/find-forgotten-work.ts'
@@ -46,7 +45,7 @@ beforeAll(async () => {
 afterAll(() => store[Symbol.asyncDispose]())
 
 const all = { limit: 100 }
-const other = { leaseId: 'lease-2', leaseMs: 60_000 }
+const other = 'worker-2'
 
 describe('a claimed chunk', () => {
   it('J4 cannot be overwritten by a worker that lost its lease', async () => {
@@ -100,29 +99,6 @@ describe('a claimed chunk', () => {
     expect(second.deviceIds).toEqual(['device-0000', 'device-0002'])
     expect(await counts(db, job)).toEqual([3, 1, 0, 2, 0, 0])
   })
-
-  it('J11 stays with a worker that renews its lease', async () => {
-    const job = await givenRunningJob(db, { devices: 3 })
-    const chunk = await claimed(db, job.key)
-    await renewLeases(db, { leaseIds: [worker.leaseId], leaseMs: worker.leaseMs }, on('12:00:50'))
-
-    await releaseExpiredChunks(db, all, on('12:01:30'))
-
-    expect(await recordFirstAttempts(db, chunk, completed(chunk.deviceIds), noon)).toEqual({
-      count: 3,
-      isChunkClosed: true,
-    })
-  })
-
-  it('J11 is given up at once by a worker that stops', async () => {
-    const job = await givenRunningJob(db, { devices: 3 })
-    await claimed(db, job.key, noon, { leaseId: 'stopping', leaseMs: 60_000 })
-    await dropLeases(db, ['stopping'], on('12:00:01'))
-
-    await releaseExpiredChunks(db, all, on('12:00:02'))
-
-    expect(await claim(db, job.key, on('12:00:02'), other)).not.toBeNull()
-  })
 })
 
 describe('the end of the window', () => {
@@ -153,7 +129,7 @@ describe('the end of the window', () => {
     await recordFirstAttempts(db, chunk, [{ deviceId: 'device-0000', status: 'pending', dueAt: noon }], noon)
     await expireOverdueJobs(db, all, on('12:01:00'))
 
-    expect(await claimDue(db, job.key, { ...worker, ...all }, on('12:00:59'))).toBeNull()
+    expect(await claimDue(db, job.key, { workerId: worker, ...all }, on('12:00:59'))).toBeNull()
     expect(await counts(db, job)).toEqual([1, 0, 1, 0, 0, 0])
   })
 
@@ -164,7 +140,7 @@ describe('the end of the window', () => {
 
     const { due } = await db.transaction(async (tx) => {
       await closeChunks(tx, job.key, chunk.job.week, 'expired', on('12:01:00'))
-      const claiming = claimDue(db, job.key, { ...worker, ...all }, on('12:00:59'))
+      const claiming = claimDue(db, job.key, { workerId: worker, ...all }, on('12:00:59'))
       await eventually(async () => expect(await countWaiting(db)).toBe(1))
       return { due: claiming }
     })
@@ -191,10 +167,10 @@ describe('a device job that waits for its device', () => {
     const job = await givenRunningJob(db, { devices: 2 })
     const chunk = await claimed(db, job.key)
     await recordFirstAttempts(db, chunk, [waiting('device-0000'), waiting('device-0001')], noon)
-    const before = await claimDue(db, job.key, { ...worker, ...all }, on('12:10:00'))
+    const before = await claimDue(db, job.key, { workerId: worker, ...all }, on('12:10:00'))
 
     const keys = await markReachable(db, ['device-0001'], on('12:10:00'))
-    const due = await claimDue(db, job.key, { ...worker, ...all }, on('12:10:00'))
+    const due = await claimDue(db, job.key, { workerId: worker, ...all }, on('12:10:00'))
 
     expect(before).toBeNull()
     expect(keys).toEqual([job.key])
@@ -241,8 +217,8 @@ describe('a device job that is tried again', () => {
     const chunk = await claimed(db, job.key)
     await recordFirstAttempts(db, chunk, [{ deviceId: 'device-0000', status: 'pending', dueAt: on('12:00:05') }], noon)
 
-    const early = await claimDue(db, job.key, { ...worker, ...all }, on('12:00:04'))
-    const due = await claimDue(db, job.key, { ...worker, ...all }, on('12:00:05'))
+    const early = await claimDue(db, job.key, { workerId: worker, ...all }, on('12:00:04'))
+    const due = await claimDue(db, job.key, { workerId: worker, ...all }, on('12:00:05'))
 
     expect(early).toBeNull()
     expect(due?.attempts).toEqual([
@@ -254,7 +230,7 @@ describe('a device job that is tried again', () => {
     const job = await givenRunningJob(db, { devices: 1 })
     const first = await dueAttempt(job.key, await claimed(db, job.key))
     await releaseExpiredDeviceJobs(db, all, on('12:02:00'))
-    const second = await claimDue(db, job.key, { ...other, ...all }, on('12:02:00'))
+    const second = await claimDue(db, job.key, { workerId: other, ...all }, on('12:02:00'))
     if (first === null || second === null) throw new Error('nothing was due')
 
     const late = await recordLaterAttempts(db, first, completed(['device-0000']), on('12:02:01'))
@@ -324,7 +300,7 @@ const gone = { deviceId: 'device-0002', error: { code: 'DeviceNotFound', descrip
 /** Sends the only device of a claimed chunk into its second attempt. */
 async function dueAttempt(key: Parameters<typeof claimDue>[1], chunk: Awaited<ReturnType<typeof claimed>>) {
   await recordFirstAttempts(db, chunk, [{ deviceId: 'device-0000', status: 'pending', dueAt: noon }], noon)
-  return claimDue(db, key, { ...worker, ...all }, noon)
+  return claimDue(db, key, { workerId: worker, ...all }, noon)
 }
 
 function completed(deviceIds: readonly string[]): DeviceOutcome[] {

@@ -8,8 +8,9 @@ import { expectAgreement, expectEnd, expectLawfulMove, readState, type State } f
 import { drain, endings } from './engine-model/drain.ts'
 import { type Happening, once } from './engine-model/happenings.ts'
 import { create, startDue } from './engine-model/jobs.ts'
-import type { Model } from './engine-model/model.ts'
+import { type Model, workerCount } from './engine-model/model.ts'
 import { any, knownIds, type Step } from './engine-model/step.ts'
+import { takeAnother } from './engine-model/workers.ts'
 
 const numRuns = Number(process.env.MUSTER_TEST_MODEL_RUNS) || 300
 const seed = Number(process.env.MUSTER_TEST_MODEL_SEED ?? Date.now() % 2 ** 31)
@@ -43,6 +44,9 @@ async function expectLawful(numRuns: number, seed: number): Promise<void> {
         clocks,
         jobs: [],
         claims: [],
+        workers: Array.from({ length: workerCount + 1 }, (_, no) => ({ workerId: `worker-${no}`, leaseUntil: 0 })),
+        leases: new Map(),
+        leaseCount: 0,
         reachable: new Set(),
         registered: new Map(knownIds.map((id, index) => [id, index + 1])),
         registrations: knownIds.length,
@@ -52,6 +56,7 @@ async function expectLawful(numRuns: number, seed: number): Promise<void> {
 
       const take = (step: Step) => command(once(step)).run(model, run)
 
+      for (let no = 0; no < workerCount; no += 1) await take(takeAnother(no))
       for (const [jobNo, request] of requested.entries()) {
         await take(create(request))
         await take(startDue(any(jobNo)))
@@ -90,7 +95,7 @@ function command({ text, isPossible, happen }: Happening): fc.AsyncCommand<Model
 
 /** The known devices are registered, and none is connected. The keys of the next jobs gain a digit: as text their order is another. */
 async function reset(db: Db): Promise<void> {
-  for (const table of ['jobs', 'chunks', 'device_jobs']) await rows(db, sql.raw(`delete from ${table}`))
+  for (const table of ['jobs', 'chunks', 'device_jobs', 'workers']) await rows(db, sql.raw(`delete from ${table}`))
   await rows(db, sql`alter table jobs alter column job_key restart with 8`)
   await rows(db, sql`delete from devices where device_id <> all(${texts(knownIds)})`)
   await givenDevices(db, knownIds, { isReachable: false })

@@ -2,7 +2,7 @@ import { type Job, type JobKey, type JobRequest, type JobType, parseJobId } from
 import { createDatabase, templateDatabase } from '@muster/testkit'
 import { sql } from 'drizzle-orm'
 import { inject } from 'vitest'
-import { type ClaimedChunk, claimChunk, type Lease, readRunningJob } from '../../src/jobs/chunks.ts'
+import { type ClaimedChunk, claimChunk, readRunningJob } from '../../src/jobs/chunks.ts'
 import { type ClaimedDeviceJobs, claimDueDeviceJobs } from '../../src/jobs/device-jobs.ts'
 import { type ChunkWork, type Execution, executeChunk, type LockedChunk } from '../../src/jobs/execute-chunk.ts'
 import { insertJob, readJob } from '../../src/jobs/jobs.ts'
@@ -45,7 +45,7 @@ export function on(time: string): Date {
 }
 
 export const noon = on('12:00:00')
-export const worker = { leaseId: 'lease-1', leaseMs: 60_000 }
+export const worker = 'worker-1'
 
 export function deviceNames(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `device-${String(index).padStart(4, '0')}`)
@@ -117,19 +117,50 @@ export function start(db: Db, key: JobKey, { chunkSize = 100, maxRunningJobs = 1
   return startJob(db, key, { maxRunningJobs, chunkSize: () => chunkSize }, now)
 }
 
-export async function claim(db: Db, key: JobKey, now = noon, lease = worker): Promise<ClaimedChunk | null> {
-  const job = await readRunningJob(db, key)
-  return job === null ? null : claimChunk(db, job, lease, now)
+/** Lets a worker claim for the next minute. */
+export async function givenLease(db: Db, workerId: string, now: Date): Promise<void> {
+  await rows(
+    db,
+    sql`
+    insert into workers (worker_id, started_at, lease_until)
+    values (${workerId}, ${now.toISOString()}, ${new Date(now.getTime() + 60_000).toISOString()})
+        on conflict (worker_id) do update set lease_until = excluded.lease_until
+    returning worker_id`,
+  )
 }
 
+/** By a worker whose lease has just been renewed. */
+export async function claim(db: Db, key: JobKey, now = noon, workerId = worker): Promise<ClaimedChunk | null> {
+  await givenLease(db, workerId, now)
+  return claimUnder(db, key, workerId, now)
+}
+
+/** Under a lease as it is. */
+export async function claimUnder(db: Db, key: JobKey, workerId: string, now: Date): Promise<ClaimedChunk | null> {
+  const job = await readRunningJob(db, key)
+  return job === null ? null : claimChunk(db, job, workerId, now)
+}
+
+/** By a worker whose lease has just been renewed. */
 export async function claimDue(
   db: Db,
   key: JobKey,
-  lease: Lease & { limit: number },
+  by: { workerId: string; limit: number },
+  now: Date,
+): Promise<ClaimedDeviceJobs | null> {
+  await givenLease(db, by.workerId, now)
+  return claimDueUnder(db, key, by, now)
+}
+
+/** Under a lease as it is. */
+export async function claimDueUnder(
+  db: Db,
+  key: JobKey,
+  by: { workerId: string; limit: number },
   now: Date,
 ): Promise<ClaimedDeviceJobs | null> {
   const job = await readRunningJob(db, key)
-  return job === null ? null : claimDueDeviceJobs(db, job, lease, now)
+  return job === null ? null : claimDueDeviceJobs(db, job, by, now)
 }
 
 type Failures = Execution['failures']
@@ -155,8 +186,8 @@ export async function execute(
 }
 
 /** A claim that a test expects to succeed. */
-export async function claimed(db: Db, key: JobKey, now = noon, lease = worker): Promise<ClaimedChunk> {
-  const found = await claim(db, key, now, lease)
+export async function claimed(db: Db, key: JobKey, now = noon, workerId = worker): Promise<ClaimedChunk> {
+  const found = await claim(db, key, now, workerId)
   if (found === null) throw new Error('there was no chunk to claim')
   return found
 }

@@ -30,7 +30,7 @@ it('J30 a device job that waits for a device is due as soon as the device is del
 
   await deleteIdentities(db, deviceIds)
   const woken = await markGone(db, deviceIds, later)
-  const due = await claimDue(db, job.key, { ...worker, ...all }, later)
+  const due = await claimDue(db, job.key, { workerId: worker, ...all }, later)
 
   expect(woken).toEqual([job.key])
   expect(due?.attempts).toMatchObject([{ deviceId: 'left-0', attempt: 2 }])
@@ -43,7 +43,7 @@ it('J30 a device job that waits for its next attempt is due too, and those of ot
 
   await deleteIdentities(db, ['backoff-0', 'ended-0'])
   const woken = await markGone(db, ['backoff-0', 'ended-0'], later)
-  const due = await claimDue(db, job.key, { ...worker, ...all }, later)
+  const due = await claimDue(db, job.key, { workerId: worker, ...all }, later)
 
   expect(woken).toEqual([job.key])
   expect(due?.attempts).toMatchObject([{ deviceId: deviceIds[0], attempt: 2 }])

@@ -143,7 +143,7 @@ describe('a job', () => {
 
     const whileWaiting = await start(own.db, next.key, { maxRunningJobs: 1 })
     await markReachable(own.db, ['device-0000'], noon)
-    const due = await claimDue(own.db, waiting.key, { ...worker, limit: 1 }, noon)
+    const due = await claimDue(own.db, waiting.key, { workerId: worker, limit: 1 }, noon)
 
     expect([whileReady.kind, whileInFlight.kind, whileWaiting.kind]).toEqual(['full', 'full', 'started'])
     expect(due?.attempts).toHaveLength(1)

@@ -134,7 +134,7 @@ async function runEveryOne(db: Db): Promise<void> {
   await recordFirstAttempts(db, chunk, [{ deviceId: first, status: 'pending', dueAt: noon }], noon)
   await markReachable(db, [first], noon)
   await markDueWhereReachable(db, chunk.job, [first], noon)
-  const due = await claimDue(db, key, { ...worker, limit: 10 }, noon)
+  const due = await claimDue(db, key, { workerId: worker, limit: 10 }, noon)
   if (due !== null)
     await recordLaterAttempts(db, due, [{ deviceId: first, status: 'completed', response: jsonText({}) }], noon)
   await completeJob(db, key, noon)

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { at, type Db, rows } from '../../postgres/sql.ts'
+import { goneHolders } from '../workers.ts'
 
 /** Makes device jobs whose worker is gone due again. */
 export async function releaseExpiredDeviceJobs(
@@ -10,16 +11,16 @@ export async function releaseExpiredDeviceJobs(
   const [released] = await rows<{ count: number }>(
     db,
     sql`
-    with expired as (
+    with recursive ${goneHolders('device_jobs', now)},
+    expired as (
       select week, job_key, device_id
         from device_jobs
-       where status = 'running' and lease_until <= ${at(now)}
-       order by lease_until
+       where status = 'running' and leased_by = any(array(select worker_id from gone))
        limit ${limit}
          for update skip locked),
     released as (
       update device_jobs r
-         set status = 'pending', due_at = ${at(now)}, leased_by = null, lease_until = null, updated_at = ${at(now)}
+         set status = 'pending', due_at = ${at(now)}, leased_by = null, updated_at = ${at(now)}
         from expired
        where r.week = expired.week and r.job_key = expired.job_key and r.device_id = expired.device_id
       returning r.week, r.job_key, r.chunk_no),

@@ -1,9 +1,10 @@
 import { jobTypes } from '@muster/contract'
 import fc from 'fast-check'
-import { claimDue, drop, lookAgain, outcomeKinds, record, renew, takeChunk } from './attempts.ts'
+import { claimDue, lookAgain, outcomeKinds, record, takeChunk } from './attempts.ts'
 import { by, byTrusted, errorMsMax, jump, measure, processCount } from './clocks.ts'
 import { atOnce, crashed, type Happening, inTurn, late, once, twice } from './happenings.ts'
 import { cancel, complete, create, fail, schedule, startDue } from './jobs.ts'
+import { workerCount } from './model.ts'
 import { apt, inapt, knownIds, type Step, unknownIds } from './step.ts'
 import {
   advance,
@@ -19,6 +20,7 @@ import {
   releaseDeviceJobs,
   remove,
 } from './sweeps.ts'
+import { leave, renew, takeAnother } from './workers.ts'
 
 const processNo = fc.nat({ max: processCount - 1 })
 const aheadMs = fc.constantFrom(-errorMsMax, 0, errorMsMax)
@@ -37,6 +39,8 @@ export const jobRequest = fc.record({
   windowSeconds: fc.constantFrom(20, 60, 400, 3600, 3600),
 })
 
+const workerNo = fc.nat({ max: workerCount - 1 })
+const claimer = fc.record({ workerNo, isUnanswered: fc.nat({ max: 5 }).map((no) => no === 0) })
 const fails = fc.array(fc.boolean(), { maxLength: 4 })
 // Few ends, so that there is much to be tried again.
 const outcome = fc.constantFrom(...outcomeKinds, 'due now', 'waiting', 'none')
@@ -50,12 +54,21 @@ const rightTime = (steps: fc.Arbitrary<Step>) => fc.tuple(processNo, steps).map(
 const tries = fc.oneof(
   { weight: 1, arbitrary: anyTime(jobRequest.map(create)) },
   { weight: 3, arbitrary: rightTime(choice.map(startDue)) },
-  { weight: 12, arbitrary: rightTime(fc.tuple(choice, fails).map(([job, whichFail]) => takeChunk(job, whichFail))) },
+  {
+    weight: 12,
+    arbitrary: rightTime(
+      fc.tuple(choice, fails, claimer).map(([job, whichFail, claims]) => takeChunk(job, whichFail, claims)),
+    ),
+  },
   { weight: 20, arbitrary: anyTime(fc.tuple(choice, outcomes).map(([claim, kinds]) => record(claim, kinds))) },
   { weight: 4, arbitrary: anyTime(choice.map(lookAgain)) },
   {
     weight: 10,
-    arbitrary: rightTime(fc.tuple(choice, fc.integer({ min: 1, max: 4 })).map(([job, limit]) => claimDue(job, limit))),
+    arbitrary: rightTime(
+      fc
+        .tuple(choice, fc.integer({ min: 1, max: 4 }), claimer)
+        .map(([job, limit, claims]) => claimDue(job, limit, claims)),
+    ),
   },
   { weight: 3, arbitrary: someKnown.map(connect) },
   { weight: 2, arbitrary: anyTime(someKnown.map(announce)) },
@@ -68,16 +81,11 @@ const tries = fc.oneof(
   { weight: 2, arbitrary: anyTime(choice.map(complete)) },
   { weight: 2, arbitrary: rightTime(fc.constant(expire)) },
   { weight: 2, arbitrary: fc.constant(keep) },
+  { weight: 2, arbitrary: anyTime(workerNo.map(renew)) },
 )
 
 /** They pass over what another step has locked at the moment: at once with one, what they do cannot be foretold. */
-const passing = fc.oneof(
-  { weight: 4, arbitrary: rightTime(fc.constantFrom(releaseChunks, releaseChunks, releaseDeviceJobs, findReachable)) },
-  {
-    weight: 1,
-    arbitrary: anyTime(fc.tuple(fc.constantFrom(renew, drop), choice).map(([change, claim]) => change(claim))),
-  },
-)
+const passing = rightTime(fc.constantFrom(releaseChunks, releaseChunks, releaseDeviceJobs, findReachable))
 /** A removal and a registration of many at once come in another order for each device. */
 const many = fc.oneof(
   anyTime(someKnown.map(remove)),
@@ -98,7 +106,9 @@ export const anyHappening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 12, arbitrary: anyStep.map(once) },
   { weight: 3, arbitrary: fc.constantFrom(...[1, 5, 6, 20, 21, 61].map(advance), advanceToDeadline).map(once) },
   { weight: 3, arbitrary: clockStep.map(once) },
-  { weight: 1, arbitrary: choice.map((claim) => inTurn(drop(claim), releaseChunks, releaseDeviceJobs)) },
+  { weight: 2, arbitrary: anyTime(workerNo.map(takeAnother)).map(once) },
+  { weight: 1, arbitrary: workerNo.map((no) => crashed(takeAnother(no))) },
+  { weight: 1, arbitrary: workerNo.map((no) => inTurn(leave(no), releaseChunks, releaseDeviceJobs, takeAnother(no))) },
   { weight: 1, arbitrary: fc.constant(inTurn(advanceToDeadline, expire)) },
   { weight: 1, arbitrary: anyStep.map(twice) },
   { weight: 1, arbitrary: anyStep.map(crashed) },

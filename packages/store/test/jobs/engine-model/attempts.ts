@@ -7,13 +7,13 @@ import {
   recordFirstAttempts,
   recordLaterAttempts,
 } from '../../../src/jobs/device-jobs.ts'
-import { dropLeases, renewLeases } from '../../../src/jobs/leases.ts'
 import type { Db } from '../../../src/postgres/sql.ts'
-import { claim, execute, claimDue as takeDue } from '../engine.ts'
+import { claimDueUnder, claimUnder, execute } from '../engine.ts'
 import {
-  deviceJobs,
+  chunkOf,
   hasEnded,
   idsIn,
+  isAlive,
   isGone,
   type Model,
   type ModelChunk,
@@ -23,39 +23,50 @@ import {
   move,
   readyChunks,
   type Stage,
+  workerOf,
 } from './model.ts'
-import { type Choice, type Follow, jobOf, leaseMs, ofJob, reach, type Step, timeOf, waitingOf } from './step.ts'
+import { type Choice, type Follow, jobOf, ofJob, reach, type Step, timeOf, waitingOf } from './step.ts'
 
 /** J6, J7: the model gives nothing once the job is cancelled or its window is over. */
-export function takeChunk(choice: Choice, fails: readonly boolean[] = []): Step {
+export function takeChunk(choice: Choice, fails: readonly boolean[], by: Claimer): Step {
   const isApt = (job: ModelJob, model: Model) => readyChunks(model, job).length > 0
   return ofJob({ text: 'takeChunk', choice, isApt }, (db, job, model) =>
-    job.type === 'scheduleUpdateTwin' ? finishChunk(db, job, model, fails) : claimReady(db, job, model),
+    job.type === 'scheduleUpdateTwin' ? finishChunk(db, job, model, fails) : claimReady(db, job, model, by),
   )
 }
 
-async function claimReady(db: Db, { key }: ModelJob, model: Model): Promise<Follow> {
-  const leaseId = nextLeaseId(model)
-  const given = await claim(db, key, timeOf(model), { leaseId, leaseMs })
+/** Who claims, and whether the answer comes: without it the claim belongs to a worker that does not know it. */
+export interface Claimer {
+  readonly workerNo: number
+  readonly isUnanswered?: boolean
+}
+
+async function claimReady(
+  db: Db,
+  { key }: ModelJob,
+  model: Model,
+  { workerNo, isUnanswered = false }: Claimer,
+): Promise<Follow> {
+  const { workerId } = workerOf(model, workerNo)
+  const given = await claimUnder(db, key, workerId, timeOf(model))
   return (job, model, isAlone) => {
-    const taken = followTaken(job, model, isAlone, given)
+    const ready = isAlive(model, workerId) ? readyChunks(model, job) : []
+    const taken = followTaken(ready, isAlone, given)
     if (taken === null) return
     const { chunk, deviceIds } = taken
     for (const deviceId of deviceIds) move(job, chunk, deviceId, { kind: 'claimed' })
     chunk.fence += 1
-    chunk.lease = { leaseId, until: model.now + leaseMs }
-    if (given !== null) model.claims.push({ kind: 'chunk', leaseId, given })
+    chunk.holder = workerId
+    if (given !== null && !isUnanswered) model.claims.push({ kind: 'chunk', workerNo, given })
   }
 }
 
 /** The first ready chunk is taken. At once with another step it may be a later one, or none: see `nextReady`. */
 function followTaken(
-  job: ModelJob,
-  model: Model,
+  ready: ReturnType<typeof readyChunks>,
   isAlone: boolean,
   taken: { readonly chunkNo: number; readonly deviceIds: readonly string[] } | null,
 ): { chunk: ModelChunk; deviceIds: string[] } | null {
-  const ready = readyChunks(model, job)
   if (taken === null) {
     if (isAlone) expect(ready).toEqual([])
     return null
@@ -74,20 +85,21 @@ async function finishChunk(db: Db, before: ModelJob, model: Model, fails: readon
     deviceIds.filter(hasFailed).map((deviceId) => ({ deviceId, error: notFound }))
   const finished = await execute(db, key, failuresOf, timeOf(model))
   return (job, model, isAlone) => {
-    const taken = followTaken(job, model, isAlone, finished)
+    const taken = followTaken(readyChunks(model, job), isAlone, finished)
     taken?.deviceIds.forEach((deviceId, index) => {
       move(job, taken.chunk, deviceId, hasFailed(deviceId, index) ? failure(notFound.code) : success)
     })
   }
 }
 
-export function claimDue(choice: Choice, limit: number): Step {
+export function claimDue(choice: Choice, limit: number, by: Claimer): Step {
+  const { workerNo, isUnanswered = false } = by
   const isApt = (job: ModelJob, model: Model) => dueOf(job, model).length > 0
   return ofJob({ text: `claimDue of ${limit}`, choice, isApt }, async (db, { key }, model) => {
-    const leaseId = nextLeaseId(model)
-    const given = await takeDue(db, key, { leaseId, leaseMs, limit }, timeOf(model))
+    const { workerId } = workerOf(model, workerNo)
+    const given = await claimDueUnder(db, key, { workerId, limit }, timeOf(model))
     return (job, model, isAlone) => {
-      const due = dueOf(job, model)
+      const due = isAlive(model, workerId) ? dueOf(job, model) : []
       const count = given?.attempts.length ?? 0
       // What another claim has locked at the moment is passed over.
       if (isAlone) expect(count).toBe(Math.min(limit, due.length))
@@ -96,15 +108,11 @@ export function claimDue(choice: Choice, limit: number): Step {
         const found = due.find((waiting) => waiting.deviceId === deviceId)
         expect(found?.stage.attempt, `the attempt on ${deviceId}`).toBe(attempt - 1)
         if (found === undefined) continue
-        move(job, found.chunk, deviceId, { kind: 'retried', attempt, leaseId, until: model.now + leaseMs })
+        move(job, found.chunk, deviceId, { kind: 'retried', attempt, workerId })
       }
-      if (given !== null) model.claims.push({ kind: 'due', leaseId, given })
+      if (given !== null && !isUnanswered) model.claims.push({ kind: 'due', workerNo, given })
     }
   })
-}
-
-function nextLeaseId({ claims }: Model): string {
-  return `lease-${claims.length}`
 }
 
 function dueOf(job: ModelJob, model: Model) {
@@ -143,33 +151,6 @@ export function lookAgain(choice: Choice): Step {
   })
 }
 
-/** J11: a claim that is under way is kept. */
-export function renew(choice: Choice): Step {
-  return ofClaim('renew', choice, async (db, { leaseId }, before) => {
-    await renewLeases(db, { leaseIds: [leaseId], leaseMs }, timeOf(before))
-    return (model) => setLease(model, leaseId, (until) => Math.max(until, model.now + leaseMs))
-  })
-}
-
-export function drop(choice: Choice): Step {
-  return ofClaim('drop', choice, async (db, { leaseId }, before) => {
-    await dropLeases(db, [leaseId], timeOf(before))
-    return (model) => setLease(model, leaseId, () => model.now)
-  })
-}
-
-function setLease(model: Model, leaseId: string, change: (until: number) => number): void {
-  for (const job of model.jobs) {
-    for (const chunk of job.chunks ?? []) {
-      if (chunk.lease?.leaseId === leaseId) chunk.lease = { leaseId, until: change(chunk.lease.until) }
-    }
-  }
-  for (const [job, chunk, deviceId, stage] of deviceJobs(model)) {
-    if (stage.kind !== 'retried' || stage.leaseId !== leaseId) continue
-    move(job, chunk, deviceId, { ...stage, until: change(stage.until) })
-  }
-}
-
 function ofClaim(
   text: string,
   choice: Choice,
@@ -192,7 +173,7 @@ function holdsAny(model: Model, claim: ModelClaim): boolean {
   return deviceIdsOf(claim).some((deviceId) => heldAttempt(job, claim, deviceId) !== null)
 }
 
-function deviceIdsOf({ kind, given }: ModelClaim): readonly string[] {
+export function deviceIdsOf({ kind, given }: ModelClaim): readonly string[] {
   return kind === 'chunk' ? given.deviceIds : given.attempts.map(({ deviceId }) => deviceId)
 }
 
@@ -232,18 +213,12 @@ function follow(model: Model, claim: ModelClaim, outcomes: readonly DeviceOutcom
 }
 
 /** The number of the attempt, if the claim still holds it. */
-function heldAttempt(job: ModelJob, { kind, given }: ModelClaim, deviceId: string): number | null {
+export function heldAttempt(job: ModelJob, { kind, given }: ModelClaim, deviceId: string): number | null {
   const { stages, fence } = chunkOf(job, deviceId)
   const stage = stages.get(deviceId)
   if (kind === 'chunk') return stage?.kind === 'claimed' && fence === given.fence ? 1 : null
   const claimed = given.attempts.find((one) => one.deviceId === deviceId)
   return stage?.kind === 'retried' && stage.attempt === claimed?.attempt ? stage.attempt : null
-}
-
-function chunkOf(job: ModelJob, deviceId: string): ModelChunk {
-  const chunk = job.chunks?.find(({ stages }) => stages.has(deviceId))
-  if (chunk === undefined) throw new Error(`${deviceId} is no target of ${job.jobId}`)
-  return chunk
 }
 
 function stageAfter(outcome: DeviceOutcome, attempt: number): Stage {

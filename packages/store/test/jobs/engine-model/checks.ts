@@ -32,24 +32,33 @@ export interface State {
   /** These two in device id order. Of a removal and a registration at the same time, only this tells which was first. */
   readonly registered: readonly string[]
   readonly reachable: readonly string[]
+  /** Until when each lease lasts. */
+  readonly leases: Readonly<Record<string, string>>
 }
 
-/** `hold`: until when it waits, or who has it until when. */
+/** `hold`: until when it waits, or who has it. */
 type Told = readonly [status: DeviceJobStatus, errorCode: string | null, hold: string | null]
 
 export async function readState(db: Db): Promise<State> {
   const [{ items }, [tables]] = await Promise.all([
     listJobs(db, { type: null, status: null }, { limit: 100, after: null, write: JSON.stringify }),
-    rows<{ chunks: ChunkRow[]; own: OwnRow[]; registered: string[]; reachable: string[] }>(
+    rows<{
+      chunks: ChunkRow[]
+      own: OwnRow[]
+      registered: string[]
+      reachable: string[]
+      leases: Record<string, string>
+    }>(
       db,
       sql`
       select (select coalesce(json_agg(c), '[]') from chunks c) as chunks,
              (select coalesce(json_agg(r), '[]') from device_jobs r) as own,
              array(select device_id from devices order by device_id) as registered,
-             array(select device_id from sessions where accepts_methods order by device_id) as reachable`,
+             array(select device_id from sessions where accepts_methods order by device_id) as reachable,
+             (select coalesce(json_object_agg(worker_id, lease_until), '{}') from workers) as leases`,
     ),
   ])
-  const { chunks = [], own = [], registered = [], reachable = [] } = tables ?? {}
+  const { chunks = [], own = [], registered = [], reachable = [], leases = {} } = tables ?? {}
   const jobs: Job[] = items.map((text) => JSON.parse(text))
   const jobIds = new Map(jobs.map(({ key, jobId }) => [Number(key), jobId]))
   const ownRows = new Map(own.map((row) => [`${row.job_key} ${row.device_id}`, row]))
@@ -65,6 +74,7 @@ export async function readState(db: Db): Promise<State> {
     ),
     registered,
     reachable,
+    leases,
   }
 }
 
@@ -88,15 +98,14 @@ interface OwnRow extends LeaseRow {
 interface LeaseRow {
   readonly asked_since: string | null
   readonly leased_by: string | null
-  readonly lease_until: string | null
 }
 
 /** The table of docs/spec/jobs.md. */
 function toldBy(own: OwnRow | undefined, chunk: ChunkRow): Told {
-  if (own?.status === 'running') return [own.status, null, held(own.attempt, own.leased_by, own.lease_until)]
+  if (own?.status === 'running') return [own.status, null, held(own.attempt, own.leased_by)]
   if (own !== undefined && own.status !== 'pending') return [own.status, own.error_code, null]
   if (own === undefined && chunk.status === 'leased') {
-    return ['running', null, held(chunk.fence, chunk.leased_by, chunk.lease_until)]
+    return ['running', null, held(chunk.fence, chunk.leased_by)]
   }
   const unknown = (own ?? chunk).asked_since === null ? null : 'DeviceConnectionClosedRemotely'
   if (chunk.rest === 'expired') return ['failed', unknown ?? 'JobRunPreconditionFailed', null]
@@ -106,26 +115,26 @@ function toldBy(own: OwnRow | undefined, chunk: ChunkRow): Told {
 }
 
 /** What the model says in the same words. */
-function toldOf(stage: Stage, { fence, lease }: ModelChunk): Told {
+function toldOf(stage: Stage, { fence, holder }: ModelChunk): Told {
   const status = statusOf(stage)
   switch (stage.kind) {
     case 'untried':
       return [status, null, null]
     case 'claimed':
-      return [status, null, held(fence, lease?.leaseId, lease?.until)]
+      return [status, null, held(fence, holder)]
     case 'waiting':
       return [status, null, held(stage.attempt, null, stage.dueAt)]
     case 'retried':
-      return [status, null, held(stage.attempt, stage.leaseId, stage.until)]
+      return [status, null, held(stage.attempt, stage.workerId)]
     case 'ended':
       return [status, stage.errorCode, null]
   }
 }
 
 /** `no`: of the attempt, or of the claim of a chunk. */
-function held(no: number, leaseId: string | null = null, until: string | number | null = null): string {
+function held(no: number, workerId: string | null, until: string | number | null = null): string {
   const isForever = until === 'infinity' || until === Number.POSITIVE_INFINITY
-  return `${no} ${leaseId ?? 'free'} until ${until === null || isForever ? 'infinity' : new Date(until).toISOString()}`
+  return `${no} ${workerId ?? 'free'} until ${until === null || isForever ? 'infinity' : new Date(until).toISOString()}`
 }
 
 /** J5, J13, and that the engine stands where the model stands. */
@@ -133,6 +142,8 @@ export function expectAgreement(model: Model, state: State): void {
   expect(state.registered).toEqual([...model.registered.keys()].sort())
   expect(state.reachable).toEqual([...model.reachable].sort())
   expect(model.uncounted).toBe(0)
+  const until = Object.entries(state.leases).map(([workerId, time]): [string, number] => [workerId, Date.parse(time)])
+  expect(Object.fromEntries(until)).toEqual(Object.fromEntries(model.leases))
   for (const { jobId, status, statistics } of state.jobs.values()) {
     if (statistics === null) continue
     const { succeededCount, failedCount, runningCount, pendingCount, canceledCount } = statistics

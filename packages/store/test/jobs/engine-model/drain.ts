@@ -7,13 +7,15 @@ import type { Db } from '../../../src/postgres/sql.ts'
 import { claimDue, type OutcomeKind, record, takeChunk } from './attempts.ts'
 import { errorMsMax } from './clocks.ts'
 import { cancel, complete, startDue } from './jobs.ts'
-import { type Model, mayAttempt } from './model.ts'
+import { type Model, mayAttempt, newcomer } from './model.ts'
 import { any, apt, jobOf, knownIds, leaseMs, type Step } from './step.ts'
 import { advance, connect, expire, findReachable, keep, releaseChunks, releaseDeviceJobs } from './sweeps.ts'
+import { takeAnother } from './workers.ts'
 
 const all = 100
 const anHour = 3600
 const aDay = 24 * anHour
+const by = { workerNo: newcomer }
 
 export const endings = ['work', 'expire', 'cancel'] as const
 
@@ -45,7 +47,7 @@ export async function drain(
 
 /** Until the sweeps find nothing more. Every chunk holds one device at least, so it cannot take longer. */
 async function settle(db: Db, model: Model, take: (step: Step) => Promise<void>): Promise<void> {
-  for (const sweep of [releaseChunks, releaseDeviceJobs, findReachable, expire]) await take(sweep)
+  for (const step of [takeAnother(newcomer), releaseChunks, releaseDeviceJobs, findReachable, expire]) await take(step)
   for (let round = 0; round < 50; round += 1) {
     const due = await findDueJobs(db, { limit: all }, new Date(model.now))
     for (const key of due) {
@@ -69,7 +71,7 @@ async function findSteps(db: Db, model: Model): Promise<Step[]> {
   const job = (key: JobKey) => any(numberOf(model, key))
   return [
     ...forgotten.flatMap(({ key, kind }) => [
-      kind === 'chunks' ? takeChunk(job(key)) : claimDue(job(key), all),
+      kind === 'chunks' ? takeChunk(job(key), [], by) : claimDue(job(key), all, by),
       record(any(0), ['completed']),
     ]),
     ...drained.map((key) => complete(job(key))),

@@ -12,8 +12,13 @@ export interface Model {
   /** One for each process. */
   clocks: readonly ModelClock[]
   readonly jobs: ModelJob[]
-  /** Every claim that was ever given, the lost ones too. */
+  /** Every claim whose answer has come, those too that others have taken since. */
   readonly claims: ModelClaim[]
+  /** Processes that claim, each under its lease of the moment. */
+  readonly workers: ModelWorker[]
+  /** Until when each lease lasts that is written down. */
+  readonly leases: Map<string, number>
+  leaseCount: number
   readonly reachable: Set<string>
   /** The registered devices, each with a number that rises with each registration. */
   readonly registered: Map<string, number>
@@ -26,6 +31,12 @@ export interface Model {
 export interface ModelClock {
   readonly aheadMs: number
   readonly isTrusted: boolean
+}
+
+export interface ModelWorker {
+  readonly workerId: string
+  /** As the process has written it. */
+  readonly leaseUntil: number
 }
 
 export interface ModelJob {
@@ -54,25 +65,29 @@ export interface ModelChunk {
   /** J22: devices that a worker may have called, and no outcome says whether it did. */
   readonly asked: Set<string>
   fence: number
-  lease: { readonly leaseId: string; readonly until: number } | null
+  /** The lease under which it is claimed. */
+  holder: string | null
 }
 
 /** Where a device job stands. */
 export type Stage =
   | { readonly kind: 'untried' }
-  /** Under the lease of its chunk. */
+  /** With its chunk. */
   | { readonly kind: 'claimed' }
   /** To be tried again: at a time, or, when that is infinite, once its device is reachable. */
   | { readonly kind: 'waiting'; readonly attempt: number; readonly dueAt: number }
-  /** Under a lease of its own. */
-  | { readonly kind: 'retried'; readonly attempt: number; readonly leaseId: string; readonly until: number }
+  /** Claimed by itself. */
+  | { readonly kind: 'retried'; readonly attempt: number; readonly workerId: string }
   | { readonly kind: 'ended'; readonly status: 'completed' | 'failed' | 'canceled'; readonly errorCode: string | null }
 
 export type ModelClaim =
-  | { readonly kind: 'chunk'; readonly leaseId: string; readonly given: ClaimedChunk }
-  | { readonly kind: 'due'; readonly leaseId: string; readonly given: ClaimedDeviceJobs }
+  | { readonly kind: 'chunk'; readonly workerNo: number; readonly given: ClaimedChunk }
+  | { readonly kind: 'due'; readonly workerNo: number; readonly given: ClaimedDeviceJobs }
 
 export const maxRunningJobs = 2
+export const workerCount = 2
+/** The number of one more, who knows of no claim that the others have made. */
+export const newcomer = workerCount
 
 const untried: Stage = { kind: 'untried' }
 
@@ -144,8 +159,25 @@ export function freeze({ registered }: Model, job: ModelJob): void {
   for (let from = 0; from < target.length; from += job.chunkSize) {
     const deviceIds = target.slice(from, from + job.chunkSize)
     const stages = new Map(deviceIds.map((deviceId) => [deviceId, untried] as const))
-    job.chunks.push({ stages, asked: new Set(), fence: 0, lease: null })
+    job.chunks.push({ stages, asked: new Set(), fence: 0, holder: null })
   }
+}
+
+/** J11: a lease that has ended gives no claim, and what was claimed under it is free. */
+export function isAlive({ leases, now }: Model, workerId: string): boolean {
+  return (leases.get(workerId) ?? 0) > now
+}
+
+export function workerOf({ workers }: Model, no: number): ModelWorker {
+  const worker = workers[no]
+  if (worker === undefined) throw new Error(`there is no worker ${no}`)
+  return worker
+}
+
+export function chunkOf(job: ModelJob, deviceId: string): ModelChunk {
+  const chunk = job.chunks?.find(({ stages }) => stages.has(deviceId))
+  if (chunk === undefined) throw new Error(`${deviceId} is no target of ${job.jobId}`)
+  return chunk
 }
 
 /** J30, J31: the device was deleted, or made anew after the start. */
@@ -158,7 +190,7 @@ export function readyChunks(model: Model, job: ModelJob): { chunkNo: number; chu
   if (!mayAttempt(model, job)) return []
   return (job.chunks ?? [])
     .map((chunk, chunkNo) => ({ chunkNo, chunk }))
-    .filter(({ chunk }) => chunk.lease === null && idsIn(chunk, 'untried').length > 0)
+    .filter(({ chunk }) => chunk.holder === null && idsIn(chunk, 'untried').length > 0)
 }
 
 export function idsIn(chunk: ModelChunk, kind: Stage['kind']): string[] {
@@ -170,7 +202,7 @@ export function move(job: ModelJob, chunk: ModelChunk, deviceId: string, to: Sta
   if (to.kind === 'claimed' || to.kind === 'retried') chunk.asked.add(deviceId)
   const isPending = to.kind === 'untried' || to.kind === 'waiting'
   chunk.stages.set(deviceId, isPending ? withRest(job, to, chunk.asked.has(deviceId)) : to)
-  if (idsIn(chunk, 'claimed').length === 0) chunk.lease = null
+  if (idsIn(chunk, 'claimed').length === 0) chunk.holder = null
 }
 
 function withRest(job: ModelJob, stage: Stage, isAsked: boolean): Stage {

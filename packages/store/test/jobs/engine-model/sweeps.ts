@@ -10,7 +10,7 @@ import { releaseExpiredDeviceJobs } from '../../../src/jobs/sweeps/release-expir
 import { type Db, rows, texts } from '../../../src/postgres/sql.ts'
 import { deleteIdentities } from '../../../src/registry/identities.ts'
 import { givenDevices } from '../engine.ts'
-import { closeRest, deviceJobs, idsIn, isGone, isOpen, mayAttempt, move } from './model.ts'
+import { closeRest, deviceJobs, idsIn, isAlive, isGone, isOpen, type Model, mayAttempt, move } from './model.ts'
 import { reach, type Step, step, timeOf, waitingOf } from './step.ts'
 
 const all = { limit: 100 }
@@ -114,9 +114,10 @@ export const releaseChunks = step('releaseChunks', async (db, before) => {
   const released = await releaseExpiredChunks(db, all, timeOf(before))
   return (model) => {
     let count = 0
+    removeGone(model)
     for (const job of model.jobs) {
       for (const chunk of job.chunks ?? []) {
-        if (chunk.lease === null || chunk.lease.until > model.now) continue
+        if (chunk.holder === null || isAlive(model, chunk.holder)) continue
         for (const deviceId of idsIn(chunk, 'claimed')) move(job, chunk, deviceId, { kind: 'untried' })
         count += 1
       }
@@ -125,12 +126,24 @@ export const releaseChunks = step('releaseChunks', async (db, before) => {
   }
 })
 
+/** Of a worker that is gone nothing stays, once nothing belongs to it. */
+function removeGone(model: Model): void {
+  const holders = new Set<string | null>()
+  for (const [, chunk, , stage] of deviceJobs(model)) {
+    holders.add(chunk.holder)
+    if (stage.kind === 'retried') holders.add(stage.workerId)
+  }
+  for (const workerId of [...model.leases.keys()]) {
+    if (!isAlive(model, workerId) && !holders.has(workerId)) model.leases.delete(workerId)
+  }
+}
+
 export const releaseDeviceJobs = step('releaseDeviceJobs', async (db, before) => {
   const released = await releaseExpiredDeviceJobs(db, all, timeOf(before))
   return (model) => {
     let count = 0
     for (const [job, chunk, deviceId, stage] of deviceJobs(model)) {
-      if (stage.kind !== 'retried' || stage.until > model.now) continue
+      if (stage.kind !== 'retried' || isAlive(model, stage.workerId)) continue
       move(job, chunk, deviceId, { kind: 'waiting', attempt: stage.attempt, dueAt: model.now })
       count += 1
     }

@@ -2,8 +2,8 @@ import type { CallResult } from '@muster/bus'
 import type { Outcome } from '@muster/operations'
 import { finishJob, type Hub } from '@muster/runtime'
 import { type DeviceOutcome, markDueWhereReachable, type RunningJob } from '@muster/store'
+import type { Attempt, Claim } from '../claim.ts'
 import { backoffMs } from './backoff.ts'
-import type { Attempt, Claim } from './claim.ts'
 import { persistently } from './persistently.ts'
 
 type Tools = Pick<Hub, 'db' | 'bus' | 'clock' | 'events'>
