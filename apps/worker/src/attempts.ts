@@ -3,6 +3,7 @@ import type { Hub } from '@muster/runtime'
 import { carryOut } from './carry-out.ts'
 import type { Claim } from './claim.ts'
 import { takeLease } from './lease.ts'
+import { createRecorder } from './outcomes/recorder.ts'
 import { createRoom, type Places } from './places.ts'
 
 /** The device calls that this worker has under way. A claim does not wait for its slowest device: it runs in the background. */
@@ -26,6 +27,7 @@ export async function createAttempts(
   const stopping = new AbortController()
   // Every call under way listens to it. Node would warn of a leak from the eleventh listener on.
   setMaxListeners(0, stopping.signal)
+  const recorder = createRecorder(hub, { signal: stopping.signal })
   const underWay = new Map<Claim, Promise<void>>()
   const lease = await takeLease(hub, () => underWay.keys())
 
@@ -37,7 +39,7 @@ export async function createAttempts(
     begin(claim, places) {
       // The lease was left while the claim was made.
       if (!lease.isOf(claim)) lease.doubt()
-      const attempt = carryOut(hub, claim, { places, signal: stopping.signal })
+      const attempt = carryOut(hub, claim, { recorder, places, signal: stopping.signal })
         .catch((error: unknown) => {
           // What is not recorded goes back with the lease.
           lease.doubt()

@@ -2,24 +2,25 @@ import { type CallResult, type CallTarget, callIdOf, type DeviceCall, deliverBef
 import { operationOf } from '@muster/operations'
 import type { Hub } from '@muster/runtime'
 import { type Attempt, askedSince, type Claim, isTakenOver } from './claim.ts'
-import { type Decided, deliveryOf, recordOutcomes } from './outcomes/record-outcomes.ts'
+import { type Decided, deliveryOf } from './outcomes/record-outcomes.ts'
+import type { Recorder } from './outcomes/recorder.ts'
 import type { Places } from './places.ts'
 import { route } from './route.ts'
 
-type Tools = Pick<Hub, 'db' | 'bus' | 'clock' | 'events'>
+type Tools = Pick<Hub, 'db' | 'bus'>
 
 /** Calls the devices of a claim and records the outcomes. Ends early when the signal aborts, with the rest unrecorded. */
 export async function carryOut(
   hub: Tools,
   claim: Claim,
-  { places, signal }: { places: Places; signal: AbortSignal },
+  { recorder, places, signal }: { recorder: Recorder; places: Places; signal: AbortSignal },
 ): Promise<void> {
   const operation = operationOf(claim.job.type)
   if (operation.kind !== 'device') throw new TypeError(`${claim.job.type} calls no devices`)
 
   const attempts = new Map(claim.attempts.map((attempt) => [attempt.deviceId, attempt]))
   const recordAndRelease = async (decided: readonly Decided[]) => {
-    await recordOutcomes(hub, claim, decided, signal)
+    await recorder.record(claim, decided)
     places.release(decided.length)
   }
   const decideAll = (results: readonly CallResult[]) =>

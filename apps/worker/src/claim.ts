@@ -1,4 +1,4 @@
-import type { ClaimedChunk, ClaimedDeviceJobs, DeviceOutcome, Recorded, RunningJob } from '@muster/store'
+import type { ClaimedChunk, ClaimedDeviceJobs, RunningJob } from '@muster/store'
 
 /** Devices that this worker has claimed, for one attempt on each. `kind`: the wake-up that led to it; `given`: what Postgres gave. */
 export type Claim = {
@@ -8,8 +8,6 @@ export type Claim = {
   readonly claimedAt: Date
   readonly deviceCount: number
   readonly attempts: readonly Attempt[]
-  /** Writes outcomes, guarded by the claim. May be called often, with different devices each time. */
-  record(outcomes: readonly DeviceOutcome[]): Promise<Recorded>
 } & (
   | { readonly kind: 'chunks'; readonly given: ClaimedChunk }
   | { readonly kind: 'due'; readonly given: ClaimedDeviceJobs }

@@ -11,7 +11,6 @@ import {
   mostTries,
   type RunningJob,
   readRunningJob,
-  recordFirstAttempts,
 } from '@muster/store'
 import type { Claim } from './claim.ts'
 import { executeOneByOne } from './one-by-one.ts'
@@ -92,6 +91,5 @@ async function claimFirstAttempts({ db, clock }: WorkerHub, job: RunningJob, wor
       unknownDeliveries: 0,
       askedSince,
     })),
-    record: (outcomes) => recordFirstAttempts(db, claimed, outcomes, clock.now()),
   }
 }

@@ -1,6 +1,6 @@
 import type { Next } from '@muster/bus'
 import type { JobKey } from '@muster/contract'
-import { claimDueDeviceJobs, type RunningJob, recordLaterAttempts } from '@muster/store'
+import { claimDueDeviceJobs, type RunningJob } from '@muster/store'
 import type { Claim } from './claim.ts'
 import { startAttempts } from './start-attempts.ts'
 import type { WorkerHub } from './worker-hub.ts'
@@ -32,6 +32,5 @@ async function claimLaterAttempts(
     claimedAt: now,
     deviceCount: claimed.attempts.length,
     attempts: claimed.attempts,
-    record: (outcomes) => recordLaterAttempts(db, claimed, outcomes, clock.now()),
   }
 }

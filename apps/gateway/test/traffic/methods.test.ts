@@ -336,6 +336,6 @@ async function givenWaitingJob(deviceId: string): Promise<JobKey> {
   await insertWorker(db, { workerId, leaseUntil: new Date(now.getTime() + 60_000) }, now)
   const claim = running && (await claimChunk(db, running, workerId, now))
   if (claim === null) throw new Error('there is nothing to claim')
-  await recordFirstAttempts(db, claim, [{ deviceId, status: 'pending', dueAt: null }], now)
+  await recordFirstAttempts(db, [{ claim, outcomes: [{ deviceId, status: 'pending', dueAt: null }] }], now)
   return job.key
 }

@@ -1,12 +1,19 @@
 import type { CallResult } from '@muster/bus'
 import type { Outcome } from '@muster/operations'
 import { finishJob, type Hub } from '@muster/runtime'
-import { type DeviceOutcome, markDueWhereReachable, type RunningJob } from '@muster/store'
+import {
+  type DeviceOutcome,
+  markDueWhereReachable,
+  type Recorded,
+  type RunningJob,
+  recordFirstAttempts,
+  recordLaterAttempts,
+} from '@muster/store'
 import type { Attempt, Claim } from '../claim.ts'
 import { backoffMs } from './backoff.ts'
 import { persistently } from './persistently.ts'
 
-type Tools = Pick<Hub, 'db' | 'bus' | 'clock' | 'events'>
+export type Tools = Pick<Hub, 'db' | 'bus' | 'clock' | 'events'>
 
 /** The outcome of an attempt on a device, and what is known of the call. */
 export interface Decided {
@@ -21,29 +28,45 @@ export function deliveryOf({ kind, deliveredAtMs }: CallResult): Pick<Decided, '
   return { deliveredAtMs, isUnknown: deliveredAtMs === undefined && (kind === 'gatewayLost' || kind === 'forgotten') }
 }
 
-/** Records outcomes and sees to what follows from them. */
-export async function recordOutcomes(
-  hub: Tools,
-  claim: Claim,
-  decided: readonly Decided[],
-  signal: AbortSignal,
-): Promise<void> {
-  if (decided.length === 0) return
-  const { clock, events } = hub
-  const { job } = claim
-  const now = clock.now()
-  const { count, isChunkClosed } = await persistently(
-    () => claim.record(decided.map((one) => toRecord(one, now))),
-    signal,
-  )
-  report(hub, job, decided, count)
-  try {
-    if (isChunkClosed) await finishJob(hub, job.key)
-    await wakeReachable(hub, job, decided)
-  } catch (error) {
-    // What came of the devices is recorded, and more answers may come. A sweep does the rest.
-    events.wakeUpFailed({ kind: claim.kind, jobKey: job.key, error })
+/** What was decided of some devices of a claim. */
+export interface Part {
+  readonly claim: Claim
+  readonly decided: readonly Decided[]
+}
+
+/** Records outcomes of any claims of one kind in one statement, and sees to what follows from them. No claim may come twice. */
+export async function recordOutcomes(hub: Tools, parts: readonly Part[], signal: AbortSignal): Promise<void> {
+  const recorded = await persistently(() => write(hub, parts), signal)
+  const results = parts.map((part, no) => ({ ...part, ...(recorded[no] ?? { count: 0, isChunkClosed: false }) }))
+  for (const result of results) report(hub, result)
+  for (const job of new Map(parts.map(({ claim }) => [claim.job.key, claim.job])).values()) {
+    const own = results.filter(({ claim }) => claim.job.key === job.key)
+    try {
+      if (own.some(({ isChunkClosed }) => isChunkClosed)) await finishJob(hub, job.key)
+      await wakeReachable(
+        hub,
+        job,
+        own.flatMap(({ decided }) => decided),
+      )
+    } catch (error) {
+      // What came of the devices is recorded, and more answers may come. A sweep does the rest.
+      for (const kind of new Set(own.map(({ claim }) => claim.kind)))
+        hub.events.wakeUpFailed({ kind, jobKey: job.key, error })
+    }
   }
+}
+
+async function write({ db, clock }: Tools, parts: readonly Part[]): Promise<Recorded[]> {
+  const now = clock.now()
+  const outcomesOf = ({ decided }: Part) => decided.map((one) => toRecord(one, now))
+  const first = parts.flatMap((part) =>
+    part.claim.kind === 'chunks' ? [{ claim: part.claim.given, outcomes: outcomesOf(part) }] : [],
+  )
+  if (first.length > 0) return recordFirstAttempts(db, first, now)
+  const later = parts.flatMap((part) =>
+    part.claim.kind === 'due' ? [{ claim: part.claim.given, outcomes: outcomesOf(part) }] : [],
+  )
+  return recordLaterAttempts(db, later, now)
 }
 
 /** A device may have become reachable while it was recorded that it is not. */
@@ -77,7 +100,8 @@ function toRecord(
   }
 }
 
-function report({ events }: Tools, { key, type }: RunningJob, decided: readonly Decided[], count: number): void {
+function report({ events }: Tools, { claim, decided, count }: Part & Recorded): void {
+  const { key, type } = claim.job
   if (count < decided.length) {
     // Nobody knows which of them were written. The next owner of the claim reports them.
     events.claimLost({ jobKey: key, type })

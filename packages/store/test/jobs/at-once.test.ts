@@ -1,6 +1,6 @@
 import { eventually } from '@muster/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { markReachable, recordFirstAttempts, recordLaterAttempts } from '../../src/jobs/device-jobs.ts'
+import { markReachable } from '../../src/jobs/device-jobs.ts'
 import { markScheduled } from '../../src/jobs/jobs.ts'
 import { expireOverdueJobs } from '../../src/jobs/sweeps/expire-overdue-jobs.ts'
 import { releaseExpiredChunks } from '../../src/jobs/sweeps/release-expired-chunks.ts'
@@ -16,6 +16,8 @@ import {
   on,
   openStore,
   read,
+  recordFirstAttempts,
+  recordLaterAttempts,
   start,
   worker,
 } from './engine.ts'

@@ -3,15 +3,10 @@ import { eventually } from '@muster/testkit'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { closeChunks } from '../../src/jobs/close-chunks.ts'
-import {
-  type DeviceOutcome,
-  markDueWhereReachable,
-  markReachable,
-  recordFirstAttempts,
-  recordLaterAttempts,
-} from '../../src/jobs/device-jobs.ts'
+import { markDueWhereReachable, markReachable } from '../../src/jobs/device-jobs.ts'
 import { ChunkError } from '../../src/jobs/execute-chunk.ts'
 import { cancelJob, completeJob } from '../../src/jobs/jobs.ts'
+import type { DeviceOutcome } from '../../src/jobs/record-attempts.ts'
 import { expireOverdueJobs } from '../../src/jobs/sweeps/expire-overdue-jobs.ts'
 import { findDrainedJobs } from '../../src/jobs/sweeps/find-drained-jobs.ts'
 import { findForgottenWork } from '../../src/jobs/sweeps/find-forgotten-work.ts'
@@ -31,6 +26,8 @@ import {
   noon,
   on,
   openStore,
+  recordFirstAttempts,
+  recordLaterAttempts,
   worker,
 } from './engine.ts'
 

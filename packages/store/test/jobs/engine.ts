@@ -6,6 +6,12 @@ import { type ClaimedChunk, claimChunk, readRunningJob } from '../../src/jobs/ch
 import { type ClaimedDeviceJobs, claimDueDeviceJobs } from '../../src/jobs/device-jobs.ts'
 import { type ChunkWork, type Execution, executeChunk, type LockedChunk } from '../../src/jobs/execute-chunk.ts'
 import { insertJob, readJob } from '../../src/jobs/jobs.ts'
+import {
+  type DeviceOutcome,
+  type Recorded,
+  recordFirstAttempts as recordFirst,
+  recordLaterAttempts as recordLater,
+} from '../../src/jobs/record-attempts.ts'
 import { startJob } from '../../src/jobs/start-job.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { migrate } from '../../src/postgres/migrate.ts'
@@ -118,7 +124,7 @@ export function start(db: Db, key: JobKey, { chunkSize = 100, maxRunningJobs = 1
 }
 
 /** Lets a worker claim for the next minute. */
-export async function givenLease(db: Db, workerId: string, now: Date): Promise<void> {
+async function givenLease(db: Db, workerId: string, now: Date): Promise<void> {
   await rows(
     db,
     sql`
@@ -161,6 +167,31 @@ export async function claimDueUnder(
 ): Promise<ClaimedDeviceJobs | null> {
   const job = await readRunningJob(db, key)
   return job === null ? null : claimDueDeviceJobs(db, job, by, now)
+}
+
+/** Of one claim. */
+export async function recordFirstAttempts(
+  db: Db,
+  claim: ClaimedChunk,
+  outcomes: readonly DeviceOutcome[],
+  now: Date,
+): Promise<Recorded> {
+  return one(await recordFirst(db, [{ claim, outcomes }], now))
+}
+
+/** Of one claim. */
+export async function recordLaterAttempts(
+  db: Db,
+  claim: ClaimedDeviceJobs,
+  outcomes: readonly DeviceOutcome[],
+  now: Date,
+): Promise<Recorded> {
+  return one(await recordLater(db, [{ claim, outcomes }], now))
+}
+
+function one<Value>([value]: readonly Value[]): Value {
+  if (value === undefined) throw new Error('there is none')
+  return value
 }
 
 type Failures = Execution['failures']

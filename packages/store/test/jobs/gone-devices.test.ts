@@ -1,7 +1,7 @@
 import type { Job } from '@muster/contract'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type RunningJob, readRunningJob } from '../../src/jobs/chunks.ts'
-import { markDueWhereReachable, recordFirstAttempts } from '../../src/jobs/device-jobs.ts'
+import { markDueWhereReachable } from '../../src/jobs/device-jobs.ts'
 import { markGone } from '../../src/jobs/gone-devices.ts'
 import { cancelJob } from '../../src/jobs/jobs.ts'
 import { markForgottenReachable } from '../../src/jobs/sweeps/mark-forgotten-reachable.ts'
@@ -11,7 +11,7 @@ import { findRoutes } from '../../src/sessions/sessions.ts'
 import { patchTwins } from '../../src/twins/sets.ts'
 import { readTwin } from '../../src/twins/twins.ts'
 import { deviceId, givenDevice } from '../fleet.ts'
-import { claimDue, claimed, givenJob, noon, on, openStore, start, worker } from './engine.ts'
+import { claimDue, claimed, givenJob, noon, on, openStore, recordFirstAttempts, start, worker } from './engine.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>
 let db: Db

@@ -4,7 +4,7 @@ import { eventually } from '@muster/testkit'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readRunningJob } from '../../src/jobs/chunks.ts'
-import { markReachable, recordFirstAttempts } from '../../src/jobs/device-jobs.ts'
+import { markReachable } from '../../src/jobs/device-jobs.ts'
 import { executeChunk } from '../../src/jobs/execute-chunk.ts'
 import {
   cancelJob,
@@ -36,6 +36,7 @@ import {
   on,
   openStore,
   read,
+  recordFirstAttempts,
   start,
   worker,
 } from './engine.ts'

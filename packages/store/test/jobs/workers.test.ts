@@ -2,13 +2,22 @@ import { jsonText } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type ClaimedChunk, claimChunk } from '../../src/jobs/chunks.ts'
-import { claimDueDeviceJobs, recordFirstAttempts } from '../../src/jobs/device-jobs.ts'
+import { claimDueDeviceJobs } from '../../src/jobs/device-jobs.ts'
 import { moveClaims } from '../../src/jobs/move-claims.ts'
 import { releaseExpiredChunks } from '../../src/jobs/sweeps/release-expired-chunks.ts'
 import { releaseExpiredDeviceJobs } from '../../src/jobs/sweeps/release-expired-device-jobs.ts'
 import { insertWorker, removeWorker, renewWorker, type WorkerLease } from '../../src/jobs/workers.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
-import { claimUnder, counts, givenDevices, givenRunningJob, noon, on, openStore } from './engine.ts'
+import {
+  claimUnder,
+  counts,
+  givenDevices,
+  givenRunningJob,
+  noon,
+  on,
+  openStore,
+  recordFirstAttempts,
+} from './engine.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>
 let db: Db

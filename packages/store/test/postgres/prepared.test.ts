@@ -1,12 +1,7 @@
 import { gatewayId, jsonText } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  markDueWhereReachable,
-  markReachable,
-  recordFirstAttempts,
-  recordLaterAttempts,
-} from '../../src/jobs/device-jobs.ts'
+import { markDueWhereReachable, markReachable } from '../../src/jobs/device-jobs.ts'
 import { completeJob } from '../../src/jobs/jobs.ts'
 import { findForgottenWork } from '../../src/jobs/sweeps/find-forgotten-work.ts'
 import { analyzeGrownTables } from '../../src/postgres/analyze-grown-tables.ts'
@@ -25,6 +20,8 @@ import {
   givenRunningJob,
   noon,
   openStore,
+  recordFirstAttempts,
+  recordLaterAttempts,
   worker,
 } from '../jobs/engine.ts'
 

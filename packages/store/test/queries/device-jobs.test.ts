@@ -2,12 +2,22 @@ import { type JsonObject, jsonText, knownJobTypes, parsedText, parseJobType, wit
 import { evaluate } from '@muster/query'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { recordFirstAttempts } from '../../src/jobs/device-jobs.ts'
 import { cancelJob } from '../../src/jobs/jobs.ts'
 import { expireOverdueJobs } from '../../src/jobs/sweeps/expire-overdue-jobs.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
 import { queryDeviceJobs } from '../../src/queries/device-jobs.ts'
-import { claimed, deviceNames, execute, givenJob, givenRunningJob, noon, on, openStore, start } from '../jobs/engine.ts'
+import {
+  claimed,
+  deviceNames,
+  execute,
+  givenJob,
+  givenRunningJob,
+  noon,
+  on,
+  openStore,
+  recordFirstAttempts,
+  start,
+} from '../jobs/engine.ts'
 import { conditionsAbout, whereOf } from './conditions.ts'
 import { askDeviceJobs, askPages } from './queries.ts'
 

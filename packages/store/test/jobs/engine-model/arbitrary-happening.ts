@@ -1,6 +1,6 @@
 import { jobTypes } from '@muster/contract'
 import fc from 'fast-check'
-import { claimDue, lookAgain, outcomeKinds, record, takeChunk } from './attempts.ts'
+import { claimDue, lookAgain, outcomeKinds, record, recordTogether, takeChunk } from './attempts.ts'
 import { by, byTrusted, errorMsMax, jump, measure, processCount } from './clocks.ts'
 import { atOnce, crashed, type Happening, inTurn, late, once, twice } from './happenings.ts'
 import { cancel, complete, create, fail, schedule, startDue } from './jobs.ts'
@@ -61,6 +61,7 @@ const tries = fc.oneof(
     ),
   },
   { weight: 20, arbitrary: anyTime(fc.tuple(choice, outcomes).map(([claim, kinds]) => record(claim, kinds))) },
+  { weight: 6, arbitrary: anyTime(fc.tuple(choice, outcomes).map(([claim, kinds]) => recordTogether(claim, kinds))) },
   { weight: 4, arbitrary: anyTime(choice.map(lookAgain)) },
   {
     weight: 10,

@@ -1,12 +1,12 @@
 import { jsonText } from '@muster/contract'
 import { expect } from 'vitest'
+import { markDueWhereReachable } from '../../../src/jobs/device-jobs.ts'
 import {
   type DeviceOutcome,
-  markDueWhereReachable,
   type Recorded,
   recordFirstAttempts,
   recordLaterAttempts,
-} from '../../../src/jobs/device-jobs.ts'
+} from '../../../src/jobs/record-attempts.ts'
 import type { Db } from '../../../src/postgres/sql.ts'
 import { claimDueUnder, claimUnder, execute } from '../engine.ts'
 import {
@@ -125,12 +125,35 @@ export type OutcomeKind = (typeof outcomeKinds)[number]
 /** J4: records outcomes of a claim, counted from the latest; of a claim that was lost nothing may be written. */
 export function record(choice: Choice, kinds: readonly OutcomeKind[]): Step {
   return ofClaim(`record ${kinds}`, choice, async (db, claim, before) => {
-    const outcomes = outcomesOf(claim, kinds, before)
-    const recorded = await (claim.kind === 'chunk'
-      ? recordFirstAttempts(db, claim.given, outcomes, timeOf(before))
-      : recordLaterAttempts(db, claim.given, outcomes, timeOf(before)))
-    return (model) => expect(recorded).toEqual(follow(model, claim, outcomes))
+    const told = [{ claim, outcomes: outcomesOf(claim, kinds, before) }]
+    const recorded = await write(db, told, before)
+    return (model) => expect(recorded).toEqual(follow(model, told))
   })
+}
+
+/** J5: outcomes of several claims in one statement. */
+export function recordTogether(choice: Choice, kinds: readonly OutcomeKind[]): Step {
+  return ofClaim(`recordTogether ${kinds}`, choice, async (db, { kind }, before) => {
+    const alike = before.claims.filter((claim) => claim.kind === kind).slice(-3)
+    const told = alike.map((claim) => ({ claim, outcomes: outcomesOf(claim, kinds, before) }))
+    const recorded = await write(db, told, before)
+    return (model) => expect(recorded).toEqual(follow(model, told))
+  })
+}
+
+interface Told {
+  readonly claim: ModelClaim
+  readonly outcomes: readonly DeviceOutcome[]
+}
+
+/** All are of one kind. */
+async function write(db: Db, told: readonly Told[], model: Model): Promise<Recorded[]> {
+  const first = told.flatMap(({ claim, outcomes }) =>
+    claim.kind === 'chunk' ? [{ claim: claim.given, outcomes }] : [],
+  )
+  if (first.length > 0) return recordFirstAttempts(db, first, timeOf(model))
+  const later = told.flatMap(({ claim, outcomes }) => (claim.kind === 'due' ? [{ claim: claim.given, outcomes }] : []))
+  return recordLaterAttempts(db, later, timeOf(model))
 }
 
 /** What a worker does once it has recorded that devices of a claim were not reachable. */
@@ -197,19 +220,20 @@ function outcomesOf(claim: ModelClaim, kinds: readonly OutcomeKind[], model: Mod
   })
 }
 
-function follow(model: Model, claim: ModelClaim, outcomes: readonly DeviceOutcome[]): Recorded {
-  const job = jobOf(model, claim.given.job.key)
-  const touched: ModelChunk[] = []
-  for (const outcome of outcomes) {
-    const attempt = heldAttempt(job, claim, outcome.deviceId)
-    if (attempt === null) continue
-    const chunk = chunkOf(job, outcome.deviceId)
-    chunk.asked.delete(outcome.deviceId)
-    move(job, chunk, outcome.deviceId, stageAfter(outcome, attempt))
-    touched.push(chunk)
-  }
-  const isChunkClosed = touched.some(({ stages }) => [...stages.values()].every(hasEnded))
-  return { count: touched.length, isChunkClosed }
+function follow(model: Model, told: readonly Told[]): Recorded[] {
+  const touched = told.map(({ claim, outcomes }) => {
+    const job = jobOf(model, claim.given.job.key)
+    return outcomes.flatMap((outcome) => {
+      const attempt = heldAttempt(job, claim, outcome.deviceId)
+      if (attempt === null) return []
+      const chunk = chunkOf(job, outcome.deviceId)
+      chunk.asked.delete(outcome.deviceId)
+      move(job, chunk, outcome.deviceId, stageAfter(outcome, attempt))
+      return [chunk]
+    })
+  })
+  const isClosed = ({ stages }: ModelChunk) => [...stages.values()].every(hasEnded)
+  return touched.map((chunks) => ({ count: chunks.length, isChunkClosed: chunks.some(isClosed) }))
 }
 
 /** The number of the attempt, if the claim still holds it. */

@@ -87,7 +87,7 @@ export type ModelClaim =
 export const maxRunningJobs = 2
 export const workerCount = 2
 /** The number of one more, who knows of no claim that the others have made. */
-export const newcomer = workerCount
+export const newcomer = 2
 
 const untried: Stage = { kind: 'untried' }
 

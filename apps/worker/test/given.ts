@@ -1,0 +1,53 @@
+import { parseJobId } from '@muster/contract'
+import { connect, type Db, insertJob, migrate, type RunningJob, readRunningJob, startJob } from '@muster/store'
+import { createDatabase, templateDatabase } from '@muster/testkit'
+import postgres from 'postgres'
+import { inject, onTestFinished } from 'vitest'
+import { cutBefore } from './cut.ts'
+
+export const noon = new Date('2026-03-02T12:00:00Z')
+
+/** A database, its address through something that cuts, and around it. */
+export async function givenPostgres() {
+  const template = await templateDatabase(inject('databaseUrl'), 'migrated', migrate)
+  const database = await createDatabase(inject('databaseUrl'), { template })
+  const cut = await cutBefore(database.url)
+  const connection = connect({ url: cut.url, poolSize: 4 })
+  const direct = connect({ url: database.url, poolSize: 4 })
+  const sql = postgres(database.url, { max: 1, onnotice: () => {} })
+  onTestFinished(async () => {
+    await sql.end()
+    await direct.close()
+    await connection.close()
+    await cut[Symbol.asyncDispose]()
+    await database[Symbol.asyncDispose]()
+  })
+  return { cut, db: connection.db, direct: direct.db, sql }
+}
+
+/** A running method job. */
+export async function givenJob(
+  db: Db,
+  { devices, chunkSize }: { devices: number; chunkSize: number },
+): Promise<RunningJob> {
+  const job = await insertJob(
+    db,
+    {
+      jobId: parseJobId('job'),
+      type: 'scheduleDeviceMethod',
+      target: { kind: 'devices', deviceIds: Array.from({ length: devices }, (_, no) => `device-${no}`) },
+      body: {},
+      startTime: null,
+      maxExecutionTimeInSeconds: 3600,
+      queryCondition: '*',
+    },
+    noon,
+  )
+  await startJob(db, given(job).key, { maxRunningJobs: 1, chunkSize: () => chunkSize }, noon)
+  return given(await readRunningJob(db, given(job).key))
+}
+
+export function given<Value>(value: Value | null): Value {
+  if (value === null) throw new Error('it is not there')
+  return value
+}

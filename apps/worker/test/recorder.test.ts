@@ -1,0 +1,154 @@
+import { connectBus } from '@muster/bus'
+import { jsonText } from '@muster/contract'
+import { openEvents, openLog, openMetrics } from '@muster/runtime'
+import { claimChunk, insertWorker, releaseExpiredChunks } from '@muster/store'
+import { uniquePrefix } from '@muster/testkit'
+import { expect, inject, it, onTestFinished } from 'vitest'
+import type { Claim } from '../src/claim.ts'
+import type { Decided } from '../src/outcomes/record-outcomes.ts'
+import { createRecorder } from '../src/outcomes/recorder.ts'
+import { given, givenJob, givenPostgres, noon } from './given.ts'
+
+it('J5 outcomes of many claims that come together are written together, and each chunk counts its own', async () => {
+  const { sql, recorder, claims } = await givenClaims({ devices: 60, chunkSize: 10 })
+
+  await Promise.all(claims.flatMap((claim) => inPieces(claim, 3).map((piece) => recorder.record(claim, piece))))
+
+  expect(
+    await sql`select count(distinct xmin::text)::int as transactions, count(*)::int as rows from device_jobs`,
+  ).toEqual([{ transactions: 1, rows: 60 }])
+  expect(await sql`select distinct status, succeeded, failed, running from chunks`).toEqual([
+    { status: 'attempted', succeeded: 10, failed: 0, running: 0 },
+  ])
+  expect(await sql`select status from jobs`).toEqual([{ status: 'completed' }])
+})
+
+it('J4 what belongs to a lost claim is not written, and the rest of its group is', async () => {
+  const { sql, direct, events, recorder, claims } = await givenClaims({ devices: 6, chunkSize: 2 })
+  const lost: string[] = []
+  events.on('claimLost', ({ jobKey }) => lost.push(jobKey))
+  const [first, ...others] = claims
+  await sql`update chunks set leased_by = 'nobody' where chunk_no = 0`
+  await releaseExpiredChunks(direct, { limit: 100 }, noon)
+
+  await Promise.all(claims.map((claim) => recorder.record(claim, claim.attempts.map(answered))))
+
+  expect(lost).toEqual([given(first ?? null).job.key])
+  expect(others).toHaveLength(2)
+  expect(await sql`select chunk_no, succeeded from chunks order by chunk_no`).toEqual([
+    { chunk_no: 0, succeeded: 0 },
+    { chunk_no: 1, succeeded: 2 },
+    { chunk_no: 2, succeeded: 2 },
+  ])
+})
+
+it('J20 an answer is counted once, though the connection is cut as it was written', async () => {
+  const { cut, sql, recorder, claims } = await givenClaims({ devices: 4, chunkSize: 2 })
+
+  cut.answerTo('recordFirstAttempts')
+  await Promise.all(claims.map((claim) => recorder.record(claim, claim.attempts.map(answered))))
+
+  expect(await sql`select succeeded, failed, running from chunks`).toEqual([
+    { succeeded: 2, failed: 0, running: 0 },
+    { succeeded: 2, failed: 0, running: 0 },
+  ])
+})
+
+it('J34 an outcome that cannot be written holds up no other, and its device ends with ServerError after ten tries', async () => {
+  const { sql, events, pauses, recorder, claims } = await givenClaims({ devices: 20, chunkSize: 10 })
+  const [first, second] = claims.map((claim) => claim.attempts.map(answered))
+  const failures: string[] = []
+  events.on('deviceJobFailed', ({ trackingId }) => failures.push(trackingId))
+  const [one, ...rest] = given(first ?? null)
+  const poisoned: Decided = { ...given(one ?? null), deliveredAtMs: noon.getTime(), outcome: unwritable }
+
+  const ends = [
+    recorder.record(given(claims[0] ?? null), [poisoned, ...rest]),
+    recorder.record(given(claims[1] ?? null), given(second ?? null)),
+  ]
+  await ends[1]
+  await pauses.first
+  const meanwhile = await sql`select sum(succeeded)::int as succeeded, sum(running)::int as running from chunks`
+  pauses.end()
+  await ends[0]
+
+  expect(meanwhile).toEqual([{ succeeded: 19, running: 1 }])
+  expect(await sql`select error_code, error_text, deliveries from device_jobs where status = 'failed'`).toEqual([
+    { error_code: 'ServerError', error_text: expect.stringContaining(given(failures[0] ?? null)), deliveries: 1 },
+  ])
+  expect([failures.length, pauses.count()]).toEqual([1, 9])
+  expect(await sql`select status from jobs`).toEqual([{ status: 'completed' }])
+})
+
+/** Postgres cannot take half of a character. */
+const unwritable = { kind: 'failed', error: { code: 'GenericBadGateway', description: '\ud800' } } as const
+
+/** A job whose chunks one worker has claimed, and what records their outcomes. */
+async function givenClaims(size: { devices: number; chunkSize: number }) {
+  const { cut, db, direct, sql } = await givenPostgres()
+  const job = await givenJob(direct, size)
+  await insertWorker(direct, { workerId: 'worker', leaseUntil: new Date(noon.getTime() + 60_000) }, noon)
+  const claims: Claim[] = []
+  for (
+    let chunk = await claimChunk(direct, job, 'worker', noon);
+    chunk !== null;
+    chunk = await claimChunk(direct, job, 'worker', noon)
+  ) {
+    const { askedSince } = chunk
+    const attempts = chunk.deviceIds.map((deviceId) => ({
+      deviceId,
+      attempt: 1,
+      deliveries: 0,
+      unknownDeliveries: 0,
+      askedSince,
+    }))
+    claims.push({
+      kind: 'chunks',
+      given: chunk,
+      job,
+      workerId: 'worker',
+      claimedAt: noon,
+      deviceCount: attempts.length,
+      attempts,
+    })
+  }
+  const bus = await connectBus({ url: inject('redisUrl'), prefix: uniquePrefix(), onError: () => {} })
+  onTestFinished(() => bus[Symbol.asyncDispose]())
+  const events = openEvents({ log: openLog('silent'), metrics: openMetrics('1.2.3') })
+  const hub = { db, bus, clock: { now: () => noon, isTrusted: () => true }, events }
+  const pauses = givenPauses()
+  const recorder = createRecorder(hub, { signal: new AbortController().signal, pause: pauses.pause })
+  return { cut, direct, sql, job, claims, events, pauses, recorder }
+}
+
+/** The first pause lasts until its end is told, and the others no time. */
+function givenPauses() {
+  let end = () => {}
+  const ended = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  let begin = () => {}
+  const first = new Promise<void>((resolve) => {
+    begin = resolve
+  })
+  let count = 0
+  return {
+    first,
+    count: () => count,
+    end: () => end(),
+    pause: () => {
+      count += 1
+      begin()
+      return ended
+    },
+  }
+}
+
+function answered(attempt: Decided['attempt']): Decided {
+  return { attempt, outcome: { kind: 'succeeded', response: jsonText({ status: 200, payload: null }) } }
+}
+
+function inPieces({ attempts }: Claim, count: number): Decided[][] {
+  const size = Math.ceil(attempts.length / count)
+  return Array.from({ length: count }, (_, no) => attempts.slice(no * size, (no + 1) * size).map(answered))
+}
