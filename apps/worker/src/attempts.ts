@@ -10,10 +10,8 @@ import { createRoom, type Places } from './places.ts'
 export interface Attempts {
   /** Places for the calls of so many devices. Null: there is no room now, or the worker stops. */
   reserve(deviceCount: number): Places | null
-  /** Claims under the lease of this worker. */
-  claim<Claimed>(claimBy: (workerId: string) => Promise<Claimed>): Promise<Claimed>
-  /** Carries out a claim in the background, in its own places. */
-  begin(claim: Claim, places: Places): void
+  /** Claims under the lease of this worker, and carries out the claim in the background, in places of its own. Null: there was nothing. */
+  start(claimBy: (workerId: string) => Promise<Claim | null>, places: Places): Promise<Claim | null>
   /** Waits for answers until the deadline. Then gives up the claims that have none. */
   stop(deadline: AbortSignal): Promise<void>
 }
@@ -31,25 +29,29 @@ export async function createAttempts(
   const underWay = new Map<Claim, Promise<void>>()
   const lease = await takeLease(hub, () => underWay.keys())
 
+  function begin(claim: Claim, places: Places): void {
+    // The lease was left while the claim was made.
+    if (!lease.isOf(claim)) lease.doubt()
+    const attempt = carryOut(hub, claim, { recorder, places, signal: stopping.signal })
+      .catch((error: unknown) => {
+        // What is not recorded goes back with the lease.
+        lease.doubt()
+        events.wakeUpFailed({ kind: claim.kind, jobKey: claim.job.key, error })
+      })
+      .finally(() => {
+        places[Symbol.dispose]()
+        underWay.delete(claim)
+      })
+    underWay.set(claim, attempt)
+  }
+
   return {
     reserve: (deviceCount) => (stopping.signal.aborted ? null : room.tryReserve(deviceCount)),
 
-    claim: lease.claim,
-
-    begin(claim, places) {
-      // The lease was left while the claim was made.
-      if (!lease.isOf(claim)) lease.doubt()
-      const attempt = carryOut(hub, claim, { recorder, places, signal: stopping.signal })
-        .catch((error: unknown) => {
-          // What is not recorded goes back with the lease.
-          lease.doubt()
-          events.wakeUpFailed({ kind: claim.kind, jobKey: claim.job.key, error })
-        })
-        .finally(() => {
-          places[Symbol.dispose]()
-          underWay.delete(claim)
-        })
-      underWay.set(claim, attempt)
+    async start(claimBy, places) {
+      const claim = await lease.claim(claimBy)
+      if (claim !== null) begin(claim, places.handOver(claim.deviceCount))
+      return claim
     },
 
     async stop(deadline) {

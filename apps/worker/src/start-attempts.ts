@@ -12,8 +12,8 @@ import type { WorkerHub } from './worker-hub.ts'
 const noRoom: Pause = { laterMs: 250 }
 
 /**
- * Claims devices of a job and starts an attempt on each: place, job, rate, claim, call. Answers are recorded as they come, and nothing waits for the
- * slowest device. `done`: there was nothing to claim. A pause: there are no places or no tokens now.
+ * Claims devices of a job and starts an attempt on each: place, job, rate, claim, call. Answers are recorded as they come, and nothing
+ * waits for the slowest device. `done`: there was nothing to claim. A pause: there are no places or no tokens now.
  */
 export async function startAttempts(
   { attempts, db, throttles }: Pick<WorkerHub, 'attempts' | 'db' | 'throttles'>,
@@ -25,10 +25,7 @@ export async function startAttempts(
 
   const job = await readRunningJob(db, key)
   if (job === null) return 'done'
-  const claim = await pace(throttles, deviceCount, () => attempts.claim((workerId) => claimBy(job, workerId)))
+  const claim = await pace(throttles, deviceCount, () => attempts.start((workerId) => claimBy(job, workerId), places))
   if (claim === null) return 'done'
-  if ('laterMs' in claim) return claim
-
-  attempts.begin(claim, places.handOver(claim.deviceCount))
-  return 'more'
+  return 'laterMs' in claim ? claim : 'more'
 }

@@ -2,7 +2,7 @@ import { connectBus } from '@muster/bus'
 import { jsonText } from '@muster/contract'
 import { openEvents, openLog, openMetrics } from '@muster/runtime'
 import { claimChunk, insertWorker, releaseExpiredChunks } from '@muster/store'
-import { uniquePrefix } from '@muster/testkit'
+import { eventually, uniquePrefix } from '@muster/testkit'
 import { expect, inject, it, onTestFinished } from 'vitest'
 import type { Claim } from '../src/claim.ts'
 import type { Decided } from '../src/outcomes/record-outcomes.ts'
@@ -68,11 +68,11 @@ it('J34 an outcome that cannot be written holds up no other, and its device ends
   ]
   await ends[1]
   await pauses.first
-  const meanwhile = await sql`select sum(succeeded)::int as succeeded, sum(running)::int as running from chunks`
+  const sums = () => sql`select sum(succeeded)::int as succeeded, sum(running)::int as running from chunks`
+  await eventually(async () => expect(await sums()).toEqual([{ succeeded: 19, running: 1 }]))
   pauses.end()
   await ends[0]
 
-  expect(meanwhile).toEqual([{ succeeded: 19, running: 1 }])
   expect(await sql`select error_code, error_text, deliveries from device_jobs where status = 'failed'`).toEqual([
     { error_code: 'ServerError', error_text: expect.stringContaining(given(failures[0] ?? null)), deliveries: 1 },
   ])
