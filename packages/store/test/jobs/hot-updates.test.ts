@@ -1,9 +1,8 @@
 import { jsonText } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
-import { recordFirstAttempts } from '../../src/jobs/device-jobs.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
-import { claimed, givenRunningJob, noon, openStore } from './engine.ts'
+import { claimed, givenRunningJob, noon, openStore, recordFirstAttempts } from './engine.ts'
 
 it('J5 outcomes move the counters of a chunk without a write to its indexes, as long as it is open', async () => {
   await using store = await openStore()

@@ -1,11 +1,11 @@
 import { jsonText } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type DeviceOutcome, recordFirstAttempts } from '../../src/jobs/device-jobs.ts'
 import { cancelJob, completeJob, listJobs } from '../../src/jobs/jobs.ts'
+import type { DeviceOutcome } from '../../src/jobs/record-attempts.ts'
 import { keepStatistics } from '../../src/jobs/sweeps/keep-statistics.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
-import { claimed, counts, givenJob, givenRunningJob, noon, openStore } from './engine.ts'
+import { claimed, counts, givenJob, givenRunningJob, noon, openStore, recordFirstAttempts } from './engine.ts'
 
 const all = { limit: 100 }
 
