@@ -73,19 +73,22 @@ async function hotStatements(
 ): Promise<Readonly<Record<string, (db: Db) => Promise<unknown>>>> {
   const device = parseDeviceId(`device-${Math.ceil(deviceCount / 2)}`)
   const hundred = Array.from({ length: 100 }, (_, index) => `device-${1 + index * Math.floor(deviceCount / 100)}`)
-  const job = await givenRunningJob(db, hundred)
+  const job = await givenRunningJob(db, 'bench', hundred)
+  const limited = await givenRunningJob(db, 'limited', hundred)
+  await db.execute(`update jobs set rate = 600000, max_in_flight = 1000 where job_key = ${limited}`)
   return {
     'findRoutes of 1 device': (on) => findRoutes(on, [device]),
     'findRoutes of 100 devices': (on) => findRoutes(on, hundred),
     readCredentials: (on) => readCredentials(on, [device]),
     'claim transaction': (on) => claimAndGiveBack(on, job),
+    'the same of a job with limits': (on) => claimAndGiveBack(on, limited),
   }
 }
 
-async function givenRunningJob(db: Db, deviceIds: readonly string[]): Promise<JobKey> {
+async function givenRunningJob(db: Db, jobId: string, deviceIds: readonly string[]): Promise<JobKey> {
   const now = new Date()
   const request: Parameters<typeof insertJob>[1] = {
-    jobId: parseJobId('bench'),
+    jobId: parseJobId(jobId),
     type: 'scheduleDeviceMethod',
     target: { kind: 'devices', deviceIds: deviceIds.map(parseDeviceId) },
     queryCondition: '',
@@ -95,7 +98,7 @@ async function givenRunningJob(db: Db, deviceIds: readonly string[]): Promise<Jo
   }
   const job = await insertJob(db, request, now)
   assert(job !== null, 'the stores are new')
-  await startJob(db, job.key, { maxRunningJobs: 1, chunkSize: () => 10 }, now)
+  await startJob(db, job.key, { maxRunningJobs: 2, chunkSize: () => 10 }, now)
   return job.key
 }
 

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import type { Hub } from '@muster/runtime'
+import { isNotNow, type NotNow } from '@muster/store'
 import { carryOut } from './carry-out.ts'
 import type { Claim } from './claim.ts'
 import { takeLease } from './lease.ts'
@@ -11,7 +12,7 @@ export interface Attempts {
   /** Places for the calls of so many devices. Null: there is no room now, or the worker stops. */
   reserve(deviceCount: number): Places | null
   /** Claims under the lease of this worker, and carries out the claim in the background, in places of its own. Null: there was nothing. */
-  start(claimBy: (workerId: string) => Promise<Claim | null>, places: Places): Promise<Claim | null>
+  start(claimBy: (workerId: string) => Promise<Claim | NotNow | null>, places: Places): Promise<Claim | NotNow | null>
   /** Waits for answers until the deadline. Then gives up the claims that have none. */
   stop(deadline: AbortSignal): Promise<void>
 }
@@ -50,7 +51,7 @@ export async function createAttempts(
 
     async start(claimBy, places) {
       const claim = await lease.claim(claimBy)
-      if (claim !== null) begin(claim, places.handOver(claim.deviceCount))
+      if (claim !== null && !isNotNow(claim)) begin(claim, places.handOver(claim.deviceCount))
       return claim
     },
 

@@ -7,8 +7,10 @@ import {
   claimChunk,
   type Db,
   executeChunk,
+  isNotNow,
   type LockedChunk,
   mostTries,
+  type NotNow,
   type RunningJob,
   readRunningJob,
 } from '@muster/store'
@@ -18,7 +20,7 @@ import { pace } from './pace.ts'
 import { startAttempts } from './start-attempts.ts'
 import type { WorkerHub } from './worker-hub.ts'
 
-/** Takes one ready chunk of the job and carries it out. `done`: there was none to take. A pause: no room for its calls, or no rate. */
+/** Takes one ready chunk of the job and carries it out. `done`: there was none to take. A pause: no room for its calls, no rate, or a limit of the job. */
 export async function runChunk(worker: WorkerHub, { key, type }: { key: JobKey; type: JobType }): Promise<Next> {
   const operation = operationOf(type)
   const next =
@@ -72,10 +74,14 @@ async function executeNextChunk(worker: WorkerHub, job: RunningJob, operation: S
   return executeChunk(db, job, { begin: (tx) => operation.begin(tx, job, now), work }, now)
 }
 
-async function claimFirstAttempts({ db, clock }: WorkerHub, job: RunningJob, workerId: string): Promise<Claim | null> {
+async function claimFirstAttempts(
+  { db, clock }: WorkerHub,
+  job: RunningJob,
+  workerId: string,
+): Promise<Claim | NotNow | null> {
   const now = clock.now()
   const claimed = await claimChunk(db, job, workerId, now)
-  if (claimed === null) return null
+  if (claimed === null || isNotNow(claimed)) return claimed
   const { askedSince } = claimed
   return {
     kind: 'chunks',

@@ -1,6 +1,6 @@
 import type { Next } from '@muster/bus'
 import type { JobKey } from '@muster/contract'
-import { claimDueDeviceJobs, type RunningJob } from '@muster/store'
+import { claimDueDeviceJobs, isNotNow, type NotNow, type RunningJob } from '@muster/store'
 import type { Claim } from './claim.ts'
 import { startAttempts } from './start-attempts.ts'
 import type { WorkerHub } from './worker-hub.ts'
@@ -20,10 +20,10 @@ async function claimLaterAttempts(
   { db, clock }: WorkerHub,
   job: RunningJob,
   { workerId, limit }: { readonly workerId: string; readonly limit: number },
-): Promise<Claim | null> {
+): Promise<Claim | NotNow | null> {
   const now = clock.now()
   const claimed = await claimDueDeviceJobs(db, job, { workerId, limit }, now)
-  if (claimed === null) return null
+  if (claimed === null || isNotNow(claimed)) return claimed
   return {
     kind: 'due',
     given: claimed,

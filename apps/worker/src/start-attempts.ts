@@ -1,6 +1,6 @@
 import type { Next, Pause } from '@muster/bus'
 import type { JobKey } from '@muster/contract'
-import { type RunningJob, readRunningJob } from '@muster/store'
+import { type NotNow, type RunningJob, readRunningJob } from '@muster/store'
 import type { Claim } from './claim.ts'
 import { pace } from './pace.ts'
 import type { WorkerHub } from './worker-hub.ts'
@@ -13,12 +13,13 @@ const noRoom: Pause = { laterMs: 250 }
 
 /**
  * Claims devices of a job and starts an attempt on each: place, job, rate, claim, call. Answers are recorded as they come, and nothing
- * waits for the slowest device. `done`: there was nothing to claim. A pause: there are no places or no tokens now.
+ * waits for the slowest device. `done`: there was nothing to claim. A pause: there are no places or no tokens now, or
+ * the job has reached a limit of its own.
  */
 export async function startAttempts(
   { attempts, db, throttles }: Pick<WorkerHub, 'attempts' | 'db' | 'throttles'>,
   { key, deviceCount }: { readonly key: JobKey; readonly deviceCount: number },
-  claimBy: (job: RunningJob, workerId: string) => Promise<Claim | null>,
+  claimBy: (job: RunningJob, workerId: string) => Promise<Claim | NotNow | null>,
 ): Promise<Next> {
   using places = attempts.reserve(deviceCount)
   if (places === null) return noRoom

@@ -1,5 +1,15 @@
 import { parseJobId } from '@muster/contract'
-import { connect, type Db, insertJob, migrate, type RunningJob, readRunningJob, startJob } from '@muster/store'
+import {
+  connect,
+  type Db,
+  insertJob,
+  isNotNow,
+  migrate,
+  type NotNow,
+  type RunningJob,
+  readRunningJob,
+  startJob,
+} from '@muster/store'
 import { createDatabase, templateDatabase } from '@muster/testkit'
 import postgres from 'postgres'
 import { inject, onTestFinished } from 'vitest'
@@ -50,4 +60,10 @@ export async function givenJob(
 export function given<Value>(value: Value | null): Value {
   if (value === null) throw new Error('it is not there')
   return value
+}
+
+/** What came of a claim of a job without limits. */
+export function permitted<Claimed extends object>(claimed: Claimed | NotNow | null): Claimed | null {
+  if (claimed !== null && isNotNow(claimed)) throw new Error(`not now, but in ${claimed.waitMs} ms`)
+  return claimed
 }

@@ -4,7 +4,7 @@ import { eventually } from '@muster/testkit'
 import { expect, it } from 'vitest'
 import type { Claim } from '../src/claim.ts'
 import { takeLease } from '../src/lease.ts'
-import { given, givenJob, givenPostgres, noon } from './given.ts'
+import { given, givenJob, givenPostgres, noon, permitted } from './given.ts'
 
 const later = (seconds: number) => new Date(noon.getTime() + 1_000 * seconds)
 
@@ -14,7 +14,7 @@ it('J11 a claim whose answer was lost ends with the lease under which it was mad
   const clock = { now: () => noon }
   const known: Claim[] = []
   const lease = await takeLease({ db, clock, events: silent }, () => known)
-  const claim = () => lease.claim((workerId) => claimChunk(db, job, workerId, clock.now()))
+  const claim = () => lease.claim(async (workerId) => permitted(await claimChunk(db, job, workerId, clock.now())))
   const holders = async () => (await sql`select leased_by from chunks order by chunk_no`).map((row) => row.leased_by)
   const first = given(await claim())
   known.push(claimOf(first))

@@ -59,6 +59,16 @@ it('H15 without tokens nothing is claimed, and it pauses, seconds and not hours'
   await expectLeft(0)
 })
 
+it('J42 J43 a claim that its job does not permit now pauses, and costs nothing', async () => {
+  await pace(throttles, 100, async () => devices(1))
+  const claim = () => Promise.resolve({ waitMs: 2_000 })
+
+  const paused = await pace<{ deviceCount: number }>(throttles, 100, claim)
+
+  expect(paused).toEqual({ laterMs: expect.toSatisfy((ms: number) => ms >= 2_000 && ms <= 2_500) })
+  await expectLeft(999)
+})
+
 it('H15 many workers at once use exactly as many tokens as they claim devices', async () => {
   let claimed = 0
   const lanes = Array.from({ length: 30 }, async (_, lane) => {

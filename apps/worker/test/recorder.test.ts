@@ -7,7 +7,7 @@ import { expect, inject, it, onTestFinished } from 'vitest'
 import type { Claim } from '../src/claim.ts'
 import type { Decided } from '../src/outcomes/record-outcomes.ts'
 import { createRecorder } from '../src/outcomes/recorder.ts'
-import { given, givenJob, givenPostgres, noon } from './given.ts'
+import { given, givenJob, givenPostgres, noon, permitted } from './given.ts'
 
 it('J5 outcomes of many claims that come together are written together, and each chunk counts its own', async () => {
   const { sql, recorder, claims } = await givenClaims({ devices: 60, chunkSize: 10 })
@@ -90,9 +90,9 @@ async function givenClaims(size: { devices: number; chunkSize: number }) {
   await insertWorker(direct, { workerId: 'worker', leaseUntil: new Date(noon.getTime() + 60_000) }, noon)
   const claims: Claim[] = []
   for (
-    let chunk = await claimChunk(direct, job, 'worker', noon);
+    let chunk = permitted(await claimChunk(direct, job, 'worker', noon));
     chunk !== null;
-    chunk = await claimChunk(direct, job, 'worker', noon)
+    chunk = permitted(await claimChunk(direct, job, 'worker', noon))
   ) {
     const { askedSince } = chunk
     const attempts = chunk.deviceIds.map((deviceId) => ({

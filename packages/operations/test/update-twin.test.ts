@@ -58,6 +58,8 @@ function execute(deviceIds: readonly DeviceId[], patch: JsonObject) {
     week: '2026-03-02',
     body,
     lastGenerationNo,
+    isLimited: false,
+    rateFreeAt: null,
     deadlineAt: new Date('2026-03-03'),
   } as const
   const chunk: LockedChunk = { job, chunkNo: 0, deviceIds, claims: 0 }

@@ -121,11 +121,22 @@ create table jobs (
   not_before timestamptz,
   -- The sums of its chunks, in the order in which `readJob` counts them, when the job has ended and no device is in flight any more.
   final_counts integer[],
+  -- The last stage whose chunks may be claimed.
+  open_stage integer not null default 0 check (open_stage >= 0),
+  paused_at timestamptz,
+  paused_by text,
+  -- Devices a minute, and devices in flight; null: no limit. With a rate, no claim comes before `rate_free_at`: who changes the rate
+  -- sets that to null, so that the old one holds up nothing.
+  rate integer check (rate > 0),
+  max_in_flight integer check (max_in_flight > 0),
+  rate_free_at timestamptz,
+  priority integer not null default 500 check (priority between 0 and 1000),
   check ((frozen_at is null) = (week is null)),
-  check ((ended_at is not null) = (status in ('completed', 'failed', 'cancelled')))
+  check ((ended_at is not null) = (status in ('completed', 'failed', 'cancelled'))),
+  check (paused_by is null or paused_at is not null)
 );
 --> statement-breakpoint
--- The order in which jobs start: one that was to start before it was made counts from then on.
+-- Finds the jobs that are due: one that was to start before it was made counts from then on.
 create index jobs_not_started on jobs (greatest(start_at, created_at), job_key) where status in ('queued', 'scheduled');
 --> statement-breakpoint
 create index jobs_running on jobs (deadline_at, job_key) where status = 'running';
@@ -146,7 +157,34 @@ create table workers (
   lease_until timestamptz not null
 ) with (fillfactor = 50);
 --> statement-breakpoint
--- Chunks: fixed slices of a target set, in device id order. The counters are the statistics; what they leave of
+-- The stages of a target set. Every job that has started has one at least. `opens_when` and `abort_when` are the conditions by which a
+-- stage opens after the one before it, or ends its job; null: there is none.
+create table stages (
+  job_key bigint not null references jobs (job_key) on delete cascade,
+  stage_no integer not null,
+  device_count integer not null,
+  opens_when jsonb,
+  abort_when jsonb,
+  opened_at timestamptz,
+  closed_at timestamptz,
+  reason text,
+  primary key (job_key, stage_no)
+);
+--> statement-breakpoint
+-- What has happened to a job, in the order of `event_no`. Rows are only ever added, by the statement that makes the change or in its
+-- transaction. `actor` is null where the hub itself acts.
+create table job_events (
+  event_no bigint generated always as identity primary key,
+  job_key bigint not null references jobs (job_key) on delete cascade,
+  kind text not null check (kind in ('created', 'started', 'completed', 'failed', 'cancelled', 'expired')),
+  at timestamptz not null,
+  actor text,
+  fields jsonb not null default '{}'
+);
+--> statement-breakpoint
+create index job_events_of_job on job_events (job_key, event_no);
+--> statement-breakpoint
+-- Chunks: fixed slices of a target set, stage by stage, and in device id order within a stage. A held chunk is not claimed. The counters are the statistics; what they leave of
 -- `device_count` is pending. `attempted` counts the devices whose first attempt has been recorded; `rest` says how every
 -- device without a terminal row of its own has ended.
 create table chunks (
@@ -155,7 +193,7 @@ create table chunks (
   chunk_no integer not null,
   device_ids text[] not null,
   device_count integer not null,
-  status text not null default 'ready' check (status in ('ready', 'leased', 'attempted')),
+  status text not null default 'ready' check (status in ('held', 'ready', 'leased', 'attempted')),
   fence integer not null default 0,
   leased_by text,
   asked_since timestamptz,
@@ -169,13 +207,14 @@ create table chunks (
   -- Transactions of this chunk that failed, and when the next one may come.
   claims integer not null default 0,
   not_before timestamptz,
+  stage_no integer not null default 0,
   -- Whether a device of it is open. A column, because an index over the counters would be written with every outcome.
   is_open boolean not null generated always as (succeeded + failed + canceled < device_count) stored,
   primary key (week, job_key, chunk_no),
   check (succeeded + failed + canceled + running <= device_count)
 ) partition by range (week);
 --> statement-breakpoint
-create index chunks_ready on chunks (job_key, chunk_no) where status = 'ready';
+create index chunks_ready on chunks (job_key, stage_no, chunk_no) where status = 'ready';
 --> statement-breakpoint
 create index chunks_leased on chunks (leased_by) where status = 'leased';
 --> statement-breakpoint

@@ -1,4 +1,5 @@
 import { HubError, type Job, type JobRequest } from '@muster/contract'
+import type { Account } from '@muster/runtime'
 import { insertJob, markScheduled } from '@muster/store'
 import type { Deps } from '../http/endpoint.ts'
 
@@ -9,7 +10,7 @@ import type { Deps } from '../http/endpoint.ts'
  */
 export async function createJob(
   { db, bus, clock, events }: Deps,
-  request: JobRequest & { readonly queryCondition: string },
+  request: JobRequest & { readonly queryCondition: string; readonly actor: Account },
 ): Promise<Job> {
   const job = await insertJob(db, request, clock.now())
   if (job === null) {

@@ -22,7 +22,10 @@ export function jobMethodRoutes(deps: Deps): readonly Endpoint[] {
         const address = { jobId: addressedJobId(c.req.param('jobId') ?? ''), deviceId }
         const vocabulary = c.get('vocabulary')
         const request = parseJobBody(readDocument(c), address, { vocabulary, now: deps.clock.now() })
-        return jsonTextReply(200, createdJobJson(await createJob(deps, request), vocabulary))
+        return jsonTextReply(
+          200,
+          createdJobJson(await createJob(deps, { ...request, actor: c.get('account') }), vocabulary),
+        )
       },
     },
   ]

@@ -62,7 +62,8 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
         const address = { jobId: addressedJobId(c.req.param('jobId') ?? ''), deviceId: null }
         const vocabulary = c.get('vocabulary')
         const request = parseJobBody(readDocument(c), address, { vocabulary, now: clock.now() })
-        return jsonTextReply(200, createdJobJson(await createJob(deps, request), vocabulary))
+        const job = await createJob(deps, { ...request, actor: c.get('account') })
+        return jsonTextReply(200, createdJobJson(job, vocabulary))
       },
     },
     {
@@ -88,7 +89,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
       reply: jobSchema,
       async handle(c) {
         const jobId = readJobId(c)
-        const cancellation = await cancelJob(db, jobId, clock.now())
+        const cancellation = await cancelJob(db, jobId, clock.now(), c.get('account'))
         if (cancellation.kind === 'missing') throw notFound(jobId)
         if (cancellation.kind === 'terminal') throw ended(cancellation.status)
         const { job, isRepeated } = cancellation

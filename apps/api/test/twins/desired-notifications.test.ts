@@ -119,6 +119,8 @@ function chunkOf(ids: readonly string[], body: JsonObject): LockedChunk {
     week: '2026-03-02',
     body,
     lastGenerationNo,
+    isLimited: false,
+    rateFreeAt: null,
     deadlineAt: new Date('2026-03-03'),
   } as const
   return { job, chunkNo: 0, deviceIds: ids.map(parseDeviceId), claims: 0 }

@@ -12,6 +12,7 @@ import {
   findRoutes,
   insertJob,
   insertWorker,
+  isNotNow,
   readRunningJob,
   recordFirstAttempts,
   startJob,
@@ -335,7 +336,7 @@ async function givenWaitingJob(deviceId: string): Promise<JobKey> {
   const workerId = request.jobId
   await insertWorker(db, { workerId, leaseUntil: new Date(now.getTime() + 60_000) }, now)
   const claim = running && (await claimChunk(db, running, workerId, now))
-  if (claim === null) throw new Error('there is nothing to claim')
+  if (claim === null || isNotNow(claim)) throw new Error('there is nothing to claim')
   await recordFirstAttempts(db, [{ claim, outcomes: [{ deviceId, status: 'pending', dueAt: null }] }], now)
   return job.key
 }

@@ -1,16 +1,18 @@
 import { type DeviceId, type JobKey, type JobType, type JsonObject, storedDeviceId } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
-import { at, type Db, instant } from '../postgres/sql.ts'
+import { at, type Db, instant, instantOrNull } from '../postgres/sql.ts'
 import { mayTry } from './next-try.ts'
+import { claimPermitted, full, hasRoomFor, type LimitedJob, type NotNow, type Permission, spend } from './permission.ts'
 import { isAlive } from './workers.ts'
 
-/** A running job as its workers need it. Nothing of it changes. It may end at any moment: each claim looks whether it still runs. */
-export interface RunningJob {
-  readonly key: JobKey
+/**
+ * A running job as its workers need it. Nothing of it changes but its limits. It may end or be paused at any moment: each claim looks
+ * whether it may still go.
+ */
+export interface RunningJob extends LimitedJob {
   readonly jobId: string
   readonly type: JobType
-  readonly week: string
   readonly body: JsonObject
   readonly deadlineAt: Date
   /** A device with a higher one was registered after the start: it is no target, whatever its name. */
@@ -28,7 +30,7 @@ export interface ClaimedChunk {
   readonly askedSince: Date
 }
 
-/** Null when the job does not run. */
+/** Null when the job does not run, or is paused. */
 export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | null> {
   const [job] = await prepared<{
     job_id: string
@@ -37,13 +39,17 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     body: string
     deadline_at: string
     last_generation_no: string
+    is_limited: boolean
+    rate_free_at: string | null
   }>(
     db,
     'readRunningJob',
     sql`
-    select job_id, type, week::text, body::text, deadline_at::text, last_generation_no
+    select job_id, type, week::text, body::text, deadline_at::text, last_generation_no,
+           rate is not null or max_in_flight is not null as is_limited,
+           case when rate is not null then rate_free_at::text end as rate_free_at
       from jobs
-     where job_key = ${key} and status = 'running'`,
+     where job_key = ${key} and status = 'running' and paused_at is null`,
   )
   if (job === undefined) return null
   return {
@@ -54,12 +60,16 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     body: JSON.parse(job.body),
     deadlineAt: instant(job.deadline_at),
     lastGenerationNo: Number(job.last_generation_no),
+    isLimited: job.is_limited,
+    rateFreeAt: instantOrNull(job.rate_free_at),
   }
 }
 
-/** Whether a job may start attempts: it runs, and its window is open. */
-export function mayAttempt(key: JobKey, now: Date): SQL {
-  return sql`exists (select from jobs where job_key = ${key} and status = 'running' and deadline_at > ${at(now)})`
+/** The last stage in which a job may start attempts; null when it may start none: it does not run, is paused, or its window is over. */
+export function openStage(key: JobKey, now: Date): SQL {
+  return sql`(
+    select open_stage from jobs
+     where job_key = ${key} and status = 'running' and deadline_at > ${at(now)} and paused_at is null)`
 }
 
 /** Whether the job of a row `r` may start attempts. Looked up for each row: a join might read all jobs. */
@@ -68,12 +78,42 @@ export function ofOpenWindow(now: Date): SQL {
 }
 
 /**
- * Claims the next ready chunk of a job, in one statement. Null when none is ready, the job may not start attempts, or the lease of the
- * worker has ended. The row of the
- * chunk is the lock against a cancel and the end of the window: they end the job first, and then every chunk. A claim that has read
- * the job before has locked its chunk before them, and is in flight when they have ended; or it finds the chunk ended.
+ * Claims the next ready chunk of a job. Null when none is ready, the job may not start attempts, or the lease of the worker has
+ * ended; not now when its limits forbid it.
  */
-export async function claimChunk(db: Db, job: RunningJob, workerId: string, now: Date): Promise<ClaimedChunk | null> {
+export async function claimChunk(
+  db: Db,
+  job: RunningJob,
+  workerId: string,
+  now: Date,
+): Promise<ClaimedChunk | NotNow | null> {
+  if (!job.isLimited) return takeChunk(db, job, workerId, now)
+  const claim = async (tx: Db, permission: Permission) => {
+    const deviceCount = await lockNextReady(tx, job, now)
+    if (deviceCount === null) return null
+    if (!hasRoomFor(permission, deviceCount)) return full
+    await spend(tx, job, deviceCount, now)
+    return takeChunk(tx, job, workerId, now)
+  }
+  return claimPermitted(db, job, claim, now)
+}
+
+/** The number of devices that a claim of the next ready chunk would have. Locks the chunk, so that the claim gets the same one. */
+async function lockNextReady(tx: Db, job: RunningJob, now: Date): Promise<number | null> {
+  const [next] = await prepared<{ count: number }>(
+    tx,
+    'lockNextReady',
+    nextReady(job, sql`device_count - attempted as count`, now),
+  )
+  return next?.count ?? null
+}
+
+/**
+ * Claims in one statement. The row of the chunk is the lock against a cancel and the end of the window: they end the job first, and then
+ * every chunk. A claim that has read the job before has locked its chunk before them, and is in flight when they have ended; or it finds
+ * the chunk ended.
+ */
+async function takeChunk(db: Db, job: RunningJob, workerId: string, now: Date): Promise<ClaimedChunk | null> {
   const [chunk] = await prepared<{ chunk_no: number; fence: number; device_ids: string[]; asked_since: string }>(
     db,
     'claimChunk',
@@ -107,8 +147,8 @@ export async function claimChunk(db: Db, job: RunningJob, workerId: string, now:
 }
 
 /**
- * Locks the next ready chunk. It passes over a chunk that another process holds just then, to move its counters or for good. If that was
- * the last one, a sweep wakes the job again.
+ * Locks the next ready chunk, of the earliest stage. It passes over a chunk that another process holds just then, to move its counters or
+ * for good. If that was the last one, a sweep wakes the job again.
  */
 export function nextReady(job: RunningJob, columns: SQL, now: Date): SQL {
   return sql`
@@ -116,8 +156,8 @@ export function nextReady(job: RunningJob, columns: SQL, now: Date): SQL {
       from chunks
      where week = ${job.week} and job_key = ${job.key} and status = 'ready'
        and ${mayTry(sql`not_before`, now)}
-       and ${mayAttempt(job.key, now)}
-     order by chunk_no
+       and stage_no <= ${openStage(job.key, now)}
+     order by stage_no, chunk_no
      limit 1
      for update skip locked`
 }

@@ -1,13 +1,15 @@
 import type { JobKey } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { at, type Db, rows } from '../postgres/sql.ts'
+import { addJobEvent } from './job-events.ts'
 
 /**
  * Ends the devices that have not started in every chunk of a job. It changes no row of a device: `rest` says it for all of them.
- * Returns how many chunks it changed. A device in flight stays `running` and is counted when it ends.
+ * Returns how many chunks it changed. A device in flight stays `running` and is counted when it ends. In the transaction that ends the job
+ * or sees its window end.
  */
 export async function closeChunks(
-  db: Db,
+  tx: Db,
   key: JobKey,
   week: string,
   rest: 'canceled' | 'expired',
@@ -17,7 +19,7 @@ export async function closeChunks(
   const counter = rest === 'canceled' ? sql`canceled = canceled + ${pending}` : sql`failed = failed + ${pending}`
   // Locked in chunk order, like the statements that record outcomes, so that neither can wait for the other.
   const changed = await rows(
-    db,
+    tx,
     sql`
     with open as (
       select chunk_no
@@ -32,11 +34,12 @@ export async function closeChunks(
        set ${counter},
            rest = ${rest},
            rest_at = ${at(now)},
-           status = case status when 'ready' then 'attempted' else status end
+           status = case when status in ('held', 'ready') then 'attempted' else status end
       from open
      where c.week = ${week} and c.job_key = ${key} and c.chunk_no = open.chunk_no
        and rest is null
     returning c.chunk_no`,
   )
+  if (rest === 'expired' && changed.length > 0) await addJobEvent(tx, key, { kind: 'expired', now })
   return changed.length
 }

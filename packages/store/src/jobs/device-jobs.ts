@@ -2,8 +2,9 @@ import { type DeviceId, type JobKey, jobKey, storedDeviceId } from '@muster/cont
 import { type SQL, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, texts } from '../postgres/sql.ts'
-import { mayAttempt, ofOpenWindow, type RunningJob } from './chunks.ts'
+import { ofOpenWindow, openStage, type RunningJob } from './chunks.ts'
 import { isAnswerable, withDevice } from './gone-devices.ts'
+import { claimPermitted, type NotNow, spend } from './permission.ts'
 import { isAlive } from './workers.ts'
 
 /** Device jobs claimed one by one after their first attempt. `attempt` is the fence of each. */
@@ -24,11 +25,33 @@ export interface ClaimedDeviceJob {
 }
 
 /**
- * Claims up to `limit` due device jobs of a job, in one statement. Null when there is none, the job may not start attempts, or the lease
- * of the worker has ended. It locks the chunks first: after a wait for one Postgres looks again whether its rest has ended. It waits for
- * no row of a device, so those who lock these before the chunks cannot wait for it.
+ * Claims up to `limit` due device jobs of a job. Null when there is none, the job may not start attempts, or the lease of the worker
+ * has ended; not now when its limits forbid it.
  */
 export async function claimDueDeviceJobs(
+  db: Db,
+  job: RunningJob,
+  { workerId, limit }: { readonly workerId: string; readonly limit: number },
+  now: Date,
+): Promise<ClaimedDeviceJobs | NotNow | null> {
+  if (!job.isLimited) return takeDueDeviceJobs(db, job, { workerId, limit }, now)
+  return claimPermitted(
+    db,
+    job,
+    async (tx, { portion, room }) => {
+      const claimed = await takeDueDeviceJobs(tx, job, { workerId, limit: Math.min(limit, portion, room) }, now)
+      if (claimed !== null) await spend(tx, job, claimed.attempts.length, now)
+      return claimed
+    },
+    now,
+  )
+}
+
+/**
+ * In one statement. It locks the chunks first: after a wait for one Postgres looks again whether its rest has ended. It waits for no row
+ * of a device, so those who lock these before the chunks cannot wait for it.
+ */
+async function takeDueDeviceJobs(
   db: Db,
   job: RunningJob,
   { workerId, limit }: { readonly workerId: string; readonly limit: number },
@@ -44,8 +67,8 @@ export async function claimDueDeviceJobs(
         from device_jobs r
         join chunks c using (week, job_key, chunk_no)
        where r.week = ${job.week} and r.job_key = ${job.key} and r.status = 'pending' and r.due_at <= ${at(now)}
-         and r.due_at < 'infinity' and c.rest is null
-         and ${mayAttempt(job.key, now)}
+         and r.due_at < 'infinity' and c.rest is null and c.status <> 'held'
+         and c.stage_no <= ${openStage(job.key, now)}
          and ${isAlive(workerId, now)}
        order by r.due_at
        limit ${limit}),

@@ -8,6 +8,7 @@ import type { DesiredChange } from '../twins/desired-change.ts'
 import { alongIndexes } from '../twins/sets.ts'
 import { nextReady, type RunningJob } from './chunks.ts'
 import { nextTry } from './next-try.ts'
+import { isNotNow, isTooEarly, type NotNow, permit, spend } from './permission.ts'
 
 /** A chunk whose work is done inside the transaction that holds its lock: no lease, no fence, exactly once. */
 export interface LockedChunk {
@@ -49,7 +50,8 @@ const lockMs = 1_000
 
 /**
  * Locks the next ready chunk of a job, has the work done, and ends the chunk, in one transaction. Null when no chunk is ready, or the
- * job may not start attempts.
+ * job may not start attempts; not now when its limits forbid it. Nothing of it is ever in flight for others to see: the chunks of a
+ * limited job have their turns one after the other.
  * @throws ChunkError when the work fails, and the chunk is put off; any other error when Postgres was lost or busy
  */
 export async function executeChunk(
@@ -57,15 +59,20 @@ export async function executeChunk(
   job: RunningJob,
   { begin, work }: ChunkWork,
   now: Date,
-): Promise<(Execution & { readonly deviceCount: number }) | null> {
+): Promise<(Execution & { readonly deviceCount: number }) | NotNow | null> {
+  const early = isTooEarly(job, now)
+  if (early !== null) return early
   const locked: { chunk: LockedChunk | null } = { chunk: null }
   try {
     return await briefly(
       db,
       async (tx) => {
+        const permission = job.isLimited ? await permit(tx, job, now) : null
+        if (permission !== null && isNotNow(permission)) return permission
         const begun = await (begin === undefined ? lockNextChunk(tx, job, now) : begin(tx))
         if (begun === null) return null
         const { chunk, deviceCount, desired } = begun
+        if (permission !== null) await spend(tx, job, deviceCount, now)
         if (chunk.deviceIds.length === 0) return { deviceCount, failures: [], desired }
         locked.chunk = chunk
         const rest = await work(tx, chunk)

@@ -16,12 +16,13 @@ import type { Page, PageRequest, WrittenPageRequest } from '../postgres/page.ts'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, instantOrNull, rows, texts } from '../postgres/sql.ts'
 import { closeChunks } from './close-chunks.ts'
+import { jobEvent } from './job-events.ts'
 import { nextTry } from './next-try.ts'
 
-/** Inserts a job as `queued`. Null when the id exists already. Reads of the job show `queryCondition`. */
+/** Inserts a job as `queued`. Null when the id exists already. Reads of the job show `queryCondition`. `actor`: who asks for it. */
 export async function insertJob(
   db: Db,
-  request: JobRequest & { readonly queryCondition: string },
+  request: JobRequest & { readonly queryCondition: string; readonly actor?: string },
   now: Date,
 ): Promise<Job | null> {
   const { target } = request
@@ -30,13 +31,16 @@ export async function insertJob(
   const inserted = await rows<JobRow>(
     db,
     sql`
-    insert into jobs (job_id, type, status, query_condition, target_ids, body, max_execution_seconds,
-                      created_at, start_at, deadline_at)
-    values (${request.jobId}, ${request.type}, 'queued', ${request.queryCondition},
-            ${target.kind === 'devices' ? texts(target.deviceIds) : null}, ${JSON.stringify(request.body)}::json,
-            ${request.maxExecutionTimeInSeconds}, ${at(now)}, ${at(startAt)}, ${at(deadlineAt)})
-    on conflict (job_id) do nothing
-    returning ${jobColumns}, ${noStatistics}`,
+    with inserted as (
+      insert into jobs (job_id, type, status, query_condition, target_ids, body, max_execution_seconds,
+                        created_at, start_at, deadline_at)
+      values (${request.jobId}, ${request.type}, 'queued', ${request.queryCondition},
+              ${target.kind === 'devices' ? texts(target.deviceIds) : null}, ${JSON.stringify(request.body)}::json,
+              ${request.maxExecutionTimeInSeconds}, ${at(now)}, ${at(startAt)}, ${at(deadlineAt)})
+      on conflict (job_id) do nothing
+      returning *),
+    ${jobEvent({ kind: 'created', now, actor: request.actor ?? null }, sql`inserted`)}
+    select ${jobColumns}, ${noStatistics} from inserted`,
   )
   return inserted[0] === undefined ? null : toJob(inserted[0])
 }
@@ -100,13 +104,13 @@ export type Cancellation =
 
 /**
  * Cancels a job that has not ended, in one transaction. Devices that have not started are canceled. A device in flight may finish and
- * is counted. To cancel a cancelled job changes nothing and succeeds.
+ * is counted. To cancel a cancelled job changes nothing and succeeds. `actor`: who asks for it.
  */
-export async function cancelJob(db: Db, jobId: string, now: Date): Promise<Cancellation> {
+export async function cancelJob(db: Db, jobId: string, now: Date, actor: string | null = null): Promise<Cancellation> {
   return briefly(db, async (tx) => {
     const found = await readJob(tx, jobId)
     if (found === null) return { kind: 'missing' }
-    const ended = await endJob(tx, found.key, sql`status = 'cancelled', ended_at = ${at(now)}`, now)
+    const ended = await endJob(tx, found.key, { status: 'cancelled', actor, reason: null }, now)
     const job = (await readJob(tx, jobId)) ?? found
     if (job.status !== 'cancelled') return { kind: 'terminal', status: job.status }
     return { kind: 'cancelled', job, isRepeated: ended === null }
@@ -119,15 +123,18 @@ export async function completeJob(db: Db, key: JobKey, now: Date): Promise<Job |
     db,
     'completeJob',
     sql`
-    update jobs set status = 'completed', ended_at = ${at(now)}
-     where job_key = ${key}
-       and status = 'running'
-       and not exists (
-         select from chunks
-          where chunks.week = jobs.week
-            and chunks.job_key = jobs.job_key
-            and chunks.is_open)
-    returning ${jobColumns}, ${statistics}`,
+    with ended as (
+      update jobs set status = 'completed', ended_at = ${at(now)}
+       where job_key = ${key}
+         and status = 'running'
+         and not exists (
+           select from chunks
+            where chunks.week = jobs.week
+              and chunks.job_key = jobs.job_key
+              and chunks.is_open)
+      returning *),
+    ${jobEvent({ kind: 'completed', now }, sql`ended`)}
+    select ${jobColumns}, ${statistics} from ended as jobs`,
   )
   return row === undefined ? null : toJob(row)
 }
@@ -135,8 +142,7 @@ export async function completeJob(db: Db, key: JobKey, now: Date): Promise<Job |
 /** Ends a job that could not do its work. Its devices that have not started are canceled. Null when it had ended before. */
 export async function failJob(db: Db, key: JobKey, reason: string, now: Date): Promise<Job | null> {
   return briefly(db, async (tx) => {
-    const end = sql`status = 'failed', ended_at = ${at(now)}, failure_reason = ${reason}`
-    const jobId = await endJob(tx, key, end, now)
+    const jobId = await endJob(tx, key, { status: 'failed', actor: null, reason }, now)
     return jobId === null ? null : readJob(tx, jobId)
   })
 }
@@ -162,18 +168,29 @@ export async function putOffStart(db: Db, key: JobKey, now: Date): Promise<numbe
  * Ends a job that has not ended, and then its devices that have not started. In this order, because a claim looks at the job before it
  * locks a chunk: see `claimChunk`. Returns the id of the job; null when it had ended before.
  */
-async function endJob(tx: Db, key: JobKey, end: SQL, now: Date): Promise<string | null> {
+async function endJob(tx: Db, key: JobKey, { status, actor, reason }: JobEnd, now: Date): Promise<string | null> {
+  const fields = sql`jsonb_strip_nulls(jsonb_build_object('reason', failure_reason))`
   const [ended] = await rows<{ job_id: string; week: string | null }>(
     tx,
     sql`
-    update jobs set ${end}
-     where job_key = ${key}
-       and status in ('queued', 'scheduled', 'running')
-    returning job_id, week`,
+    with ended as (
+      update jobs set status = ${status}, ended_at = ${at(now)}, failure_reason = ${reason}
+       where job_key = ${key}
+         and status in ('queued', 'scheduled', 'running')
+      returning job_key, job_id, week, failure_reason),
+    ${jobEvent({ kind: status, now, actor, fields }, sql`ended`)}
+    select job_id, week from ended`,
   )
   if (ended === undefined) return null
   if (ended.week !== null) await closeChunks(tx, key, ended.week, 'canceled', now)
   return ended.job_id
+}
+
+interface JobEnd {
+  readonly status: 'cancelled' | 'failed'
+  readonly actor: string | null
+  /** Why it failed. */
+  readonly reason: string | null
 }
 
 function placeOf({ created_at, job_id }: JobRow): string {

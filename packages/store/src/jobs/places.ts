@@ -1,23 +1,26 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { at } from '../postgres/sql.ts'
 import { mayTry } from './next-try.ts'
-import { readyWork } from './work.ts'
+import { readyWork } from './sweeps/work.ts'
 
-/** Whether a row of `jobs` may start now, if a place is free. */
+/** Whether a row of `jobs` may start now, if a place is free. A paused job starts only to have its devices counted when its window is over. */
 export function isDue(now: Date): SQL {
   return sql`(
     jobs.status in ('queued', 'scheduled')
     and greatest(jobs.start_at, jobs.created_at) <= ${at(now)}
+    and (jobs.paused_at is null or jobs.deadline_at <= ${at(now)})
     and ${mayTry(sql`jobs.not_before`, now)})`
 }
 
-/** Earlier starts first. A job that was to start before it was made does not overtake those that were there. */
-export const startOrder: SQL = sql.raw('greatest(jobs.start_at, jobs.created_at), jobs.job_key')
+/**
+ * The higher priority first, then the earlier start. A job that was to start before it was made does not overtake those that were there.
+ */
+export const startOrder: SQL = sql.raw('-jobs.priority, greatest(jobs.start_at, jobs.created_at), jobs.job_key')
 
 /**
  * How many places running jobs hold. A job holds one if something of it can be done now or is under way. A job that only waits, for
- * devices or for the time of its next attempt, holds none, and takes none when it goes on. What is leased is little: the workers have
- * room for no more.
+ * devices, for the time of its next attempt, for its next stage or for the end of its pause, holds none, and takes none when it goes on.
+ * What is leased is little: the workers have room for no more.
  */
 export function placesTaken(now: Date): SQL {
   return sql`(
@@ -32,5 +35,5 @@ export function placesTaken(now: Date): SQL {
       select job_key from device_jobs where status = 'running')
     select count(*)::int
       from holding
-     where (select status = 'running' from jobs where jobs.job_key = holding.job_key))`
+     where (select status = 'running' and paused_at is null from jobs where jobs.job_key = holding.job_key))`
 }

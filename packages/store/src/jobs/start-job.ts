@@ -6,7 +6,9 @@ import { databaseError, isStatementTimeout } from '../postgres/database-error.ts
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, rows } from '../postgres/sql.ts'
 import { closeChunks } from './close-chunks.ts'
+import { jobEvent } from './job-events.ts'
 import { ensurePartitions, weekOf } from './partitions.ts'
+import { portionOf } from './permission.ts'
 import { isDue, placesTaken, startOrder } from './places.ts'
 import { listedDevices, matchingDevices } from './target-devices.ts'
 
@@ -75,16 +77,23 @@ async function start(tx: Db, key: JobKey, options: StartOptions, now: Date): Pro
   const due = (await isAlone(tx, key)) ? await readDue(tx, key, now) : null
   if (due === null) return { kind: 'idle' }
   if (!due.is_over) await findPlace(tx, key, options, now)
-  const { deviceCount, lastGenerationNo } = await freeze(tx, key, due, options.chunkSize(due.type), now)
+  const { deviceCount, lastGenerationNo } = await freeze(tx, key, due, chunkSizeOf(due, options), now)
   if (!due.is_over) await takePlace(tx, key, options, now)
   const started = await rows(
     tx,
     sql`
-    update jobs
-       set status = 'running', week = ${weekOf(now)}, frozen_at = ${at(now)}, last_generation_no = ${lastGenerationNo}
-     where job_key = ${key}
-       and status in ('queued', 'scheduled')
-    returning job_key`,
+    with started as (
+      update jobs
+         set status = 'running', week = ${weekOf(now)}, frozen_at = ${at(now)}, last_generation_no = ${lastGenerationNo}
+       where job_key = ${key}
+         and status in ('queued', 'scheduled')
+      returning job_key),
+    stage as (
+      insert into stages (job_key, stage_no, device_count, opened_at)
+      select job_key, 0, ${deviceCount}::int, ${at(now)}
+        from started),
+    ${jobEvent({ kind: 'started', now, fields: sql`jsonb_build_object('deviceCount', ${deviceCount}::int)` }, sql`started`)}
+    select job_key from started`,
   )
   if (started.length === 0) throw new UndoneError('idle')
   if (due.is_over) await closeChunks(tx, key, weekOf(now), 'expired', now)
@@ -105,7 +114,7 @@ async function readDue(tx: Db, key: JobKey, now: Date): Promise<DueRow | null> {
     tx,
     sql`
     select job_id, type, query_condition, target_ids is not null as is_listed, deadline_at::text,
-           deadline_at <= ${at(now)} as is_over
+           deadline_at <= ${at(now)} as is_over, rate, max_in_flight
       from jobs
      where job_key = ${key} and ${isDue(now)}`,
   )
@@ -142,6 +151,14 @@ interface DueRow extends Record<string, unknown> {
   readonly deadline_at: string
   /** Its window is over. */
   readonly is_over: boolean
+  readonly rate: number | null
+  readonly max_in_flight: number | null
+}
+
+/** A claim takes a chunk as a whole, so it must fit into the limits of the job. */
+function chunkSizeOf({ type, rate, max_in_flight }: DueRow, { chunkSize }: StartOptions): number {
+  const allowed = [rate === null ? null : portionOf(rate), max_in_flight]
+  return Math.min(chunkSize(type), ...allowed.filter((size) => size !== null))
 }
 
 interface Frozen {

@@ -107,6 +107,38 @@ export const jobs = pgTable('jobs', {
   attempts: integer('attempts').notNull().default(0),
   notBefore: instant('not_before'),
   finalCounts: integer('final_counts').array(),
+  openStage: integer('open_stage').notNull().default(0),
+  pausedAt: instant('paused_at'),
+  pausedBy: text('paused_by'),
+  /** Devices a minute. */
+  rate: integer('rate'),
+  maxInFlight: integer('max_in_flight'),
+  rateFreeAt: instant('rate_free_at'),
+  priority: integer('priority').notNull().default(500),
+})
+
+export const stages = pgTable(
+  'stages',
+  {
+    jobKey: counter('job_key').notNull(),
+    stageNo: integer('stage_no').notNull(),
+    deviceCount: integer('device_count').notNull(),
+    opensWhen: jsonb('opens_when').$type<JsonObject>(),
+    abortWhen: jsonb('abort_when').$type<JsonObject>(),
+    openedAt: instant('opened_at'),
+    closedAt: instant('closed_at'),
+    reason: text('reason'),
+  },
+  (table) => [primaryKey({ columns: [table.jobKey, table.stageNo] })],
+)
+
+export const jobEvents = pgTable('job_events', {
+  eventNo: counter('event_no').generatedAlwaysAsIdentity().primaryKey(),
+  jobKey: counter('job_key').notNull(),
+  kind: text('kind').notNull(),
+  at: instant('at').notNull(),
+  actor: text('actor'),
+  fields: members('fields'),
 })
 
 export const workers = pgTable('workers', {
@@ -137,6 +169,7 @@ export const chunks = pgTable(
     restAt: instant('rest_at'),
     claims: integer('claims').notNull().default(0),
     notBefore: instant('not_before'),
+    stageNo: integer('stage_no').notNull().default(0),
     isOpen: boolean('is_open').notNull().generatedAlwaysAs(sql`succeeded + failed + canceled < device_count`),
   },
   (table) => [primaryKey({ columns: [table.week, table.jobKey, table.chunkNo] })],

@@ -6,6 +6,7 @@ import { type ClaimedChunk, claimChunk, readRunningJob } from '../../src/jobs/ch
 import { type ClaimedDeviceJobs, claimDueDeviceJobs } from '../../src/jobs/device-jobs.ts'
 import { type ChunkWork, type Execution, executeChunk, type LockedChunk } from '../../src/jobs/execute-chunk.ts'
 import { insertJob, readJob } from '../../src/jobs/jobs.ts'
+import { isNotNow, type NotNow } from '../../src/jobs/permission.ts'
 import {
   type DeviceOutcome,
   type Recorded,
@@ -84,6 +85,7 @@ export async function givenJob(
     jobId?: string
     queryCondition?: string
     devices?: readonly string[]
+    actor?: string
   } = {},
   now = noon,
 ): Promise<Job> {
@@ -123,8 +125,14 @@ export function start(db: Db, key: JobKey, { chunkSize = 100, maxRunningJobs = 1
   return startJob(db, key, { maxRunningJobs, chunkSize: () => chunkSize }, now)
 }
 
+/** What came of a claim of a job that has no limits, or has reached none of them. */
+function permitted<Claimed extends object>(claimed: Claimed | NotNow | null): Claimed | null {
+  if (claimed !== null && isNotNow(claimed)) throw new Error(`not now, but in ${claimed.waitMs} ms`)
+  return claimed
+}
+
 /** Lets a worker claim for the next minute. */
-async function givenLease(db: Db, workerId: string, now: Date): Promise<void> {
+export async function givenLease(db: Db, workerId: string, now: Date): Promise<void> {
   await rows(
     db,
     sql`
@@ -144,7 +152,7 @@ export async function claim(db: Db, key: JobKey, now = noon, workerId = worker):
 /** Under a lease as it is. */
 export async function claimUnder(db: Db, key: JobKey, workerId: string, now: Date): Promise<ClaimedChunk | null> {
   const job = await readRunningJob(db, key)
-  return job === null ? null : claimChunk(db, job, workerId, now)
+  return job === null ? null : permitted(await claimChunk(db, job, workerId, now))
 }
 
 /** By a worker whose lease has just been renewed. */
@@ -166,7 +174,7 @@ export async function claimDueUnder(
   now: Date,
 ): Promise<ClaimedDeviceJobs | null> {
   const job = await readRunningJob(db, key)
-  return job === null ? null : claimDueDeviceJobs(db, job, by, now)
+  return job === null ? null : permitted(await claimDueDeviceJobs(db, job, by, now))
 }
 
 /** Of one claim. */
@@ -210,7 +218,7 @@ export async function execute(
     locked.chunk = chunk
     return { failures: failuresOf(chunk.deviceIds), desired: [] }
   }
-  const executed = await executeChunk(db, job, { work }, now)
+  const executed = permitted(await executeChunk(db, job, { work }, now))
   if (executed === null || locked.chunk === null) return null
   const { chunkNo, deviceIds } = locked.chunk
   return { ...executed, chunkNo, deviceIds }

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type ClaimedChunk, claimChunk } from '../../src/jobs/chunks.ts'
 import { claimDueDeviceJobs } from '../../src/jobs/device-jobs.ts'
 import { moveClaims } from '../../src/jobs/move-claims.ts'
+import { isNotNow } from '../../src/jobs/permission.ts'
 import { releaseExpiredChunks } from '../../src/jobs/sweeps/release-expired-chunks.ts'
 import { releaseExpiredDeviceJobs } from '../../src/jobs/sweeps/release-expired-device-jobs.ts'
 import { insertWorker, removeWorker, renewWorker, type WorkerLease } from '../../src/jobs/workers.ts'
@@ -98,7 +99,10 @@ describe('a worker that may hold more than it knows', () => {
     const next = { workerId: 'next', leaseUntil: on('12:01:10') }
 
     await insertWorker(db, next, on('12:00:10'))
-    await moveClaims(db, next.workerId, { chunks: [known], deviceJobs: retried === null ? [] : [retried] })
+    await moveClaims(db, next.workerId, {
+      chunks: [known],
+      deviceJobs: retried === null || isNotNow(retried) ? [] : [retried],
+    })
     const released = [
       await releaseExpiredChunks(db, all, on('12:01:00')),
       await releaseExpiredDeviceJobs(db, all, on('12:01:00')),

@@ -24,6 +24,7 @@ import {
   recordLaterAttempts,
   worker,
 } from '../jobs/engine.ts'
+import { setJob } from '../jobs/set-rows.ts'
 
 const throughLargeTable = /Seq Scan on (devices|twins|sessions|device_jobs_)/
 const fleet = deviceNames(5_000)
@@ -136,6 +137,10 @@ async function runEveryOne(db: Db): Promise<void> {
     await recordLaterAttempts(db, due, [{ deviceId: first, status: 'completed', response: jsonText({}) }], noon)
   await completeJob(db, key, noon)
   await findForgottenWork(db, { limit: 10 }, noon)
+
+  const limited = await givenRunningJob(db, { devices: 20, chunkSize: 10 })
+  await setJob(db, limited, sql`rate = 6000, max_in_flight = 10`)
+  await claimed(db, limited.key)
 
   const twinJob = await givenRunningJob(db, { devices: 5, type: 'scheduleUpdateTwin' })
   await execute(db, twinJob.key)

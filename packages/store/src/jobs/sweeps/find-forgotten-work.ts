@@ -2,9 +2,9 @@ import { type JobKey, type JobType, jobKey } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { prepared } from '../../postgres/prepared.ts'
 import { at, type Db } from '../../postgres/sql.ts'
-import { readyWork } from '../work.ts'
+import { readyWork } from './work.ts'
 
-/** Running jobs with a ready chunk or a due device job. A wake-up for them may have been lost. */
+/** Running jobs with a ready chunk or a due device job in an open stage. A wake-up for them may have been lost. */
 export async function findForgottenWork(
   db: Db,
   { limit }: { readonly limit: number },

@@ -5,6 +5,7 @@ import { by, byTrusted, errorMsMax, jump, measure, processCount } from './clocks
 import { atOnce, crashed, type Happening, inTurn, late, once, twice } from './happenings.ts'
 import { cancel, complete, create, fail, schedule, startDue } from './jobs.ts'
 import { workerCount } from './model.ts'
+import { divide, hold, openNextStage, pause, release, resume } from './rollout.ts'
 import { apt, inapt, knownIds, type Step, unknownIds } from './step.ts'
 import {
   advance,
@@ -83,19 +84,32 @@ const tries = fc.oneof(
   { weight: 2, arbitrary: rightTime(fc.constant(expire)) },
   { weight: 2, arbitrary: fc.constant(keep) },
   { weight: 2, arbitrary: anyTime(workerNo.map(renew)) },
+  {
+    weight: 8,
+    arbitrary: anyTime(
+      fc.tuple(fc.constantFrom(pause, pause, resume, openNextStage), choice).map(([change, job]) => change(job)),
+    ),
+  },
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(fc.constantFrom(hold, release), choice, fc.nat({ max: 3 }))
+      .map(([change, job, chunkNo]) => change(job, chunkNo)),
+  },
 )
 
 /** They pass over what another step has locked at the moment: at once with one, what they do cannot be foretold. */
 const passing = rightTime(fc.constantFrom(releaseChunks, releaseChunks, releaseDeviceJobs, findReachable))
-/** A removal and a registration of many at once come in another order for each device. */
+/** A removal and a registration of many at once come in another order for each device; to divide a job locks many chunks in no order. */
 const many = fc.oneof(
   anyTime(someKnown.map(remove)),
   fc.subarray([...knownIds, ...unknownIds], { minLength: 1 }).map(register),
+  choice.map(divide),
 )
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 15, arbitrary: tries },
   { weight: 3, arbitrary: passing },
-  { weight: 1, arbitrary: many },
+  { weight: 2, arbitrary: many },
 )
 
 const clockStep = fc.oneof(

@@ -14,6 +14,7 @@ import {
   hasEnded,
   idsIn,
   isAlive,
+  isFree,
   isGone,
   type Model,
   type ModelChunk,
@@ -116,7 +117,8 @@ export function claimDue(choice: Choice, limit: number, by: Claimer): Step {
 }
 
 function dueOf(job: ModelJob, model: Model) {
-  return mayAttempt(model, job) ? waitingOf(job).filter(({ stage }) => stage.dueAt <= model.now) : []
+  if (!mayAttempt(model, job)) return []
+  return waitingOf(job).filter(({ chunk, stage }) => stage.dueAt <= model.now && isFree(job, chunk))
 }
 
 export const outcomeKinds = ['completed', 'failed', 'due now', 'due later', 'waiting', 'none'] as const

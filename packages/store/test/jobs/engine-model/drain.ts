@@ -7,8 +7,9 @@ import type { Db } from '../../../src/postgres/sql.ts'
 import { claimDue, type OutcomeKind, record, takeChunk } from './attempts.ts'
 import { errorMsMax } from './clocks.ts'
 import { cancel, complete, startDue } from './jobs.ts'
-import { type Model, mayAttempt, newcomer } from './model.ts'
-import { any, apt, jobOf, knownIds, leaseMs, type Step } from './step.ts'
+import { type Model, type ModelJob, mayAttempt, newcomer } from './model.ts'
+import { openNextStage, release, resume } from './rollout.ts'
+import { any, apt, type Choice, jobOf, knownIds, leaseMs, type Step } from './step.ts'
 import { advance, connect, expire, findReachable, keep, releaseChunks, releaseDeviceJobs } from './sweeps.ts'
 import { takeAnother } from './workers.ts'
 
@@ -31,6 +32,7 @@ export async function drain(
 ): Promise<void> {
   if (ending === 'work') {
     await take(connect(knownIds))
+    for (const step of model.jobs.flatMap((job, jobNo) => freeing(job, any(jobNo)))) await take(step)
     await take(advance((leaseMs + errorMsMax) / 1000))
     await settle(db, model, take)
     expect(model.jobs.filter((job) => mayAttempt(model, job))).toEqual([])
@@ -43,6 +45,15 @@ export async function drain(
   await take(advance(aDay))
   await settle(db, model, take)
   await take(keep)
+}
+
+/** J40, J41: lets the job go on in every chunk. */
+function freeing({ isPaused, chunks }: ModelJob, choice: Choice): Step[] {
+  return [
+    ...(isPaused ? [resume(choice)] : []),
+    ...(chunks?.some(({ stageNo }) => stageNo > 0) ? [openNextStage(choice)] : []),
+    ...(chunks ?? []).flatMap(({ isHeld }, chunkNo) => (isHeld ? [release(choice, chunkNo)] : [])),
+  ]
 }
 
 /** Until the sweeps find nothing more. Every chunk holds one device at least, so it cannot take longer. */

@@ -49,6 +49,8 @@ export function create(request: {
           chunkSize,
           lastRegistration: 0,
           status: 'queued',
+          isPaused: false,
+          openStage: 0,
           rest: null,
           chunks: null,
         })

@@ -54,6 +54,9 @@ export interface ModelJob {
   /** The highest number of its devices when it started. */
   lastRegistration: number
   status: JobStatus
+  isPaused: boolean
+  /** Its chunks of later stages have to wait. */
+  openStage: number
   /** How what has not started has ended. */
   rest: 'canceled' | 'expired' | null
   /** Null until the target set is frozen. */
@@ -64,6 +67,8 @@ export interface ModelChunk {
   readonly stages: Map<string, Stage>
   /** J22: devices that a worker may have called, and no outcome says whether it did. */
   readonly asked: Set<string>
+  stageNo: number
+  isHeld: boolean
   fence: number
   /** The lease under which it is claimed. */
   holder: string | null
@@ -117,14 +122,20 @@ export function isOpen(job: ModelJob): boolean {
   return !stagesOf(job).every(([, stage]) => hasEnded(stage))
 }
 
-/** J6, J7: whether an attempt may start. */
+/** J6, J7: whether the job runs and its window is open. */
 export function mayAttempt(model: Model, job: ModelJob): boolean {
   return job.status === 'running' && model.now < job.deadlineAt
 }
 
+/** J40, J41: whether nothing but the time keeps attempts on the devices of a chunk from starting. */
+export function isFree({ isPaused, openStage }: ModelJob, { stageNo, isHeld }: ModelChunk): boolean {
+  return !isPaused && stageNo <= openStage && !isHeld
+}
+
 /** J12: what comes of an attempt to start a job. */
 export function startOf(model: Model, job: ModelJob): 'started' | 'full' | 'idle' {
-  const isDue = ({ status, startAt }: ModelJob) => /queued|scheduled/.test(status) && startAt <= model.now
+  const isDue = (job: ModelJob) =>
+    /queued|scheduled/.test(job.status) && job.startAt <= model.now && (!job.isPaused || isOver(model, job))
   if (!isDue(job)) return 'idle'
   const no = model.jobs.indexOf(job)
   const isAhead = (other: ModelJob, otherNo: number) =>
@@ -144,11 +155,14 @@ export function isOver(model: Model, { deadlineAt }: ModelJob): boolean {
 
 /** J12: something of it can be done now, or is under way. */
 function holdsPlace(model: Model, job: ModelJob): boolean {
-  if (job.status !== 'running') return false
-  return stagesOf(job).some(([, stage]) => {
-    if (stage.kind === 'waiting') return stage.dueAt <= model.now
-    return stage.kind !== 'ended'
-  })
+  if (job.status !== 'running' || job.isPaused) return false
+  return (job.chunks ?? []).some((chunk) =>
+    [...chunk.stages.values()].some((stage) => {
+      if (stage.kind === 'waiting') return stage.dueAt <= model.now && isFree(job, chunk)
+      if (stage.kind === 'untried') return isFree(job, chunk)
+      return stage.kind !== 'ended'
+    }),
+  )
 }
 
 export function freeze({ registered }: Model, job: ModelJob): void {
@@ -159,7 +173,7 @@ export function freeze({ registered }: Model, job: ModelJob): void {
   for (let from = 0; from < target.length; from += job.chunkSize) {
     const deviceIds = target.slice(from, from + job.chunkSize)
     const stages = new Map(deviceIds.map((deviceId) => [deviceId, untried] as const))
-    job.chunks.push({ stages, asked: new Set(), fence: 0, holder: null })
+    job.chunks.push({ stages, asked: new Set(), stageNo: 0, isHeld: false, fence: 0, holder: null })
   }
 }
 
@@ -185,12 +199,13 @@ export function isGone({ registered }: Model, { lastRegistration }: ModelJob, de
   return (registered.get(deviceId) ?? Number.POSITIVE_INFINITY) > lastRegistration
 }
 
-/** The chunks of a job that a claim may take, the first one first. */
+/** The chunks of a job that a claim may take, the first one of the first stage first. */
 export function readyChunks(model: Model, job: ModelJob): { chunkNo: number; chunk: ModelChunk }[] {
   if (!mayAttempt(model, job)) return []
   return (job.chunks ?? [])
     .map((chunk, chunkNo) => ({ chunkNo, chunk }))
-    .filter(({ chunk }) => chunk.holder === null && idsIn(chunk, 'untried').length > 0)
+    .filter(({ chunk }) => chunk.holder === null && isFree(job, chunk) && idsIn(chunk, 'untried').length > 0)
+    .sort((left, right) => left.chunk.stageNo - right.chunk.stageNo)
 }
 
 export function idsIn(chunk: ModelChunk, kind: Stage['kind']): string[] {
@@ -224,6 +239,7 @@ function withRest(job: ModelJob, stage: Stage, isAsked: boolean): Stage {
 export function closeRest(job: ModelJob, rest: 'canceled' | 'expired'): void {
   job.rest ??= rest
   for (const chunk of job.chunks ?? []) {
+    chunk.isHeld = false
     for (const [deviceId, stage] of chunk.stages) move(job, chunk, deviceId, stage)
   }
 }

@@ -1,10 +1,10 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { at } from '../postgres/sql.ts'
-import { mayTry } from './next-try.ts'
+import { at } from '../../postgres/sql.ts'
+import { mayTry } from '../next-try.ts'
 
 /**
  * Tables for the beginning of a statement, after `with recursive`: `chunk_work` and `due_work`, the `job_key` and `deadline_at` of
- * each running job of which a chunk, or a device job, can be attempted now; other rows have no `job_key`. What they cost grows with the
+ * each running job of which a chunk, or a device job, of an open stage can be attempted now; other rows have no `job_key`. What they cost grows with the
  * jobs that have work, and not with those that run and wait.
  */
 export function readyWork(now: Date): SQL {
@@ -12,6 +12,7 @@ export function readyWork(now: Date): SQL {
     select true
       from chunks c
      where c.week = running.week and c.job_key = running.job_key and c.status = 'ready'
+       and c.stage_no <= running.open_stage
        and ${mayTry(sql`c.not_before`, now)}
      limit 1`
   const dueDeviceJob = sql`
@@ -20,7 +21,7 @@ export function readyWork(now: Date): SQL {
       join chunks c using (week, job_key, chunk_no)
      where r.week = running.week and r.job_key = running.job_key
        and r.status = 'pending' and r.due_at <= ${at(now)} and r.due_at < 'infinity'
-       and c.rest is null
+       and c.rest is null and c.status <> 'held' and c.stage_no <= running.open_stage
      limit 1`
   return sql`
     chunk_work ${leaps(sql`chunk_work`, sql`chunks where status = 'ready'`, chunk)},
@@ -29,7 +30,7 @@ export function readyWork(now: Date): SQL {
 
 /**
  * The running jobs among those with rows in an index, if they have work: in leaps along the index, from one job to the next. The other leg
- * leaps along the running jobs, because an ended job may have left rows, which stay until its history goes.
+ * leaps along the running jobs, because an ended or paused job may have rows there.
  */
 function leaps(self: SQL, indexed: SQL, work: SQL): SQL {
   return sql`(job_key, deadline_at, next) as (
@@ -40,7 +41,7 @@ function leaps(self: SQL, indexed: SQL, work: SQL): SQL {
              running.job_key + (running.job_key = found.job_key)::int
         from ${self} as leap,
              lateral (select job_key from ${indexed} and job_key >= leap.next order by job_key limit 1) as found,
-             lateral (select job_key, week, deadline_at from jobs
-                       where status = 'running' and jobs.job_key >= found.job_key
+             lateral (select job_key, week, deadline_at, open_stage from jobs
+                       where status = 'running' and paused_at is null and jobs.job_key >= found.job_key
                        order by job_key limit 1) as running)`
 }
