@@ -184,9 +184,9 @@ create table job_events (
 --> statement-breakpoint
 create index job_events_of_job on job_events (job_key, event_no);
 --> statement-breakpoint
--- Chunks: fixed slices of a target set, stage by stage, and in device id order within a stage. A held chunk is not claimed. The counters are the statistics; what they leave of
--- `device_count` is pending. `attempted` counts the devices whose first attempt has been recorded; `rest` says how every
--- device without a terminal row of its own has ended.
+-- Chunks: fixed slices of a target set, stage by stage, and in device id order within a stage. A held chunk is not claimed. The counters
+-- are the statistics; what they leave of `device_count` is pending. `attempted` counts the devices whose first attempt has been
+-- recorded; `rest` says how every device without a terminal row of its own has ended.
 create table chunks (
   week date not null,
   job_key bigint not null,
