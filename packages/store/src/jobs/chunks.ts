@@ -3,7 +3,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, instantOrNull } from '../postgres/sql.ts'
 import { mayTry } from './next-try.ts'
-import { claimPermitted, full, hasRoomFor, type LimitedJob, type NotNow, type Permission, spend } from './permission.ts'
+import { claimPermitted, full, hasRoomFor, type LimitedJob, type NotNow, type Permission, spend } from './rollout/permission.ts'
 import { isAlive } from './workers.ts'
 
 /**
@@ -92,8 +92,9 @@ export async function claimChunk(
     const deviceCount = await lockNextReady(tx, job, now)
     if (deviceCount === null) return null
     if (!hasRoomFor(permission, deviceCount)) return full
-    await spend(tx, job, deviceCount, now)
-    return takeChunk(tx, job, workerId, now)
+    const claimed = await takeChunk(tx, job, workerId, now)
+    if (claimed !== null) await spend(tx, job, claimed.deviceIds.length, now)
+    return claimed
   }
   return claimPermitted(db, job, claim, now)
 }

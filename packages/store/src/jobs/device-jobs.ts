@@ -4,7 +4,7 @@ import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, texts } from '../postgres/sql.ts'
 import { ofOpenWindow, openStage, type RunningJob } from './chunks.ts'
 import { isAnswerable, withDevice } from './gone-devices.ts'
-import { claimPermitted, type NotNow, spend } from './permission.ts'
+import { claimPermitted, type NotNow, spend } from './rollout/permission.ts'
 import { isAlive } from './workers.ts'
 
 /** Device jobs claimed one by one after their first attempt. `attempt` is the fence of each. */

@@ -8,8 +8,8 @@ import { at, type Db, instant, rows } from '../postgres/sql.ts'
 import { closeChunks } from './close-chunks.ts'
 import { jobEvent } from './job-events.ts'
 import { ensurePartitions, weekOf } from './partitions.ts'
-import { portionOf } from './permission.ts'
 import { isDue, placesTaken, startOrder } from './places.ts'
+import { portionOf } from './rollout/permission.ts'
 import { listedDevices, matchingDevices } from './target-devices.ts'
 
 export type JobStart =

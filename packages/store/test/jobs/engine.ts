@@ -6,7 +6,7 @@ import { type ClaimedChunk, claimChunk, readRunningJob } from '../../src/jobs/ch
 import { type ClaimedDeviceJobs, claimDueDeviceJobs } from '../../src/jobs/device-jobs.ts'
 import { type ChunkWork, type Execution, executeChunk, type LockedChunk } from '../../src/jobs/execute-chunk.ts'
 import { insertJob, readJob } from '../../src/jobs/jobs.ts'
-import { isNotNow, type NotNow } from '../../src/jobs/permission.ts'
+import { isNotNow, type NotNow } from '../../src/jobs/rollout/permission.ts'
 import {
   type DeviceOutcome,
   type Recorded,

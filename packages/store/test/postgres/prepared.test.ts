@@ -24,7 +24,7 @@ import {
   recordLaterAttempts,
   worker,
 } from '../jobs/engine.ts'
-import { setJob } from '../jobs/set-rows.ts'
+import { setJob } from '../jobs/rollout/set-rows.ts'
 
 const throughLargeTable = /Seq Scan on (devices|twins|sessions|device_jobs_)/
 const fleet = deviceNames(5_000)

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
-import { findDueJobs } from '../../src/jobs/sweeps/find-due-jobs.ts'
-import { givenJob, noon, on, openStore, start } from './engine.ts'
+import { findDueJobs } from '../../../src/jobs/sweeps/find-due-jobs.ts'
+import { givenJob, noon, on, openStore, start } from '../engine.ts'
 import { setJob } from './set-rows.ts'
 
 it('J44 the higher priority starts first, and then the earlier start', async () => {

@@ -1,6 +1,6 @@
 import type { Job } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
-import { type Db, rows } from '../../src/postgres/sql.ts'
+import { type Db, rows } from '../../../src/postgres/sql.ts'
 
 /** Sets columns of a job that no function of the store sets yet. */
 export async function setJob(db: Db, { key }: Pick<Job, 'key'>, columns: SQL): Promise<void> {

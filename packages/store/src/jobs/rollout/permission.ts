@@ -1,8 +1,8 @@
 import type { JobKey } from '@muster/contract'
 import { sql } from 'drizzle-orm'
-import { briefly } from '../postgres/briefly.ts'
-import { prepared } from '../postgres/prepared.ts'
-import { at, type Db } from '../postgres/sql.ts'
+import { briefly } from '../../postgres/briefly.ts'
+import { prepared } from '../../postgres/prepared.ts'
+import { at, type Db } from '../../postgres/sql.ts'
 
 /** A running job and its limits as they were read. They may change at any moment: a claim under them looks again. */
 export interface LimitedJob {

@@ -1,11 +1,11 @@
 import type { Job } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { cancelJob, completeJob, failJob, insertJob } from '../../src/jobs/jobs.ts'
-import { expireOverdueJobs } from '../../src/jobs/sweeps/expire-overdue-jobs.ts'
-import { purgeHistory } from '../../src/jobs/sweeps/purge-history.ts'
-import { type Db, rows } from '../../src/postgres/sql.ts'
-import { execute, givenJob, givenRunningJob, noon, on, openStore, start } from './engine.ts'
+import { cancelJob, completeJob, failJob, insertJob } from '../../../src/jobs/jobs.ts'
+import { expireOverdueJobs } from '../../../src/jobs/sweeps/expire-overdue-jobs.ts'
+import { purgeHistory } from '../../../src/jobs/sweeps/purge-history.ts'
+import { type Db, rows } from '../../../src/postgres/sql.ts'
+import { execute, givenJob, givenRunningJob, noon, on, openStore, start } from '../engine.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>
 let db: Db

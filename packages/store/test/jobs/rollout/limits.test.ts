@@ -2,14 +2,14 @@ import { EventEmitter, once } from 'node:events'
 import { type Job, jsonText } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type ClaimedChunk, claimChunk, readRunningJob } from '../../src/jobs/chunks.ts'
-import { type ClaimedDeviceJobs, claimDueDeviceJobs } from '../../src/jobs/device-jobs.ts'
-import { executeChunk } from '../../src/jobs/execute-chunk.ts'
-import { cancelJob } from '../../src/jobs/jobs.ts'
-import { claimPermitted, isNotNow, type NotNow, spend } from '../../src/jobs/permission.ts'
-import { releaseExpiredChunks } from '../../src/jobs/sweeps/release-expired-chunks.ts'
-import { isDatabaseLost } from '../../src/postgres/database-error.ts'
-import { type Db, rows } from '../../src/postgres/sql.ts'
+import { type ClaimedChunk, claimChunk, readRunningJob } from '../../../src/jobs/chunks.ts'
+import { type ClaimedDeviceJobs, claimDueDeviceJobs } from '../../../src/jobs/device-jobs.ts'
+import { executeChunk } from '../../../src/jobs/execute-chunk.ts'
+import { cancelJob } from '../../../src/jobs/jobs.ts'
+import { claimPermitted, isNotNow, type NotNow, spend } from '../../../src/jobs/rollout/permission.ts'
+import { releaseExpiredChunks } from '../../../src/jobs/sweeps/release-expired-chunks.ts'
+import { isDatabaseLost } from '../../../src/postgres/database-error.ts'
+import { type Db, rows } from '../../../src/postgres/sql.ts'
 import {
   counts,
   deviceNames,
@@ -20,7 +20,7 @@ import {
   recordFirstAttempts,
   start,
   worker,
-} from './engine.ts'
+} from '../engine.ts'
 import { setChunks, setJob } from './set-rows.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>

@@ -1,10 +1,10 @@
 import type { Job, JobType } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { cancelJob } from '../../src/jobs/jobs.ts'
-import { expireOverdueJobs } from '../../src/jobs/sweeps/expire-overdue-jobs.ts'
-import { findForgottenWork } from '../../src/jobs/sweeps/find-forgotten-work.ts'
-import { type Db, rows } from '../../src/postgres/sql.ts'
+import { cancelJob } from '../../../src/jobs/jobs.ts'
+import { expireOverdueJobs } from '../../../src/jobs/sweeps/expire-overdue-jobs.ts'
+import { findForgottenWork } from '../../../src/jobs/sweeps/find-forgotten-work.ts'
+import { type Db, rows } from '../../../src/postgres/sql.ts'
 import {
   claim,
   claimDue,
@@ -18,7 +18,7 @@ import {
   recordFirstAttempts,
   start,
   worker,
-} from './engine.ts'
+} from '../engine.ts'
 import { setChunks, setJob } from './set-rows.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>

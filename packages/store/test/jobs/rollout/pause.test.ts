@@ -1,11 +1,11 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { markReachable } from '../../src/jobs/device-jobs.ts'
-import { cancelJob, completeJob } from '../../src/jobs/jobs.ts'
-import { expireOverdueJobs } from '../../src/jobs/sweeps/expire-overdue-jobs.ts'
-import { findDueJobs } from '../../src/jobs/sweeps/find-due-jobs.ts'
-import { findForgottenWork } from '../../src/jobs/sweeps/find-forgotten-work.ts'
-import type { Db } from '../../src/postgres/sql.ts'
+import { markReachable } from '../../../src/jobs/device-jobs.ts'
+import { cancelJob, completeJob } from '../../../src/jobs/jobs.ts'
+import { expireOverdueJobs } from '../../../src/jobs/sweeps/expire-overdue-jobs.ts'
+import { findDueJobs } from '../../../src/jobs/sweeps/find-due-jobs.ts'
+import { findForgottenWork } from '../../../src/jobs/sweeps/find-forgotten-work.ts'
+import type { Db } from '../../../src/postgres/sql.ts'
 import {
   claim,
   claimDue,
@@ -21,7 +21,7 @@ import {
   recordFirstAttempts,
   start,
   worker,
-} from './engine.ts'
+} from '../engine.ts'
 import { setJob } from './set-rows.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>
