@@ -3,7 +3,15 @@ import { type SQL, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, instantOrNull } from '../postgres/sql.ts'
 import { mayTry } from './next-try.ts'
-import { claimPermitted, full, hasRoomFor, type LimitedJob, type NotNow, type Permission, spend } from './rollout/permission.ts'
+import {
+  claimPermitted,
+  full,
+  hasRoomFor,
+  type LimitedJob,
+  type NotNow,
+  type Permission,
+  spend,
+} from './rollout/permission.ts'
 import { isAlive } from './workers.ts'
 
 /**

@@ -6,14 +6,14 @@ import { type ClaimedChunk, claimChunk, readRunningJob } from '../../src/jobs/ch
 import { type ClaimedDeviceJobs, claimDueDeviceJobs } from '../../src/jobs/device-jobs.ts'
 import { type ChunkWork, type Execution, executeChunk, type LockedChunk } from '../../src/jobs/execute-chunk.ts'
 import { insertJob, readJob } from '../../src/jobs/jobs.ts'
-import { isNotNow, type NotNow } from '../../src/jobs/rollout/permission.ts'
 import {
   type DeviceOutcome,
   type Recorded,
   recordFirstAttempts as recordFirst,
   recordLaterAttempts as recordLater,
 } from '../../src/jobs/record-attempts.ts'
-import { startJob } from '../../src/jobs/start-job.ts'
+import { isNotNow, type NotNow } from '../../src/jobs/rollout/permission.ts'
+import { startJob } from '../../src/jobs/start/start-job.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { migrate } from '../../src/postgres/migrate.ts'
 import { type Db, rows, texts } from '../../src/postgres/sql.ts'

@@ -15,7 +15,7 @@ import {
   markScheduled,
   putOffStart,
 } from '../../src/jobs/jobs.ts'
-import { ensurePartitions } from '../../src/jobs/partitions.ts'
+import { ensurePartitions } from '../../src/jobs/start/partitions.ts'
 import { findDueJobs } from '../../src/jobs/sweeps/find-due-jobs.ts'
 import { purgeHistory } from '../../src/jobs/sweeps/purge-history.ts'
 import { connect } from '../../src/postgres/connect.ts'

@@ -1,7 +1,7 @@
 import { storedDeviceId, type Target } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { previewTarget } from '../../src/jobs/preview-target.ts'
+import { previewTarget } from '../../src/jobs/start/preview-target.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
 import { insertIdentities } from '../../src/registry/identities.ts'
 import { openSession } from '../../src/sessions/sessions.ts'

@@ -30,7 +30,7 @@ beforeAll(async () => {
 })
 afterAll(() => store[Symbol.asyncDispose]())
 beforeEach(async () => {
-  await rows(db, sql`truncate jobs, chunks, device_jobs restart identity`)
+  await rows(db, sql`truncate jobs, chunks, device_jobs restart identity cascade`)
 })
 
 const everything = { limit: 1000, after: null }

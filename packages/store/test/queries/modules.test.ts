@@ -1,7 +1,7 @@
 import { evaluate } from '@muster/query'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { previewTarget } from '../../src/jobs/preview-target.ts'
+import { previewTarget } from '../../src/jobs/start/preview-target.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
 import { listDevices } from '../../src/registry/devices.ts'
 import { deleteIdentities } from '../../src/registry/identities.ts'

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { matchingDevices } from '../../src/jobs/target-devices.ts'
+import { matchingDevices } from '../../src/jobs/start/target-devices.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
 import { twinSources } from '../../src/queries/twin-sources.ts'
 import { selectKeys, selectNearKeys } from '../../src/queries/twins.ts'

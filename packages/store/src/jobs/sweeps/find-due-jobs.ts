@@ -1,7 +1,7 @@
 import { type JobKey, jobKey } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { at, type Db, rows } from '../../postgres/sql.ts'
-import { isDue, startOrder } from '../places.ts'
+import { isDue, startOrder } from '../start/places.ts'
 
 /** Due jobs that are queued or scheduled, in the order in which `startJob` starts them. Those whose window is over need no place. */
 export async function findDueJobs(db: Db, { limit }: { readonly limit: number }, now: Date): Promise<JobKey[]> {

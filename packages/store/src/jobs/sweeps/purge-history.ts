@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { at, type Db, rows } from '../../postgres/sql.ts'
-import { dropUnusedPartitions } from '../partitions.ts'
+import { dropUnusedPartitions } from '../start/partitions.ts'
 
 /**
  * Purges history: deletes job rows that ended before `endedBefore`, then drops the partitions of weeks that no job needs any

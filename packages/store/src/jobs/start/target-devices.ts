@@ -1,6 +1,6 @@
 import type { Expression } from '@muster/query'
 import { type SQL, sql } from 'drizzle-orm'
-import { twinSources, twinsWhere } from '../queries/twin-sources.ts'
+import { twinSources, twinsWhere } from '../../queries/twin-sources.ts'
 
 /** The devices that a condition selects for a job, in any state, each with its `generation_no`. Modules are left out. */
 export function matchingDevices(where: Expression | null): SQL {

@@ -1,8 +1,8 @@
 import type { Target } from '@muster/contract'
 import { parseCondition } from '@muster/query'
 import { type SQL, sql } from 'drizzle-orm'
-import { withinQueryTime } from '../postgres/query-time.ts'
-import { type Db, texts } from '../postgres/sql.ts'
+import { withinQueryTime } from '../../postgres/query-time.ts'
+import { type Db, texts } from '../../postgres/sql.ts'
 import { listedDevices, matchingDevices } from './target-devices.ts'
 
 /** The result for a job that would freeze its target set now. */

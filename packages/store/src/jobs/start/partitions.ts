@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { briefly } from '../postgres/briefly.ts'
-import { type Db, rows } from '../postgres/sql.ts'
+import { briefly } from '../../postgres/briefly.ts'
+import { type Db, rows } from '../../postgres/sql.ts'
 
 const dayMs = 24 * 3600 * 1000
 

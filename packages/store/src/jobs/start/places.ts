@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { at } from '../postgres/sql.ts'
-import { mayTry } from './next-try.ts'
-import { readyWork } from './sweeps/work.ts'
+import { at } from '../../postgres/sql.ts'
+import { mayTry } from '../next-try.ts'
+import { readyWork } from '../sweeps/work.ts'
 
 /** Whether a row of `jobs` may start now, if a place is free. A paused job starts only to have its devices counted when its window is over. */
 export function isDue(now: Date): SQL {
