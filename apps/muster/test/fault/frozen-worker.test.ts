@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { roles } from '../../src/roles.ts'
 import { startHub, type TestHub } from '../hub.ts'
 import { ending, putJob } from '../jobs.ts'
+import { beLongConnected } from '../long-connected.ts'
 import { startProcess } from '../role-process.ts'
 import { givenFleet } from '../simulated.ts'
 
@@ -22,6 +23,7 @@ async function countRows(text: string): Promise<number> {
 it('J22 G39 a worker that is frozen between its claim and its calls calls nobody when it goes on', async () => {
   await using fleet = await givenFleet(hub, { count, prefix: 'frozen', tags: { site: 'frozen' } })
   await fleet.connect()
+  await beLongConnected(hub)
   await using first = await startProcess(hub, ['worker'])
 
   await hub.running.hub.db.transaction(async (tx) => {

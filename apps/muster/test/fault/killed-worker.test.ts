@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { roles } from '../../src/roles.ts'
 import { startHub, type TestHub } from '../hub.ts'
 import { ending, putJob, reaching } from '../jobs.ts'
+import { beLongConnected } from '../long-connected.ts'
 import { startProcess } from '../role-process.ts'
 import { givenFleet } from '../simulated.ts'
 
@@ -20,6 +21,7 @@ it('J11 J22 a method job of 500 devices ends with exact statistics though a work
     behaviour: { latencyMs: [100, 2_000] },
   })
   await fleet.connect()
+  await beLongConnected(hub)
   const first = await startProcess(hub, ['worker'])
 
   await putJob(hub, 'survives', {
