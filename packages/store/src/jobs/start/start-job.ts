@@ -178,14 +178,16 @@ async function freeze(tx: Db, key: JobKey, due: DueRow, chunkSize: number, now: 
     with target as (
       select device_id, generation_no, (row_number() over (order by device_id) - 1) / ${chunkSize}::int as chunk_no
         from (${devices}) as target),
+    slices as materialized (
+      select chunk_no, array_agg(device_id order by device_id) as device_ids, count(*)::int as device_count,
+             max(generation_no) as last_generation_no
+        from target
+       group by chunk_no),
     frozen as (
       insert into chunks (week, job_key, chunk_no, device_ids, device_count)
-      select ${weekOf(now)}::date, ${key}::bigint, chunk_no, array_agg(device_id order by device_id), count(*)
-        from target
-       group by chunk_no
-      returning device_count)
-    select (select coalesce(sum(device_count), 0)::int from frozen) as device_count,
-           (select coalesce(max(generation_no), 0) from target) as last_generation_no`,
+      select ${weekOf(now)}::date, ${key}::bigint, chunk_no, device_ids, device_count from slices)
+    select coalesce(sum(device_count), 0)::int as device_count, coalesce(max(last_generation_no), 0) as last_generation_no
+      from slices`,
   )
   const [frozen] = due.is_listed ? await freezing : await freezing.catch(blameCondition)
   return { deviceCount: frozen?.device_count ?? 0, lastGenerationNo: Number(frozen?.last_generation_no ?? 0) }
