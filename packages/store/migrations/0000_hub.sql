@@ -221,8 +221,9 @@ create index chunks_leased on chunks (leased_by) where status = 'leased';
 create index chunks_open on chunks (job_key) where is_open;
 --> statement-breakpoint
 -- Device jobs that have something to say of their own: an answer, an error, a wait. `attempt` is also the fence of a row.
--- `deliveries` counts the calls that certainly reached the device, `unknown_deliveries` those of which nobody knows, `delivered_at` is the time of the last one. `asked_since`, here and in
--- chunks, is the time of the first claim whose outcome was not recorded: since then a worker that is gone may have called the device.
+-- `deliveries` counts the calls that certainly reached the device, `unknown_deliveries` those of which nobody knows, `delivered_at` is
+-- the time of the last one. `asked_since`, here and in chunks, is the time of the first claim whose outcome was not recorded: since then
+-- a worker that is gone may have called the device.
 -- `due_at` is when a pending row is to be tried again; infinity means: when the device connects.
 create table device_jobs (
   week date not null,

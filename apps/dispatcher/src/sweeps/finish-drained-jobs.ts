@@ -6,7 +6,7 @@ import { reported } from '../reported.ts'
 import type { Round } from './round.ts'
 
 /** How many jobs a pass looks at. That a worker dies between its last outcome and the end of the job is rare. */
-const limit = 100
+const limit = 500
 
 /** Completes those of the next running jobs that have no open device. */
 export async function finishDrainedJobs(hub: DispatchHub & { readonly running: Round<JobKey> }): Promise<number> {

@@ -3,7 +3,6 @@ import {
   analyzeGrownTables,
   expireOverdueJobs,
   keepStatistics,
-  markForgottenReachable,
   releaseExpiredChunks,
   releaseExpiredDeviceJobs,
   type SweepName,
@@ -14,6 +13,7 @@ import type { Starts } from '../starts.ts'
 import type { Bound } from './bound.ts'
 import { closeDeadSessions } from './close-dead-sessions.ts'
 import { finishDrainedJobs } from './finish-drained-jobs.ts'
+import { markForgotten } from './mark-forgotten.ts'
 import { purge } from './purge.ts'
 import type { Round } from './round.ts'
 import { scheduleQueuedJobs } from './schedule-queued-jobs.ts'
@@ -37,10 +37,7 @@ export const sweepRuns: Readonly<Record<SweepName, (hub: SweepHub, bound: Bound)
   // 50 jobs of a million devices take half a second.
   keepStatistics: ({ db }) => keepStatistics(db, { limit: 50 }),
   scheduleQueuedJobs,
-  markForgottenReachable: async ({ db, clock, waiting }, bound) => {
-    const { count } = await waiting.pass((after) => markForgottenReachable(db, { ...bound, after }, clock.now()))
-    return count
-  },
+  markForgottenReachable: markForgotten,
   closeSessionsOfDeadGateways: closeDeadSessions,
   analyzeGrownTables: ({ db }, bound) => analyzeGrownTables(db, bound),
   purgeHistory: purge,

@@ -163,7 +163,7 @@ export function nextReady(job: RunningJob, columns: SQL, now: Date): SQL {
   return sql`
     select ${columns}
       from chunks
-     where week = ${job.week} and job_key = ${job.key} and status = 'ready'
+     where week = ${job.week} and job_key = ${job.key} and status = 'ready' and attempted < device_count
        and ${mayTry(sql`not_before`, now)}
        and stage_no <= ${openStage(job.key, now)}
      order by stage_no, chunk_no

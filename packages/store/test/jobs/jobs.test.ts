@@ -188,6 +188,19 @@ describe('a job', () => {
     expect(await counts(db, job)).toBeNull()
   })
 
+  it('J41 does not start when it is paused while its target set is searched', async () => {
+    const job = await givenJob(db)
+    await using search = await holdSearch(job)
+    const starting = start(db, job.key)
+    await eventually(async () => expect(await countWaiting(db)).toBe(1))
+
+    await rows(db, sql`update jobs set paused_at = now() where job_key = ${job.key} and paused_at is null`)
+    await search.goOn()
+
+    expect((await starting).kind).toBe('idle')
+    expect((await read(db, job)).status).toBe('queued')
+  })
+
   it('J33 holds no place, and lets others start, while a failed start is put off', async () => {
     await using own = await openStore()
     const failing = await givenJob(own.db)

@@ -122,6 +122,20 @@ describe('beside 10,000 device jobs that wait', () => {
     // Once along the index, and once to be locked.
     expect(looked).toMatchObject({ deviceJobs: 1_000, inWholeTables: 0 })
   })
+
+  it('J8 such a pass says whether all that it looked at is of jobs that have ended', async () => {
+    const areOver = await undone(async (tx) => {
+      const pass = async () => (await markForgottenReachable(tx, { limit: 100, after: null }, noon)).areOver
+      await tx.execute(
+        sql`update jobs set status = 'cancelled', ended_at = now() where status = 'running' and job_key % 4 > 0`,
+      )
+      const among = await pass()
+      await tx.execute(sql`update jobs set status = 'cancelled', ended_at = now() where status = 'running'`)
+      return [among, await pass()]
+    })
+
+    expect(areOver).toEqual([false, true])
+  })
 })
 
 interface Looked {

@@ -87,6 +87,7 @@ async function start(tx: Db, key: JobKey, options: StartOptions, now: Date): Pro
          set status = 'running', week = ${weekOf(now)}, frozen_at = ${at(now)}, last_generation_no = ${lastGenerationNo}
        where job_key = ${key}
          and status in ('queued', 'scheduled')
+         and (paused_at is null or deadline_at <= ${at(now)})
       returning job_key),
     stage as (
       insert into stages (job_key, stage_no, device_count, opened_at)
@@ -155,9 +156,15 @@ interface DueRow extends Record<string, unknown> {
   readonly max_in_flight: number | null
 }
 
-/** A claim takes a chunk as a whole, so it must fit into the limits of the job. */
+/**
+ * A claim takes a chunk as a whole, so it must fit into the limits of the job. It fits ten times into the devices that may be in flight, so
+ * that a device that does not answer leaves work to be done beside it.
+ */
 function chunkSizeOf({ type, rate, max_in_flight }: DueRow, { chunkSize }: StartOptions): number {
-  const allowed = [rate === null ? null : portionOf(rate), max_in_flight]
+  const allowed = [
+    rate === null ? null : portionOf(rate),
+    max_in_flight === null ? null : Math.ceil(max_in_flight / 10),
+  ]
   return Math.min(chunkSize(type), ...allowed.filter((size) => size !== null))
 }
 

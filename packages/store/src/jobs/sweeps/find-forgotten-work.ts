@@ -4,7 +4,10 @@ import { prepared } from '../../postgres/prepared.ts'
 import { at, type Db } from '../../postgres/sql.ts'
 import { readyWork } from './work.ts'
 
-/** Running jobs with a ready chunk or a due device job in an open stage. A wake-up for them may have been lost. */
+/**
+ * Running jobs with a ready chunk or a due device job in an open stage. A wake-up for them may have been lost. In no order, so that each has
+ * its turn if there are more than `limit`.
+ */
 export async function findForgottenWork(
   db: Db,
   { limit }: { readonly limit: number },
@@ -22,7 +25,7 @@ export async function findForgottenWork(
     select job_key::text, (select type from jobs where jobs.job_key = work.job_key) as type, kind
       from work
      where work.job_key is not null and deadline_at > ${at(now)}
-     order by deadline_at, work.job_key, kind
+     order by random()
      limit ${limit}`,
   )
   return found.map(({ job_key, type, kind }) => ({ key: jobKey(job_key), type, kind }))

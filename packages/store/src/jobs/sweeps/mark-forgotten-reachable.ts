@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { at, type Db, rows } from '../../postgres/sql.ts'
+import { ofOpenWindow } from '../chunks.ts'
 import { nowDue } from '../device-jobs.ts'
 import { isAnswerable, withDevice } from '../gone-devices.ts'
 
@@ -11,15 +12,16 @@ export interface WaitingPlace {
 
 /**
  * Makes waiting device jobs due whose device is reachable: the message of the gateway was lost; or deleted: the process that deleted it
- * died. Looks at the next `limit` after a place. `last`: the last of these; null at the end of the list.
+ * died. Looks at the next `limit` after a place. `last`: the last of these; null at the end of the list. `areOver`: the jobs of all of
+ * these have ended; their rows stay until their week is dropped.
  */
 export async function markForgottenReachable(
   db: Db,
   { limit, after }: { readonly limit: number; readonly after: WaitingPlace | null },
   now: Date,
-): Promise<{ readonly count: number; readonly last: WaitingPlace | null }> {
+): Promise<{ readonly count: number; readonly last: WaitingPlace | null; readonly areOver: boolean }> {
   const { deviceId, jobKey } = after ?? { deviceId: '', jobKey: '0' }
-  const [passed] = await rows<{ count: number; device_id: string | null; job_key: string }>(
+  const [passed] = await rows<{ count: number; are_over: boolean; device_id: string | null; job_key: string }>(
     db,
     sql`
     with looked as materialized (
@@ -40,10 +42,13 @@ export async function markForgottenReachable(
          and ${isAnswerable(sql`j.last_generation_no`)}
          for update of w skip locked),
     ${nowDue(now)}
-    select (select count(*) from reached)::int as count, place.device_id, place.job_key::text
+    select (select count(*) from reached)::int as count,
+           not exists (select from looked as r where ${ofOpenWindow(now)}) as are_over,
+           place.device_id, place.job_key::text
       from (select) as one
       left join (select device_id, job_key from looked order by device_id, job_key offset ${limit - 1}::int limit 1) as place on true`,
   )
-  if (passed === undefined || passed.device_id === null) return { count: passed?.count ?? 0, last: null }
-  return { count: passed.count, last: { deviceId: passed.device_id, jobKey: passed.job_key } }
+  if (passed === undefined) throw new Error('a select without a table has a row')
+  const { count, are_over: areOver, device_id, job_key } = passed
+  return { count, areOver, last: device_id === null ? null : { deviceId: device_id, jobKey: job_key } }
 }

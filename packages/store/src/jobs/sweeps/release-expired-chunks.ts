@@ -4,7 +4,7 @@ import { goneHolders, removedWorkers } from '../workers.ts'
 
 /**
  * Releases chunks whose worker is gone: its lease has ended. Devices that were in flight are attempted again, or end with the rest of
- * the chunk. Then nothing is left of the worker.
+ * the chunk. A later pass removes the row of the worker, when nothing belongs to it any more.
  */
 export async function releaseExpiredChunks(db: Db, { limit }: { readonly limit: number }, now: Date): Promise<number> {
   const released = await rows(

@@ -4,8 +4,8 @@ import { mayTry } from '../next-try.ts'
 
 /**
  * Tables for the beginning of a statement, after `with recursive`: `chunk_work` and `due_work`, the `job_key` and `deadline_at` of
- * each running job of which a chunk, or a device job, of an open stage can be attempted now; other rows have no `job_key`. What they cost grows with the
- * jobs that have work, and not with those that run and wait.
+ * each running job of which a chunk, or a device job, of an open stage can be attempted now; other rows have no `job_key`. A job that waits
+ * for its rate has none. What they cost grows with the jobs that have work, and not with those that run and wait.
  */
 export function readyWork(now: Date): SQL {
   const chunk = sql`
@@ -24,15 +24,15 @@ export function readyWork(now: Date): SQL {
        and c.rest is null and c.status <> 'held' and c.stage_no <= running.open_stage
      limit 1`
   return sql`
-    chunk_work ${leaps(sql`chunk_work`, sql`chunks where status = 'ready'`, chunk)},
-    due_work ${leaps(sql`due_work`, sql`device_jobs where status = 'pending' and due_at < 'infinity'`, dueDeviceJob)}`
+    chunk_work ${leaps(sql`chunk_work`, sql`chunks where status = 'ready'`, chunk, now)},
+    due_work ${leaps(sql`due_work`, sql`device_jobs where status = 'pending' and due_at < 'infinity'`, dueDeviceJob, now)}`
 }
 
 /**
  * The running jobs among those with rows in an index, if they have work: in leaps along the index, from one job to the next. The other leg
  * leaps along the running jobs, because an ended or paused job may have rows there.
  */
-function leaps(self: SQL, indexed: SQL, work: SQL): SQL {
+function leaps(self: SQL, indexed: SQL, work: SQL, now: Date): SQL {
   return sql`(job_key, deadline_at, next) as (
       select null::bigint, null::timestamptz, 0::bigint
        union all
@@ -42,6 +42,7 @@ function leaps(self: SQL, indexed: SQL, work: SQL): SQL {
         from ${self} as leap,
              lateral (select job_key from ${indexed} and job_key >= leap.next order by job_key limit 1) as found,
              lateral (select job_key, week, deadline_at, open_stage from jobs
-                       where status = 'running' and paused_at is null and jobs.job_key >= found.job_key
+                       where status = 'running' and paused_at is null and ${mayTry(sql`rate_free_at`, now)}
+                         and jobs.job_key >= found.job_key
                        order by job_key limit 1) as running)`
 }

@@ -11,6 +11,7 @@ import { releaseExpiredChunks } from '../../../src/jobs/sweeps/release-expired-c
 import { isDatabaseLost } from '../../../src/postgres/database-error.ts'
 import { type Db, rows } from '../../../src/postgres/sql.ts'
 import {
+  claimed,
   counts,
   deviceNames,
   givenJob,
@@ -98,6 +99,30 @@ describe('a rate', () => {
     expect(await take(job, noon)).toBe(1)
   })
 
+  it('J42 that is lowered later lets a chunk go as a whole, and the next waits for all of it', async () => {
+    const job = await givenLimitedJob({ devices: 6, columns: sql`rate = null`, chunkSize: 3 })
+    await setJob(db, job, sql`rate = 60`)
+
+    expect([await take(job, noon), await take(job, after(2_499))]).toEqual([3, { waitMs: 1 }])
+    expect(await take(job, after(2_500))).toBe(3)
+  })
+
+  it('J12 J42 leaves its place to others while its job waits for it', async () => {
+    await using own = await openStore()
+    const job = await givenJob(own.db)
+    const next = await givenJob(own.db)
+    await setJob(own.db, job, sql`rate = 6`)
+    await start(own.db, job.key)
+    const chunk = await claimed(own.db, job.key)
+
+    const inFlight = await start(own.db, next.key, { maxRunningJobs: 1 })
+    const outcomes = chunk.deviceIds.map((deviceId) => ({ deviceId, status: 'pending', dueAt: null }) as const)
+    await recordFirstAttempts(own.db, chunk, outcomes, noon)
+    const waiting = await start(own.db, next.key, { maxRunningJobs: 1 })
+
+    expect([inFlight.kind, waiting.kind]).toEqual(['full', 'started'])
+  })
+
   it('J42 is not used up by a claim that finds nothing, or whose transaction fails', async () => {
     const job = await givenLimitedJob({ devices: 2, type: twinJob, columns: sql`rate = 60` })
 
@@ -158,7 +183,8 @@ it('J42 J43 a worker that freezes while it has permission holds up others and a 
 
 describe('a limit of devices in flight', () => {
   it('J43 is kept by many workers at once, and is reached', async () => {
-    const job = await givenLimitedJob({ devices: 100, columns: sql`max_in_flight = 10`, chunkSize: 3 })
+    const job = await givenLimitedJob({ devices: 100, columns: sql`max_in_flight = 30`, chunkSize: 3 })
+    await setJob(db, job, sql`max_in_flight = 10`)
 
     const claimed = await claimAtOnce(job, noon)
 
@@ -199,8 +225,8 @@ describe('a limit of devices in flight', () => {
     expect(await takeDue(job, noon)).toEqual({ waitMs: expect.any(Number) })
   })
 
-  it('J43 makes chunks that fit, and a chunk that fits no more goes alone', async () => {
-    const job = await givenLimitedJob({ devices: 20, columns: sql`max_in_flight = 8` })
+  it('J43 makes chunks that fit ten times, and a chunk that fits no more goes alone', async () => {
+    const job = await givenLimitedJob({ devices: 20, columns: sql`max_in_flight = 80` })
     await setJob(db, job, sql`max_in_flight = 3`)
 
     const alone = await taken(job)

@@ -136,6 +136,14 @@ describe('a held chunk', () => {
     expect(await isForgotten(job)).toBe(false)
   })
 
+  it('J40 is not claimed without a device that is left, whatever was made of it', async () => {
+    const job = await givenRunningJob(db, { devices: 1 })
+    await givenDueDevices(job)
+    await setChunks(db, job, [0], sql`status = 'ready'`)
+
+    expect(await claim(db, job.key)).toBeNull()
+  })
+
   it('J40 ends with its job as a ready one does', async () => {
     const cancelled = await givenRunningJob(db, { devices: 2 })
     const overdue = await givenRunningJob(db, { devices: 2 })
