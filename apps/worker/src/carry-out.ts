@@ -1,7 +1,9 @@
 import { type CallResult, type CallTarget, callIdOf, type DeviceCall, deliverBefore } from '@muster/bus'
+import type { GatewayId } from '@muster/contract'
 import { operationOf } from '@muster/operations'
 import type { Hub } from '@muster/runtime'
 import { type Attempt, askedSince, type Claim, isTakenOver } from './claim.ts'
+import { eachAtOnce } from './each-at-once.ts'
 import { type Decided, deliveryOf } from './outcomes/record-outcomes.ts'
 import type { Recorder } from './outcomes/recorder.ts'
 import type { Places } from './places.ts'
@@ -34,17 +36,16 @@ export async function carryOut(
     })
 
   const { byGateway, unknown, outcomes } = await route(hub, claim, signal)
-  await recordAndRelease([...outcomes, ...decideAll(unknown)])
   const method = operation.call(claim.job.body)
-  const calls = [...byGateway].map(async ([gatewayId, routed]) => {
+  const call = ([gatewayId, routed]: readonly [GatewayId, readonly Attempt[]]) => {
     const call = { ...method, ...callOf(claim), gatewayId, targets: routed.map((attempt) => targetOf(claim, attempt)) }
-    for await (const results of hub.bus.callDevices(call, { signal, patience: 'long' })) {
-      await recordAndRelease(decideAll(results))
-    }
-  })
-  // Waits for all, also when one fails: the claim is under way as long as any call is.
-  const failed = (await Promise.allSettled(calls)).find((ended) => ended.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
+    const results = hub.bus.callDevices(call, { signal, patience: 'long' })
+    // What waits to be recorded is bounded: a device has one result, and keeps its place until that is recorded.
+    return eachAtOnce(results, (some) => recordAndRelease(decideAll(some)))
+  }
+  // The calls wait for no outcome: no device gets them later than some seconds after the claim.
+  const known = () => recordAndRelease([...outcomes, ...decideAll(unknown)])
+  await eachAtOnce([known, () => eachAtOnce(byGateway, call)], (begin) => begin())
 }
 
 /** All calls of a job have its key, so that no gateway gives a device two of them. */

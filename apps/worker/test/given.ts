@@ -38,22 +38,22 @@ export async function givenPostgres() {
 /** A running method job. */
 export async function givenJob(
   db: Db,
-  { devices, chunkSize }: { devices: number; chunkSize: number },
+  { jobId = 'job', devices, chunkSize }: { jobId?: string; devices: number; chunkSize: number },
 ): Promise<RunningJob> {
   const job = await insertJob(
     db,
     {
-      jobId: parseJobId('job'),
+      jobId: parseJobId(jobId),
       type: 'scheduleDeviceMethod',
       target: { kind: 'devices', deviceIds: Array.from({ length: devices }, (_, no) => `device-${no}`) },
-      body: {},
+      body: { methodName: 'reboot', payload: null, responseTimeoutInSeconds: 30 },
       startTime: null,
       maxExecutionTimeInSeconds: 3600,
       queryCondition: '*',
     },
     noon,
   )
-  await startJob(db, given(job).key, { maxRunningJobs: 1, chunkSize: () => chunkSize }, noon)
+  await startJob(db, given(job).key, { maxRunningJobs: 2, chunkSize: () => chunkSize }, noon)
   return given(await readRunningJob(db, given(job).key))
 }
 

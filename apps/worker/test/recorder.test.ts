@@ -1,13 +1,10 @@
-import { connectBus } from '@muster/bus'
-import { jsonText } from '@muster/contract'
-import { openEvents, openLog, openMetrics } from '@muster/runtime'
-import { claimChunk, insertWorker, releaseExpiredChunks } from '@muster/store'
-import { eventually, uniquePrefix } from '@muster/testkit'
-import { expect, inject, it, onTestFinished } from 'vitest'
+import { releaseExpiredChunks } from '@muster/store'
+import { eventually } from '@muster/testkit'
+import { expect, it } from 'vitest'
 import type { Claim } from '../src/claim.ts'
 import type { Decided } from '../src/outcomes/record-outcomes.ts'
-import { createRecorder } from '../src/outcomes/recorder.ts'
-import { given, givenJob, givenPostgres, noon, permitted } from './given.ts'
+import { given, noon } from './given.ts'
+import { answered, givenClaims, unwritable } from './given-claims.ts'
 
 it('J5 outcomes of many claims that come together are written together, and each chunk counts its own', async () => {
   const { sql, recorder, claims } = await givenClaims({ devices: 60, chunkSize: 10 })
@@ -60,7 +57,8 @@ it('J34 an outcome that cannot be written holds up no other, and its device ends
   const failures: string[] = []
   events.on('deviceJobFailed', ({ trackingId }) => failures.push(trackingId))
   const [one, ...rest] = given(first ?? null)
-  const poisoned: Decided = { ...given(one ?? null), deliveredAtMs: noon.getTime(), outcome: unwritable }
+  const error = { code: 'GenericBadGateway', description: unwritable } as const
+  const poisoned: Decided = { ...given(one ?? null), deliveredAtMs: noon.getTime(), outcome: { kind: 'failed', error } }
 
   const ends = [
     recorder.record(given(claims[0] ?? null), [poisoned, ...rest]),
@@ -79,74 +77,6 @@ it('J34 an outcome that cannot be written holds up no other, and its device ends
   expect([failures.length, pauses.count()]).toEqual([1, 9])
   expect(await sql`select status from jobs`).toEqual([{ status: 'completed' }])
 })
-
-/** Postgres cannot take half of a character. */
-const unwritable = { kind: 'failed', error: { code: 'GenericBadGateway', description: '\ud800' } } as const
-
-/** A job whose chunks one worker has claimed, and what records their outcomes. */
-async function givenClaims(size: { devices: number; chunkSize: number }) {
-  const { cut, db, direct, sql } = await givenPostgres()
-  const job = await givenJob(direct, size)
-  await insertWorker(direct, { workerId: 'worker', leaseUntil: new Date(noon.getTime() + 60_000) }, noon)
-  const claims: Claim[] = []
-  for (
-    let chunk = permitted(await claimChunk(direct, job, 'worker', noon));
-    chunk !== null;
-    chunk = permitted(await claimChunk(direct, job, 'worker', noon))
-  ) {
-    const { askedSince } = chunk
-    const attempts = chunk.deviceIds.map((deviceId) => ({
-      deviceId,
-      attempt: 1,
-      deliveries: 0,
-      unknownDeliveries: 0,
-      askedSince,
-    }))
-    claims.push({
-      kind: 'chunks',
-      given: chunk,
-      job,
-      workerId: 'worker',
-      claimedAt: noon,
-      deviceCount: attempts.length,
-      attempts,
-    })
-  }
-  const bus = await connectBus({ url: inject('redisUrl'), prefix: uniquePrefix(), onError: () => {} })
-  onTestFinished(() => bus[Symbol.asyncDispose]())
-  const events = openEvents({ log: openLog('silent'), metrics: openMetrics('1.2.3') })
-  const hub = { db, bus, clock: { now: () => noon, isTrusted: () => true }, events }
-  const pauses = givenPauses()
-  const recorder = createRecorder(hub, { signal: new AbortController().signal, pause: pauses.pause })
-  return { cut, direct, sql, job, claims, events, pauses, recorder }
-}
-
-/** The first pause lasts until its end is told, and the others no time. */
-function givenPauses() {
-  let end = () => {}
-  const ended = new Promise<void>((resolve) => {
-    end = resolve
-  })
-  let begin = () => {}
-  const first = new Promise<void>((resolve) => {
-    begin = resolve
-  })
-  let count = 0
-  return {
-    first,
-    count: () => count,
-    end: () => end(),
-    pause: () => {
-      count += 1
-      begin()
-      return ended
-    },
-  }
-}
-
-function answered(attempt: Decided['attempt']): Decided {
-  return { attempt, outcome: { kind: 'succeeded', response: jsonText({ status: 200, payload: null }) } }
-}
 
 function inPieces({ attempts }: Claim, count: number): Decided[][] {
   const size = Math.ceil(attempts.length / count)

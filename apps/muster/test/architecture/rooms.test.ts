@@ -42,6 +42,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'places',
     'pace',
     'one-by-one',
+    'each-at-once',
   ],
   'apps/muster': [
     'main',

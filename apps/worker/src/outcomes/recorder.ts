@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { trackingIdOf } from '@muster/contract'
 import { isWorthRepeating, mostTries } from '@muster/store'
 import type { Claim } from '../claim.ts'
+import { eachAtOnce } from '../each-at-once.ts'
 import { backoffMs } from './backoff.ts'
 import { inGroups } from './in-groups.ts'
 import { type Decided, type Part, recordOutcomes, type Tools } from './record-outcomes.ts'
@@ -38,7 +39,8 @@ export function createRecorder(
       if (one === undefined) return
       if (others.length === 0) return insist(claim, one)
       const middle = Math.ceil(decided.length / 2)
-      await all([decided.slice(0, middle), decided.slice(middle)].map((half) => writeByHalves(claim, half)))
+      const halves = [decided.slice(0, middle), decided.slice(middle)]
+      await eachAtOnce(halves, (half) => writeByHalves(claim, half))
     })
   }
 
@@ -86,15 +88,9 @@ function bytesOf({ decided }: Part): number {
   )
 }
 
-/** Two gateways may have answered for one claim. */
+/** Several answers may have come for one claim. */
 function byClaim(parts: readonly Part[]): Part[] {
   const all = new Map<Claim, readonly Decided[]>()
   for (const { claim, decided } of parts) all.set(claim, [...(all.get(claim) ?? []), ...decided])
   return [...all].map(([claim, decided]) => ({ claim, decided }))
-}
-
-/** Waits for all, also when one fails. */
-async function all(works: readonly Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(works)).find((ended) => ended.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
 }
