@@ -3,8 +3,8 @@ import { eventually } from '@muster/testkit'
 import { expect, it } from 'vitest'
 import type { Claim } from '../src/claim.ts'
 import type { Decided } from '../src/outcomes/record-outcomes.ts'
-import { given, noon } from './given.ts'
-import { answered, givenClaims, unwritable } from './given-claims.ts'
+import { given, givenJob, noon } from './given.ts'
+import { answered, claimAll, givenClaims, unwritable } from './given-claims.ts'
 
 it('J5 outcomes of many claims that come together are written together, and each chunk counts its own', async () => {
   const { sql, recorder, claims } = await givenClaims({ devices: 60, chunkSize: 10 })
@@ -76,6 +76,45 @@ it('J34 an outcome that cannot be written holds up no other, and its device ends
   ])
   expect([failures.length, pauses.count()]).toEqual([1, 9])
   expect(await sql`select status from jobs`).toEqual([{ status: 'completed' }])
+})
+
+it('J8 a device that connected meanwhile is due at once, also when the end of its job cannot be written', async () => {
+  const { sql, events, recorder, claims } = await givenClaims({ devices: 2, chunkSize: 1, isConnected: true })
+  const failed: string[] = []
+  events.on('wakeUpFailed', ({ jobKey }) => failed.push(jobKey))
+  await sql.unsafe(`
+    create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$;
+    create trigger refused before update on jobs for each statement execute function refuse()`)
+  const [ended, waiting] = [given(claims[0] ?? null), given(claims[1] ?? null)]
+
+  await Promise.all([
+    recorder.record(ended, ended.attempts.map(answered)),
+    recorder.record(
+      waiting,
+      waiting.attempts.map((attempt) => ({ attempt, outcome: { kind: 'waiting' } })),
+    ),
+  ])
+
+  expect(await sql`select due_at from device_jobs where status = 'pending'`).toEqual([{ due_at: noon }])
+  expect(failed).toEqual([ended.job.key])
+})
+
+it('J13 a job that cannot be completed now holds up no other whose outcomes came with its own', async () => {
+  const { direct, sql, recorder, claims, job } = await givenClaims({ devices: 1, chunkSize: 1 })
+  const other = await claimAll(direct, await givenJob(direct, { jobId: 'other', devices: 1, chunkSize: 1 }))
+  const statuses = () => direct.execute<{ status: string }>('select status from jobs order by job_key')
+
+  const ends = await sql.begin(async (holding) => {
+    await holding`select from jobs where job_key = ${job.key} for update`
+    const recorded = [...claims, ...other].map((claim) => recorder.record(claim, claim.attempts.map(answered)))
+    await eventually(async () =>
+      expect((await statuses()).rows).toEqual([{ status: 'running' }, { status: 'completed' }]),
+    )
+    return { recorded }
+  })
+  await Promise.all(ends.recorded)
+
+  expect((await statuses()).rows).toEqual([{ status: 'completed' }, { status: 'completed' }])
 })
 
 function inPieces({ attempts }: Claim, count: number): Decided[][] {

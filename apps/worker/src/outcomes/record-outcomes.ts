@@ -10,6 +10,7 @@ import {
   recordLaterAttempts,
 } from '@muster/store'
 import type { Attempt, Claim } from '../claim.ts'
+import { eachAtOnce } from '../each-at-once.ts'
 import { backoffMs } from './backoff.ts'
 import { persistently } from './persistently.ts'
 
@@ -39,21 +40,35 @@ export async function recordOutcomes(hub: Tools, parts: readonly Part[], signal:
   const recorded = await persistently(() => write(hub, parts), signal)
   const results = parts.map((part, no) => ({ ...part, ...(recorded[no] ?? { count: 0, isChunkClosed: false }) }))
   for (const result of results) report(hub, result)
-  for (const job of new Map(parts.map(({ claim }) => [claim.job.key, claim.job])).values()) {
-    const own = results.filter(({ claim }) => claim.job.key === job.key)
-    try {
-      if (own.some(({ isChunkClosed }) => isChunkClosed)) await finishJob(hub, job.key)
-      await wakeReachable(
+  const jobs = new Map(parts.map(({ claim }) => [claim.job.key, claim.job])).values()
+  await eachAtOnce(jobs, (job) =>
+    followUp(
+      hub,
+      job,
+      results.filter(({ claim }) => claim.job.key === job.key),
+    ),
+  )
+}
+
+/** What came of the devices is recorded, and their places wait for this. If it fails, a sweep does it. */
+async function followUp(hub: Tools, job: RunningJob, results: readonly (Part & Recorded)[]): Promise<void> {
+  const steps = [
+    async () => {
+      if (results.some(({ isChunkClosed }) => isChunkClosed)) await finishJob(hub, job.key)
+    },
+    () =>
+      wakeReachable(
         hub,
         job,
-        own.flatMap(({ decided }) => decided),
-      )
-    } catch (error) {
-      // What came of the devices is recorded, and more answers may come. A sweep does the rest.
-      for (const kind of new Set(own.map(({ claim }) => claim.kind)))
+        results.flatMap(({ decided }) => decided),
+      ),
+  ]
+  await eachAtOnce(steps, (step) =>
+    step().catch((error: unknown) => {
+      for (const kind of new Set(results.map(({ claim }) => claim.kind)))
         hub.events.wakeUpFailed({ kind, jobKey: job.key, error })
-    }
-  }
+    }),
+  )
 }
 
 async function write({ db, clock }: Tools, parts: readonly Part[]): Promise<Recorded[]> {
