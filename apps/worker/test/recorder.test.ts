@@ -78,6 +78,26 @@ it('J34 an outcome that cannot be written holds up no other, and its device ends
   expect(await sql`select status from jobs`).toEqual([{ status: 'completed' }])
 })
 
+it('J24 an answer that Postgres is too slow to write is kept until it is written', async () => {
+  const { sql, events, pauses, recorder, claims } = await givenClaims({ devices: 2, chunkSize: 2 })
+  const failures: unknown[] = []
+  events.on('deviceJobFailed', ({ error }) => failures.push(error))
+  pauses.end()
+  await sql`create sequence tries`
+  await sql.unsafe(`
+    create function time_out() returns trigger language plpgsql as $$
+    begin
+      if nextval('tries') <= 4 then raise exception 'canceled' using errcode = 'query_canceled'; end if;
+      return null;
+    end $$;
+    create trigger slow before insert on device_jobs for each statement execute function time_out()`)
+
+  await Promise.all(claims.map((claim) => recorder.record(claim, claim.attempts.map(answered))))
+
+  expect([failures.length, pauses.count()]).toEqual([0, 0])
+  expect(await sql`select succeeded, running from chunks`).toEqual([{ succeeded: 2, running: 0 }])
+})
+
 it('J8 a device that connected meanwhile is due at once, also when the end of its job cannot be written', async () => {
   const { sql, events, recorder, claims } = await givenClaims({ devices: 2, chunkSize: 1, isConnected: true })
   const failed: string[] = []

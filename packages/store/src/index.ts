@@ -31,7 +31,7 @@ export {
 export * from './postgres/analyze-grown-tables.ts'
 export { readClock } from './postgres/clock.ts'
 export { type Connection, checkPostgres, connect } from './postgres/connect.ts'
-export { isDatabaseLost, isWorthRepeating } from './postgres/database-error.ts'
+export { isDatabaseLost, isStatementTimeout, isWorthRepeating } from './postgres/database-error.ts'
 export * from './postgres/migrate.ts'
 export type { Page, PageRequest } from './postgres/page.ts'
 export type { Db } from './postgres/sql.ts'

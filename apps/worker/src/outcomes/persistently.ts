@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isWorthRepeating } from '@muster/store'
+import { isStatementTimeout, isWorthRepeating } from '@muster/store'
 
 const repeatAfterMsMax = 5_000
 
 /**
- * A device has answered, and nobody else knows it. So this tries until Postgres is back, however long that takes, or until the signal
+ * A device has answered, and nobody else knows it. So this tries until Postgres can do it, however long that takes, or until the signal
  * aborts. The places of the devices are held meanwhile, so the worker claims no more than it can keep.
  */
 export async function persistently<Value>(work: () => Promise<Value>, signal: AbortSignal): Promise<Value> {
@@ -12,8 +12,16 @@ export async function persistently<Value>(work: () => Promise<Value>, signal: Ab
     try {
       return await work()
     } catch (error) {
-      if (!isWorthRepeating(error) || signal.aborted) throw error
+      if (!isPassing(error) || signal.aborted) throw error
       await sleep(pauseMs, undefined, { signal }).catch(() => undefined)
     }
   }
+}
+
+/**
+ * Nothing in the outcomes is the cause, and the same statement may succeed later. That goes for a timeout, too: the statements of an
+ * outcome are short, and Postgres was slow.
+ */
+export function isPassing(error: unknown): boolean {
+  return isWorthRepeating(error) || isStatementTimeout(error)
 }

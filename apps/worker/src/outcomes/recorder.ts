@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { trackingIdOf } from '@muster/contract'
-import { isWorthRepeating, mostTries } from '@muster/store'
+import { mostTries } from '@muster/store'
 import type { Claim } from '../claim.ts'
 import { eachAtOnce } from '../each-at-once.ts'
 import { backoffMs } from './backoff.ts'
 import { inGroups } from './in-groups.ts'
+import { isPassing } from './persistently.ts'
 import { type Decided, type Part, recordOutcomes, type Tools } from './record-outcomes.ts'
 
 /** Records the outcomes of all claims of this worker. */
@@ -16,7 +17,8 @@ export interface Recorder {
 
 /**
  * Outcomes of all claims that come within a moment are one statement for first attempts and one for later ones. If a group cannot be
- * written for another reason than a Postgres that is away, each claim in it is written by itself, then by halves: what can be written is.
+ * written for another reason than a Postgres that is away or slow, each claim in it is written by itself, then by halves: what can be
+ * written is.
  * `signal` aborts when the worker stops; `pause` is for tests, which do not wait for minutes.
  */
 export function createRecorder(
@@ -34,7 +36,7 @@ export function createRecorder(
 
   async function writeByHalves(claim: Claim, decided: readonly Decided[]): Promise<void> {
     await write([{ claim, decided }]).catch(async (error: unknown) => {
-      if (isWorthRepeating(error)) throw error
+      if (isPassing(error)) throw error
       const [one, ...others] = decided
       if (one === undefined) return
       if (others.length === 0) return insist(claim, one)
@@ -52,7 +54,7 @@ export function createRecorder(
       try {
         return await write([{ claim, decided: [one] }])
       } catch (error) {
-        if (isWorthRepeating(error)) throw error
+        if (isPassing(error)) throw error
         reason = error
       }
     }
@@ -71,7 +73,7 @@ export function createRecorder(
     async record(claim, decided) {
       if (decided.length === 0) return
       await groups[claim.kind]({ claim, decided }).catch((error: unknown) => {
-        if (isWorthRepeating(error)) throw error
+        if (isPassing(error)) throw error
         return writeByHalves(claim, decided)
       })
     },
