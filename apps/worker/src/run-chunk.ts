@@ -8,6 +8,7 @@ import {
   type Db,
   executeChunk,
   isNotNow,
+  isTooEarly,
   type LockedChunk,
   mostTries,
   type NotNow,
@@ -16,11 +17,14 @@ import {
 } from '@muster/store'
 import type { Claim } from './claim.ts'
 import { executeOneByOne } from './one-by-one.ts'
-import { pace } from './pace.ts'
+import { pace, pauseOf } from './pace.ts'
 import { startAttempts } from './start-attempts.ts'
 import type { WorkerHub } from './worker-hub.ts'
 
-/** Takes one ready chunk of the job and carries it out. `done`: there was none to take. A pause: no room for its calls, no rate, or a limit of the job. */
+/**
+ * Takes one ready chunk of the job and carries it out. `done`: there was none to take. A pause: no room for its calls, no rate, or a limit
+ * of the job.
+ */
 export async function runChunk(worker: WorkerHub, { key, type }: { key: JobKey; type: JobType }): Promise<Next> {
   const operation = operationOf(type)
   const next =
@@ -35,9 +39,11 @@ export async function runChunk(worker: WorkerHub, { key, type }: { key: JobKey; 
 
 /** Carries out a chunk inside Postgres, and tells the gateways about the changes. After one that fails comes the next one. */
 async function executeInStore(worker: WorkerHub, key: JobKey, operation: StoreOperation): Promise<Next> {
-  const { db, bus, events, throttles } = worker
+  const { db, bus, clock, events, throttles } = worker
   const job = await readRunningJob(db, key)
   if (job === null) return 'done'
+  const early = isTooEarly(job, clock.now())
+  if (early !== null) return pauseOf(early.waitMs, Math.random())
   const execution = pace(throttles, operation.chunkSize, () => executeNextChunk(worker, job, operation))
   const executed = await execution.catch((error: unknown) => {
     if (error instanceof ChunkError) return error

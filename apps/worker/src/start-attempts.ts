@@ -1,8 +1,8 @@
 import type { Next, Pause } from '@muster/bus'
 import type { JobKey } from '@muster/contract'
-import { type NotNow, type RunningJob, readRunningJob } from '@muster/store'
+import { isTooEarly, type NotNow, type RunningJob, readRunningJob } from '@muster/store'
 import type { Claim } from './claim.ts'
-import { pace } from './pace.ts'
+import { pace, pauseOf } from './pace.ts'
 import type { WorkerHub } from './worker-hub.ts'
 
 /**
@@ -17,7 +17,7 @@ const noRoom: Pause = { laterMs: 250 }
  * the job has reached a limit of its own.
  */
 export async function startAttempts(
-  { attempts, db, throttles }: Pick<WorkerHub, 'attempts' | 'db' | 'throttles'>,
+  { attempts, clock, db, throttles }: Pick<WorkerHub, 'attempts' | 'clock' | 'db' | 'throttles'>,
   { key, deviceCount }: { readonly key: JobKey; readonly deviceCount: number },
   claimBy: (job: RunningJob, workerId: string) => Promise<Claim | NotNow | null>,
 ): Promise<Next> {
@@ -26,6 +26,8 @@ export async function startAttempts(
 
   const job = await readRunningJob(db, key)
   if (job === null) return 'done'
+  const early = isTooEarly(job, clock.now())
+  if (early !== null) return pauseOf(early.waitMs, Math.random())
   const claim = await pace(throttles, deviceCount, () => attempts.start((workerId) => claimBy(job, workerId), places))
   if (claim === null) return 'done'
   return 'laterMs' in claim ? claim : 'more'

@@ -8,7 +8,7 @@ import type { DesiredChange } from '../twins/desired-change.ts'
 import { alongIndexes } from '../twins/sets.ts'
 import { nextReady, type RunningJob } from './chunks.ts'
 import { nextTry } from './next-try.ts'
-import { isNotNow, isTooEarly, type NotNow, permit, spend } from './rollout/permission.ts'
+import { isNotNow, type NotNow, permit, spend } from './rollout/permission.ts'
 
 /** A chunk whose work is done inside the transaction that holds its lock: no lease, no fence, exactly once. */
 export interface LockedChunk {
@@ -60,8 +60,6 @@ export async function executeChunk(
   { begin, work }: ChunkWork,
   now: Date,
 ): Promise<(Execution & { readonly deviceCount: number }) | NotNow | null> {
-  const early = isTooEarly(job, now)
-  if (early !== null) return early
   const locked: { chunk: LockedChunk | null } = { chunk: null }
   try {
     return await briefly(

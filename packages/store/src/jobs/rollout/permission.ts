@@ -44,7 +44,7 @@ export function portionOf(rate: number): number {
   return Math.max(1, Math.floor(rate / 60))
 }
 
-/** Whether it is of no use to ask for permission yet. Spares the lock. */
+/** Whether it is of no use to ask for permission yet, as the job was read. Spares the lock, and what comes before it. */
 export function isTooEarly({ rateFreeAt }: LimitedJob, now: Date): NotNow | null {
   const waitMs = (rateFreeAt?.getTime() ?? 0) - now.getTime()
   return waitMs > 0 ? { waitMs } : null
@@ -57,13 +57,10 @@ export async function claimPermitted<Claimed extends object>(
   claim: (tx: Db, permission: Permission) => Promise<Claimed | NotNow | null>,
   now: Date,
 ): Promise<Claimed | NotNow | null> {
-  return (
-    isTooEarly(job, now) ??
-    briefly(db, async (tx) => {
-      const permission = await permit(tx, job, now)
-      return isNotNow(permission) ? permission : claim(tx, permission)
-    })
-  )
+  return briefly(db, async (tx) => {
+    const permission = await permit(tx, job, now)
+    return isNotNow(permission) ? permission : claim(tx, permission)
+  })
 }
 
 /**
