@@ -8,7 +8,10 @@ import type { WorkerHub } from './worker-hub.ts'
 /** As many as a chunk of calls has. */
 const mostAtOnce = 100
 
-/** Takes device jobs that are due again and starts their next attempts. `done`: there was none. A pause: no room for the calls, or no rate. */
+/**
+ * Takes device jobs that are due again and starts their next attempts. `done`: there was none. A pause: no room for the calls, no rate,
+ * or a limit of the job.
+ */
 export async function runDue(worker: WorkerHub, key: JobKey): Promise<Next> {
   const limit = Math.min(mostAtOnce, worker.throttles.portionOf('jobDeviceOperations'))
   return startAttempts(worker, { key, deviceCount: limit }, (job, workerId) =>
