@@ -15,6 +15,7 @@ import {
 } from '@muster/store'
 import { print } from './figures.ts'
 import { loadTwins, withStores } from './hub.ts'
+import { undone } from './undone.ts'
 
 /** One connection, and the process of Postgres that serves it. */
 interface Side {
@@ -102,19 +103,13 @@ async function givenRunningJob(db: Db, jobId: string, deviceIds: readonly string
   return job.key
 }
 
-class GivenBack extends Error {}
-
 async function claimAndGiveBack(db: Db, key: JobKey): Promise<void> {
-  const claimed = db.transaction(async (tx) => {
+  await undone(db, async (tx) => {
     const now = new Date()
     const job = await readRunningJob(tx, key)
     assert(job !== null, 'the job runs for an hour')
     await insertWorker(tx, { workerId: 'bench', leaseUntil: new Date(now.getTime() + 15_000) }, now)
     await claimChunk(tx, job, 'bench', now)
-    throw new GivenBack()
-  })
-  await claimed.catch((error: unknown) => {
-    if (!(error instanceof GivenBack)) throw error
   })
 }
 

@@ -3,22 +3,24 @@ import { type JobKey, parseJobId } from '@muster/contract'
 import {
   connect,
   type Db,
-  ensurePartitions,
   expireOverdueJobs,
   findDrainedJobs,
   findDueJobs,
   findForgottenWork,
   findUnscheduledJobs,
   insertJob,
+  keepStatistics,
   markForgottenReachable,
   markReachable,
   releaseExpiredChunks,
   releaseExpiredDeviceJobs,
   startJob,
+  type WaitingPlace,
 } from '@muster/store'
 import { print } from './figures.ts'
 import { loadTwins, withStores } from './hub.ts'
-import { loadHistory, loadWaiting } from './waiting.ts'
+import { undone } from './undone.ts'
+import { loadHistory, loadWaiting, makeWeeks } from './waiting.ts'
 
 const runningJobs = [0, 100, 1_000] as const
 const passes = 40
@@ -28,26 +30,32 @@ const bound = { limit: 500 }
 const bar = 2
 
 /**
- * What a pass of each sweep takes beside 0, 100 and 1,000 running jobs, each of which waits for 50 devices. The last ten jobs over all
- * devices are history. Beside the sweeps: the connection of a device, and a start for which no place is free.
+ * What a pass takes beside 0, 100 and 1,000 running jobs, each of which waits for 50 devices. The last ten jobs over all devices are
+ * history, of which `keepStatistics` keeps the sums. All sweeps of jobs but `purgeHistory`; beside them the connection of a device, and a
+ * start for which no place is free. Two sweeps look at a part of what runs or waits: how many passes they take for all of it.
  */
 export async function benchSweeps(deviceCount: number): Promise<void> {
   await withStores(async ({ config: { databaseUrl }, database }) => {
     if (databaseUrl === null) return
     await loadTwins(database, deviceCount, { deviceId: `'device-' || n`, columns: { version: '1' } })
+    await makeWeeks(databaseUrl)
     const { db, close } = connect({ url: databaseUrl, poolSize: 1 })
     try {
-      await ensurePartitions(db, new Date())
       await loadHistory(database, deviceCount)
       await insertQueued(db)
       const figures = new Map<string, number[]>()
+      const rounds = new Map<string, number[]>()
       for (const [index, count] of runningJobs.entries()) {
         await loadWaiting(database, deviceCount, count - (runningJobs[index - 1] ?? 0))
         for (const [name, pass] of Object.entries(await passesOf(db))) {
           figures.set(name, [...(figures.get(name) ?? []), await leastMs(pass)])
         }
+        for (const [name, passCount] of Object.entries(await passesOfRounds(db))) {
+          rounds.set(name, [...(rounds.get(name) ?? []), passCount])
+        }
       }
       printFigures(figures)
+      printRounds(rounds)
     } finally {
       await close()
     }
@@ -66,10 +74,35 @@ async function passesOf(db: Db): Promise<Readonly<Record<string, () => Promise<u
     wakeForgottenWork: () => findForgottenWork(db, bound, now),
     expireOverdueJobs: () => expireOverdueJobs(db, bound, now),
     finishDrainedJobs: () => findDrainedJobs(db, { limit: 100, after: null }),
+    'keepStatistics: ten jobs': () => undone(db, (tx) => keepStatistics(tx, { limit: 50 })),
     scheduleQueuedJobs: () => findUnscheduledJobs(db, bound, now),
     markForgottenReachable: () => markForgottenReachable(db, { ...bound, after: null }, now),
     'a device connects': () => markReachable(db, ['device-9999'], now),
   }
+}
+
+/** The passes of the two sweeps that go round. */
+async function passesOfRounds(db: Db): Promise<Readonly<Record<string, number>>> {
+  const now = new Date()
+  return {
+    finishDrainedJobs: await passesOfRound<JobKey>((after) => findDrainedJobs(db, { limit: 100, after })),
+    markForgottenReachable: await passesOfRound<WaitingPlace>((after) =>
+      markForgottenReachable(db, { ...bound, after }, now),
+    ),
+  }
+}
+
+async function passesOfRound<Place>(
+  pass: (after: Place | null) => Promise<{ readonly last: Place | null }>,
+): Promise<number> {
+  let passes = 0
+  let after: Place | null = null
+  do {
+    const { last } = await pass(after)
+    after = last
+    passes += 1
+  } while (after !== null)
+  return passes
 }
 
 async function startWithoutPlace(db: Db, key: JobKey, now: Date): Promise<void> {
@@ -102,11 +135,28 @@ async function leastMs(pass: () => Promise<unknown>): Promise<number> {
 }
 
 function printFigures(figures: ReadonlyMap<string, readonly number[]>): void {
-  const head = runningJobs.map((count) => `${count} jobs`.padStart(12)).join('')
-  print(`\n${'a pass beside so many running jobs'.padEnd(44)}${head}   1000 / 100, bar ${bar}`)
+  printHead('a pass beside so many running jobs', `   1000 / 100, bar ${bar}`)
   for (const [name, times] of figures) {
     const ratio = (times[2] ?? Number.NaN) / (times[1] ?? Number.NaN)
-    const cells = times.map((ms) => `${ms.toFixed(2)} ms`.padStart(12)).join('')
-    print(`${name.padEnd(44)}${cells}   ${ratio.toFixed(1)}${ratio > bar ? ': over the bar' : ''}`)
+    const cells = times.map((ms) => `${ms.toFixed(2)} ms`)
+    printCells(name, cells, `   ${ratio.toFixed(1)}${ratio > bar ? ': over the bar' : ''}`)
   }
+}
+
+function printRounds(rounds: ReadonlyMap<string, readonly number[]>): void {
+  printHead('passes of a whole round')
+  for (const [name, counts] of rounds) printCells(name, counts.map(String))
+}
+
+function printHead(title: string, end = ''): void {
+  print('')
+  printCells(
+    title,
+    runningJobs.map((count) => `${count} jobs`),
+    end,
+  )
+}
+
+function printCells(name: string, cells: readonly string[], end = ''): void {
+  print(`${name.padEnd(44)}${cells.map((cell) => cell.padStart(12)).join('')}${end}`)
 }

@@ -1,4 +1,16 @@
+import { connect, ensurePartitions } from '@muster/store'
 import type postgres from 'postgres'
+
+/** A hub has so many partitions when it keeps 30 days of history, and a device job has waited for 30 days before. */
+const weeks = 9
+const weekMs = 7 * 24 * 3_600_000
+
+/** The partitions of the weeks over which `loadHistory` and `loadWaiting` spread their jobs. */
+export async function makeWeeks(databaseUrl: string): Promise<void> {
+  const { db, close } = connect({ url: databaseUrl, poolSize: 1 })
+  for (let week = 0; week < weeks; week++) await ensurePartitions(db, new Date(Date.now() - week * weekMs))
+  await close()
+}
 
 /** Ten ended jobs with an answer of each device. */
 export async function loadHistory(database: postgres.Sql, deviceCount: number): Promise<void> {
@@ -40,7 +52,7 @@ async function insertJobs(
     insert into jobs (job_id, type, status, query_condition, body, max_execution_seconds, created_at, start_at, deadline_at,
                       week, frozen_at, ended_at, last_generation_no)
     select ${prefix} || '-' || ${count}::int || '-' || n, 'scheduleDeviceMethod', ${status}, '*', '{}', 86400, now(), now(),
-           now() + interval '1 day', date_trunc('week', now() at time zone 'UTC')::date, now(),
+           now() + interval '1 day', date_trunc('week', now() at time zone 'UTC')::date - 7 * (n % ${weeks}), now(),
            case ${status} when 'completed' then now() end, 1000000000
       from generate_series(1, ${count}) as n
     returning job_key`
