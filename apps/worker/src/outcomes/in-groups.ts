@@ -1,4 +1,4 @@
-/** So long a group waits for more, in ms. 50 chunks that answer within 2 s are 40 statements a second, where they were 900. */
+/** So long a group waits for more, in ms: no more than 50 statements a second, where each message was one (docs/adr/0004). */
 const gatherMs = 20
 /** A group that has become so large waits for no more. In bytes of a statement. */
 const bytesMax = 1024 * 1024
