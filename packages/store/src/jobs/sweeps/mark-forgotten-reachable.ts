@@ -14,6 +14,9 @@ export interface WaitingPlace {
  * Makes waiting device jobs due whose device is reachable: the message of the gateway was lost; or deleted: the process that deleted it
  * died. Looks at the next `limit` after a place. `last`: the last of these; null at the end of the list. `areOver`: the jobs of all of
  * these have ended; their rows stay until their week is dropped.
+ *
+ * Rows are read again, to be locked, only after the others are left out: Postgres expects too few of them in many partitions, and would
+ * read all jobs for each.
  */
 export async function markForgottenReachable(
   db: Db,
@@ -31,15 +34,18 @@ export async function markForgottenReachable(
          and (device_id, job_key) > (${deviceId}, ${jobKey}::bigint)
        order by device_id, job_key
        limit ${limit}),
-    waiting as (
-      select w.week, w.job_key, w.device_id
+    answerable as materialized (
+      select looked.week, looked.job_key, looked.device_id
         from looked
         join jobs j using (job_key)
-        join device_jobs w on w.week = looked.week and w.job_key = looked.job_key and w.device_id = looked.device_id
-        ${withDevice(sql`w.device_id`)}
+        ${withDevice(sql`looked.device_id`)}
        where j.status = 'running' and j.deadline_at > ${at(now)}
-         and w.status = 'pending' and w.due_at = 'infinity'
-         and ${isAnswerable(sql`j.last_generation_no`)}
+         and ${isAnswerable(sql`j.last_generation_no`)}),
+    waiting as (
+      select w.week, w.job_key, w.device_id
+        from answerable
+        join device_jobs w using (week, job_key, device_id)
+       where w.status = 'pending' and w.due_at = 'infinity'
          for update of w skip locked),
     ${nowDue(now)}
     select (select count(*) from reached)::int as count,
