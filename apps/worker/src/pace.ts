@@ -1,6 +1,6 @@
 import type { Pause } from '@muster/bus'
 import type { Throttles } from '@muster/runtime'
-import { isNotNow, type NotNow } from '@muster/store'
+import { isNotNow, isTooEarly, type NotNow, type RunningJob } from '@muster/store'
 
 /**
  * Claims at the rate of `jobDeviceOperations`. Takes the tokens for `deviceCount` devices before the claim, and gives back those that
@@ -25,6 +25,12 @@ export async function pace<Claimed extends { readonly deviceCount: number }>(
   } finally {
     await throttles.charge('jobDeviceOperations', 'jobs', used - taken)
   }
+}
+
+/** The pause of a job whose own rate is not free yet, known without a look at the tokens of the hub. Null: it may ask for them. */
+export function earlyPause(job: RunningJob, now: Date): Pause | null {
+  const early = isTooEarly(job, now)
+  return early === null ? null : pauseOf(early.waitMs, Math.random())
 }
 
 /** A wake-up that sleeps does not notice tokens that are given back, a cancelled job, a new rate, or a bucket that Redis has lost. */

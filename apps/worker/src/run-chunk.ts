@@ -8,7 +8,6 @@ import {
   type Db,
   executeChunk,
   isNotNow,
-  isTooEarly,
   type LockedChunk,
   mostTries,
   type NotNow,
@@ -17,7 +16,7 @@ import {
 } from '@muster/store'
 import type { Claim } from './claim.ts'
 import { executeOneByOne } from './one-by-one.ts'
-import { pace, pauseOf } from './pace.ts'
+import { earlyPause, pace } from './pace.ts'
 import { startAttempts } from './start-attempts.ts'
 import type { WorkerHub } from './worker-hub.ts'
 
@@ -42,8 +41,8 @@ async function executeInStore(worker: WorkerHub, key: JobKey, operation: StoreOp
   const { db, bus, clock, events, throttles } = worker
   const job = await readRunningJob(db, key)
   if (job === null) return 'done'
-  const early = isTooEarly(job, clock.now())
-  if (early !== null) return pauseOf(early.waitMs, Math.random())
+  const early = earlyPause(job, clock.now())
+  if (early !== null) return early
   const execution = pace(throttles, operation.chunkSize, () => executeNextChunk(worker, job, operation))
   const executed = await execution.catch((error: unknown) => {
     if (error instanceof ChunkError) return error

@@ -1,8 +1,8 @@
 import type { Next, Pause } from '@muster/bus'
 import type { JobKey } from '@muster/contract'
-import { isTooEarly, type NotNow, type RunningJob, readRunningJob } from '@muster/store'
+import { type NotNow, type RunningJob, readRunningJob } from '@muster/store'
 import type { Claim } from './claim.ts'
-import { pace, pauseOf } from './pace.ts'
+import { earlyPause, pace } from './pace.ts'
 import type { WorkerHub } from './worker-hub.ts'
 
 /**
@@ -26,8 +26,8 @@ export async function startAttempts(
 
   const job = await readRunningJob(db, key)
   if (job === null) return 'done'
-  const early = isTooEarly(job, clock.now())
-  if (early !== null) return pauseOf(early.waitMs, Math.random())
+  const early = earlyPause(job, clock.now())
+  if (early !== null) return early
   const claim = await pace(throttles, deviceCount, () => attempts.start((workerId) => claimBy(job, workerId), places))
   if (claim === null) return 'done'
   return 'laterMs' in claim ? claim : 'more'

@@ -29,10 +29,8 @@ export function createRecorder(
   }: { signal: AbortSignal; pause?: (ms: number) => Promise<void> },
 ): Recorder {
   const write = (parts: readonly Part[]) => recordOutcomes(hub, parts, signal)
-  const groups = {
-    chunks: inGroups(bytesOf, (parts: readonly Part[]) => write(byClaim(parts))),
-    due: inGroups(bytesOf, (parts: readonly Part[]) => write(byClaim(parts))),
-  }
+  const gather = () => inGroups(bytesOf, (parts: readonly Part[]) => write(byClaim(parts)))
+  const groups = { chunks: gather(), due: gather() }
 
   async function writeByHalves(claim: Claim, decided: readonly Decided[]): Promise<void> {
     await write([{ claim, decided }]).catch(async (error: unknown) => {

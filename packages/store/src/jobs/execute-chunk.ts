@@ -8,7 +8,7 @@ import type { DesiredChange } from '../twins/desired-change.ts'
 import { alongIndexes } from '../twins/sets.ts'
 import { nextReady, type RunningJob } from './chunks.ts'
 import { nextTry } from './next-try.ts'
-import { isNotNow, type NotNow, permit, spend } from './rollout/permission.ts'
+import { claimPermitted, type NotNow, spend } from './rollout/permission.ts'
 
 /** A chunk whose work is done inside the transaction that holds its lock: no lease, no fence, exactly once. */
 export interface LockedChunk {
@@ -61,24 +61,20 @@ export async function executeChunk(
   now: Date,
 ): Promise<(Execution & { readonly deviceCount: number }) | NotNow | null> {
   const locked: { chunk: LockedChunk | null } = { chunk: null }
+  const carryOut = async (tx: Db) => {
+    const begun = await (begin === undefined ? lockNextChunk(tx, job, now) : begin(tx))
+    if (begun === null) return null
+    const { chunk, deviceCount, desired } = begun
+    if (job.isLimited) await spend(tx, job, deviceCount, now)
+    if (chunk.deviceIds.length === 0) return { deviceCount, failures: [], desired }
+    locked.chunk = chunk
+    const rest = await work(tx, chunk)
+    await finishLockedChunk(tx, chunk, rest.failures, now)
+    return { deviceCount, failures: rest.failures, desired: [...desired, ...rest.desired] }
+  }
+  const options = { settings: { lock_timeout: lockMs, ...alongIndexes } }
   try {
-    return await briefly(
-      db,
-      async (tx) => {
-        const permission = job.isLimited ? await permit(tx, job, now) : null
-        if (permission !== null && isNotNow(permission)) return permission
-        const begun = await (begin === undefined ? lockNextChunk(tx, job, now) : begin(tx))
-        if (begun === null) return null
-        const { chunk, deviceCount, desired } = begun
-        if (permission !== null) await spend(tx, job, deviceCount, now)
-        if (chunk.deviceIds.length === 0) return { deviceCount, failures: [], desired }
-        locked.chunk = chunk
-        const rest = await work(tx, chunk)
-        await finishLockedChunk(tx, chunk, rest.failures, now)
-        return { deviceCount, failures: rest.failures, desired: [...desired, ...rest.desired] }
-      },
-      { settings: { lock_timeout: lockMs, ...alongIndexes } },
-    )
+    return await (job.isLimited ? claimPermitted(db, job, carryOut, now, options) : briefly(db, carryOut, options))
   } catch (cause) {
     if (isWorthRepeating(cause)) throw cause
     if (locked.chunk === null) {

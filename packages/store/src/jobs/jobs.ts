@@ -127,11 +127,7 @@ export async function completeJob(db: Db, key: JobKey, now: Date): Promise<Job |
       update jobs set status = 'completed', ended_at = ${at(now)}
        where job_key = ${key}
          and status = 'running'
-         and not exists (
-           select from chunks
-            where chunks.week = jobs.week
-              and chunks.job_key = jobs.job_key
-              and chunks.is_open)
+         and ${isDrained}
       returning *),
     ${jobEvent({ kind: 'completed', now }, sql`ended`)}
     select ${jobColumns}, ${statistics} from ended as jobs`,
@@ -209,6 +205,11 @@ const jobColumns = sql.raw(
 )
 
 const noStatistics = sql.raw('null as counts')
+
+/** Whether a row of `jobs` has no open chunk. Looked up for each row: with `not exists` Postgres might read the chunks of all jobs. */
+export const isDrained: SQL = sql.raw(
+  `((select true from chunks c where c.week = jobs.week and c.job_key = jobs.job_key and c.is_open limit 1) is null)`,
+)
 
 /** The counters of a row of `jobs`, summed over its chunks. */
 export const summedChunks: SQL = sql.raw(

@@ -1,6 +1,6 @@
 import type { JobKey } from '@muster/contract'
 import { sql } from 'drizzle-orm'
-import { briefly } from '../../postgres/briefly.ts'
+import { briefly, type Settings } from '../../postgres/briefly.ts'
 import { prepared } from '../../postgres/prepared.ts'
 import { at, type Db } from '../../postgres/sql.ts'
 
@@ -50,24 +50,29 @@ export function isTooEarly({ rateFreeAt }: LimitedJob, now: Date): NotNow | null
   return waitMs > 0 ? { waitMs } : null
 }
 
-/** Claims devices of a limited job, in a transaction that has permission for it. */
+/** Claims devices of a limited job, in a transaction that has permission for it, with these settings. */
 export async function claimPermitted<Claimed extends object>(
   db: Db,
   job: LimitedJob,
   claim: (tx: Db, permission: Permission) => Promise<Claimed | NotNow | null>,
   now: Date,
+  options: { readonly settings?: Settings } = {},
 ): Promise<Claimed | NotNow | null> {
-  return briefly(db, async (tx) => {
-    const permission = await permit(tx, job, now)
-    return isNotNow(permission) ? permission : claim(tx, permission)
-  })
+  return briefly(
+    db,
+    async (tx) => {
+      const permission = await permit(tx, job, now)
+      return isNotNow(permission) ? permission : claim(tx, permission)
+    },
+    options,
+  )
 }
 
 /**
  * Permission for one claim of a limited job. It locks the row of the job until the end of the transaction, so that no other claim of the
  * job comes between the look at its limits and the claim. It never waits for the row: the wake-up comes again.
  */
-export async function permit(tx: Db, job: LimitedJob, now: Date): Promise<Permission | NotNow> {
+async function permit(tx: Db, job: LimitedJob, now: Date): Promise<Permission | NotNow> {
   const [limits] = await prepared<{ rate: number | null; max_in_flight: number | null; wait_ms: number | null }>(
     tx,
     'permit',

@@ -1,6 +1,7 @@
 import { type JobKey, jobKey } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { type Db, rows } from '../../postgres/sql.ts'
+import { isDrained } from '../jobs.ts'
 
 /** Running jobs without an open chunk, among the next `limit` after a job. `last`: the last of these; null at the end of the list. */
 export async function findDrainedJobs(
@@ -10,9 +11,7 @@ export async function findDrainedJobs(
   const looked = await rows<{ job_key: string; is_drained: boolean }>(
     db,
     sql`
-    select job_key::text,
-           coalesce((select false from chunks c where c.week = jobs.week and c.job_key = jobs.job_key and c.is_open limit 1), true)
-             as is_drained
+    select job_key::text, ${isDrained} as is_drained
       from jobs
      where status = 'running' and jobs.job_key > ${after ?? 0}::bigint
      order by jobs.job_key

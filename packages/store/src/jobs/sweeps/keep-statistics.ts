@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { type Db, rows } from '../../postgres/sql.ts'
-import { summedChunks } from '../jobs.ts'
+import { isDrained, summedChunks } from '../jobs.ts'
 
 /**
  * Keeps the statistics of ended jobs in their rows, so that a list of jobs need not sum their chunks. A job has its turn when none of its
@@ -15,7 +15,7 @@ export async function keepStatistics(db: Db, { limit }: { readonly limit: number
      where job_key in (
        select job_key from jobs
         where ended_at is not null and frozen_at is not null and final_counts is null
-          and (select true from chunks c where c.week = jobs.week and c.job_key = jobs.job_key and c.is_open limit 1) is null
+          and ${isDrained}
         order by job_key
         limit ${limit}
         for update skip locked)
