@@ -48,8 +48,9 @@ async function removeAbandonedFolders(): Promise<void> {
   const names = (await readdir(tmpdir())).filter((name) => name.startsWith(folderPrefix))
   for (const name of names) {
     const folder = join(tmpdir(), name)
-    const { mtimeMs } = await stat(folder)
-    if (Date.now() - mtimeMs < 60_000) continue
+    // Another run may remove its folder at this moment.
+    const found = await stat(folder).catch(() => null)
+    if (found === null || Date.now() - found.mtimeMs < 60_000) continue
     await removeDataDir(folder).catch((cause) => {
       // It is in use, or belongs to somebody else.
       if (!(cause instanceof LocalServicesError)) throw cause
