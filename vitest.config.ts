@@ -15,7 +15,10 @@ export default defineConfig({
           name: 'unit',
           // Importing a file has no effect here, so that test files may share one module graph: a third of the time.
           isolate: false,
-          include: ['{packages,apps}/*/src/**/*.test.ts', 'apps/muster/test/{architecture,spec}/**/*.test.ts'],
+          include: [
+            '{packages,apps}/*/src/**/*.test.ts',
+            'apps/muster/test/{architecture,documents,spec}/**/*.test.ts',
+          ],
         },
       },
       {
@@ -23,7 +26,7 @@ export default defineConfig({
         test: {
           name: 'services',
           include: ['{packages,apps}/*/test/**/*.test.ts'],
-          exclude: ['apps/muster/test/{architecture,spec}/**'],
+          exclude: ['apps/muster/test/{architecture,documents,spec}/**'],
           globalSetup: ['packages/testkit/src/services.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,

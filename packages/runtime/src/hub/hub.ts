@@ -5,10 +5,10 @@ import { readVersion } from '../config/version.ts'
 import { loadTls } from '../front/certificates.ts'
 import { type FrontPorts, openFront } from '../front/front.ts'
 import { type LiveTls, openTls } from '../front/live-tls.ts'
+import { openMetrics } from '../metrics/metrics.ts'
 import { openEvents } from '../observability/events.ts'
 import { operatorPages } from '../observability/health.ts'
 import { openLog } from '../observability/log.ts'
-import { openMetrics } from '../observability/metrics.ts'
 import { startHubClock } from './hub-clock.ts'
 import type { Hub, HubClock, Role, RunningRole } from './role.ts'
 import { stopRoles } from './stop-roles.ts'
@@ -46,7 +46,10 @@ export async function runRoles(
 ): Promise<RunningHub> {
   const startedAtMs = performance.now()
   const version = readVersion()
-  const metrics = openMetrics(version)
+  const metrics = openMetrics(
+    version,
+    roles.map(({ name }) => name),
+  )
   const events = openEvents({ log, metrics })
   events.hubStarting({ version, roles: roles.map(({ name }) => name) })
   const hasTls = roles.some(({ name }) => name === 'api' || name === 'gateway')
@@ -77,11 +80,12 @@ export async function runRoles(
     metrics,
     checks,
     onFailure: (check, error) => events.readinessLost({ check, error }),
+    onUnread: (error) => events.scrapeFailed({ error }),
   })
   const front = openFront({ config, tls, page, onRefused: (error) => events.connectionNotAccepted({ error }) })
   const throttles = createThrottles({ bus: stores.bus, events }, config.throttles)
   const { db, bus, clock } = stores
-  const hub: Hub = { config, db, bus, events, clock, front, throttles }
+  const hub: Hub = { config, db, bus, events, metrics, clock, front, throttles }
 
   const stop = once(async (reason: string) => {
     events.hubStopping({ reason })

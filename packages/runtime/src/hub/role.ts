@@ -3,6 +3,7 @@ import type { Db } from '@muster/store'
 import type { Config } from '../config/config.ts'
 import type { RoleName } from '../config/role-names.ts'
 import type { Front } from '../front/front.ts'
+import type { Metrics } from '../metrics/metrics.ts'
 import type { Events } from '../observability/events.ts'
 import type { Throttles } from './throttles.ts'
 
@@ -22,6 +23,7 @@ export interface Hub {
   readonly db: Db
   readonly bus: Bus
   readonly events: Events
+  readonly metrics: Metrics
   readonly clock: HubClock
   readonly front: Front
   readonly throttles: Throttles

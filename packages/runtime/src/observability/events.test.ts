@@ -1,13 +1,18 @@
 import { pino } from 'pino'
 import { expect, it } from 'vitest'
+import { type Metrics, openMetrics } from '../metrics/metrics.ts'
 import { openEvents } from './events.ts'
-import { openMetrics } from './metrics.ts'
 
 function setup() {
   const lines: Record<string, unknown>[] = []
   const log = pino({ level: 'trace', messageKey: 'event' }, { write: (line) => lines.push(JSON.parse(line)) })
   const metrics = openMetrics('1.2.3')
   return { lines, metrics, events: openEvents({ log, metrics }) }
+}
+
+async function scraped(metrics: Metrics): Promise<string> {
+  const { text } = await metrics.scrape((error) => expect.fail(String(error)))
+  return text
 }
 
 it('turns one event into one log line, one metric and one signal', async () => {
@@ -20,7 +25,7 @@ it('turns one event into one log line, one metric and one signal', async () => {
 
   expect(lines).toMatchObject([{ event: 'jobEnded', ...fields }])
   expect(heard).toEqual([fields])
-  expect(await metrics.metrics()).toContain('muster_job_ended_total{type="scheduleDeviceMethod",status="completed"} 1')
+  expect(await scraped(metrics)).toContain('muster_job_ended_total{type="scheduleDeviceMethod",status="completed"} 1')
 })
 
 it('keeps ids out of the metrics', async () => {
@@ -29,7 +34,7 @@ it('keeps ids out of the metrics', async () => {
   events.jobCreated({ jobId: 'reboot-floor-3', type: 'scheduleDeviceMethod' })
   events.deviceConnected({ deviceId: 'thermostat-7' })
 
-  expect(await metrics.metrics()).not.toMatch(/reboot-floor-3|thermostat-7/)
+  expect(await scraped(metrics)).not.toMatch(/reboot-floor-3|thermostat-7/)
 })
 
 it('counts connected devices up and down', async () => {
@@ -39,7 +44,7 @@ it('counts connected devices up and down', async () => {
   events.deviceConnected({ deviceId: 'b' })
   events.deviceDisconnected({ deviceId: 'a', reason: 'lost' })
 
-  expect(await metrics.metrics()).toContain('muster_devices_connected 1')
+  expect(await scraped(metrics)).toContain('muster_devices_connected 1')
 })
 
 it('observes the seconds of a request', async () => {
@@ -47,7 +52,7 @@ it('observes the seconds of a request', async () => {
 
   events.requestServed({ method: 'GET', route: '/jobs/v2/{id}', status: 200, seconds: 0.01, trackingId: 't' })
 
-  expect(await metrics.metrics()).toContain(
+  expect(await scraped(metrics)).toContain(
     'muster_request_served_seconds_bucket{le="0.02",method="GET",route="/jobs/v2/{id}",status="200"} 1',
   )
 })
@@ -66,7 +71,7 @@ it('stops telling a listener that has left', () => {
 it('every series with words of a closed list is there from the start, with 0', async () => {
   const { metrics } = setup()
 
-  const text = await metrics.metrics()
+  const text = await scraped(metrics)
 
   for (const series of [
     'muster_sweep_repaired_total{sweep="startDueJobs"} 0',
@@ -89,14 +94,14 @@ it('every series with words of a closed list is there from the start, with 0', a
 
 it('tells when a certificate ends only where one is served', async () => {
   const { metrics, events } = setup()
-  const before = await metrics.metrics()
+  const before = await scraped(metrics)
 
   events.certificateLoaded({ expiresAt: new Date(1_700_000_000_000) })
 
-  expect(before).not.toContain('muster_certificate_expiry_timestamp_seconds')
-  expect(await metrics.metrics()).toContain('muster_certificate_expiry_timestamp_seconds 1700000000')
+  expect(before).not.toContain('\nmuster_certificate_expiry_timestamp_seconds ')
+  expect(await scraped(metrics)).toContain('muster_certificate_expiry_timestamp_seconds 1700000000')
 })
 
 it('tells the version of the process', async () => {
-  expect(await setup().metrics.metrics()).toContain('muster_build_info{version="1.2.3"} 1')
+  expect(await scraped(setup().metrics)).toContain('muster_build_info{version="1.2.3"} 1')
 })

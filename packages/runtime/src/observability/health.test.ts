@@ -1,6 +1,6 @@
 import { afterEach, expect, it, vi } from 'vitest'
+import { openMetrics } from '../metrics/metrics.ts'
 import { operatorPages } from './health.ts'
-import { openMetrics } from './metrics.ts'
 
 afterEach(() => {
   vi.useRealTimers()
@@ -13,6 +13,7 @@ function pagesWith(checks: Parameters<typeof operatorPages>[0]['checks']) {
     metrics: openMetrics('1.2.3'),
     checks,
     onFailure: (check) => failures.push(check),
+    onUnread: () => {},
   })
   return { page, failures }
 }

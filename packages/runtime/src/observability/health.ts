@@ -1,6 +1,6 @@
 import pTimeout from 'p-timeout'
-import type { CheckName } from './labels.ts'
-import type { Metrics } from './metrics.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import type { CheckName } from '../metrics/words.ts'
 
 /** Something that this process depends on. */
 export interface Check {
@@ -23,17 +23,20 @@ export function operatorPages(options: {
   metrics: Metrics
   checks: () => readonly Check[]
   onFailure: (check: CheckName, error: unknown) => void
+  onUnread: (error: unknown) => void
 }): (path: string) => Promise<Response> | null {
-  const { version, metrics, checks, onFailure } = options
+  const { version, metrics, checks, onFailure, onUnread } = options
   const pages = new Map<string, () => Promise<Response>>([
     ['/health/live', async () => Response.json({ status: 'live', version })],
     ['/health/ready', () => readiness(checks(), onFailure)],
-    [
-      '/metrics',
-      async () => new Response(await metrics.metrics(), { headers: { 'content-type': metrics.contentType } }),
-    ],
+    ['/metrics', () => scrape(metrics, onUnread)],
   ])
   return (path) => pages.get(path)?.() ?? null
+}
+
+async function scrape(metrics: Metrics, onUnread: (error: unknown) => void): Promise<Response> {
+  const { text, contentType } = await metrics.scrape(onUnread)
+  return new Response(text, { headers: { 'content-type': contentType } })
 }
 
 async function readiness(

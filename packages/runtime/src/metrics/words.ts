@@ -1,7 +1,7 @@
 import type { CallResult } from '@muster/bus'
 import { roleNames } from '../config/role-names.ts'
 
-// The words that are labels of metrics. The lists are closed, so that every series exists from the start, with 0.
+// The words that are labels of metrics and fields of events. The lists are closed, so that every series exists from the start, with 0.
 
 /** The two stores. */
 export const storeNames = ['postgres', 'redis'] as const

@@ -1,0 +1,186 @@
+import { errorNames, isTerminal, jobStatuses, jobTypes } from '@muster/contract'
+import { sweepNames } from '@muster/store'
+import { roleNames } from '../config/role-names.ts'
+import { throttleNames } from '../config/throttle-rates.ts'
+import {
+  callOutcomes,
+  checkNames,
+  endReasons,
+  gatewaySteps,
+  recordedOutcomes,
+  refusalReasons,
+  storeIncidentKinds,
+  storeNames,
+  wakeUpKinds,
+} from '../metrics/words.ts'
+import {
+  bounded,
+  counted,
+  error,
+  id,
+  logged,
+  number,
+  optional,
+  port,
+  seconds,
+  text,
+  time,
+  timed,
+  type ValuesOf,
+  word,
+  words,
+} from './declare-event.ts'
+
+/**
+ * Every event of the hub and its fields. Ids go to the log only, because labels must be bounded: a label is one word of a closed list. No
+ * field is ever a payload, a key or a token. docs/events.md shows this list.
+ */
+export const eventList = {
+  hubStarting: logged('info', 'A process starts', { version: text, roles: words(roleNames) }),
+  hubStarted: counted('info', 'Starts of this process', {
+    roles: words(roleNames),
+    https: optional(port),
+    http: port,
+    mqtts: optional(port),
+    seconds,
+  }),
+  httpsPortReplaced: counted('warn', 'Starts without the privileges for the HTTPS port', { wanted: port, bound: port }),
+  hubStopping: counted('info', 'Stops of this process', { reason: text }),
+  roleStopped: counted('info', 'Roles stopped', { role: word(roleNames), seconds }),
+  readinessLost: counted('warn', 'Readiness checks failed', { check: word(checkNames), error }),
+  scrapeFailed: counted('warn', 'Readings of gauges that failed', { error }),
+  busFailed: counted('warn', 'Errors of the connection to Redis', { error }),
+  clockMeasured: logged(
+    'trace',
+    'The clock of the machine was compared with that of Postgres',
+    { offsetSeconds: seconds, errorSeconds: seconds },
+    {
+      metrics: ['muster_clock_offset_seconds', 'muster_clock_error_seconds'],
+      move(metrics, { offsetSeconds, errorSeconds }) {
+        metrics.muster_clock_offset_seconds.set(offsetSeconds)
+        metrics.muster_clock_error_seconds.set(errorSeconds)
+      },
+    },
+  ),
+  clockTrusted: counted('info', 'Times at which the time of the hub was known again', { errorSeconds: seconds }),
+  clockDoubted: counted('warn', 'Times at which the time of the hub was not known any more', { reason: text }),
+  storeIncident: counted('warn', 'Ends and restarts of private stores', {
+    store: word(storeNames),
+    kind: word(storeIncidentKinds),
+    message: text,
+  }),
+  certificateLoaded: logged(
+    'info',
+    'The TLS listeners have a certificate',
+    { expiresAt: time },
+    {
+      metrics: ['muster_certificate_expiry_timestamp_seconds'],
+      move: (metrics, { expiresAt }) =>
+        metrics.muster_certificate_expiry_timestamp_seconds.set(expiresAt.getTime() / 1000),
+    },
+  ),
+  certificateRefused: counted('error', 'Changed certificates that could not be used', { error }),
+  connectionNotAccepted: counted('error', 'HTTP connections that could not be accepted', { error }),
+
+  throttled: counted('debug', 'Operations over their rate, refused or put off', { throttle: word(throttleNames) }),
+  requestServed: timed('debug', 'Requests of the service API', {
+    method: bounded(text, 'the methods of HTTP'),
+    route: bounded(text, 'the routes of the service API'),
+    status: bounded(number, 'the statuses of HTTP'),
+    seconds,
+    trackingId: id,
+  }),
+  requestRefused: counted('info', 'Requests answered with an error', {
+    method: text,
+    route: text,
+    code: word(errorNames),
+    trackingId: id,
+  }),
+  requestFailed: counted('error', 'Requests that met a bug or lost infrastructure', { trackingId: id, error }),
+  issuerFailed: counted('warn', 'Readings of the keys of the token issuer that failed', { error }),
+  jobCreated: counted('info', 'Jobs accepted', { jobId: id, type: word(jobTypes) }),
+  jobCancelled: counted('info', 'Jobs cancelled by a caller', { jobId: id, type: word(jobTypes) }),
+
+  jobStarted: counted('info', 'Jobs started', { jobId: id, type: word(jobTypes), deviceCount: number }),
+  jobEnded: counted('info', 'Jobs ended', {
+    jobId: id,
+    type: word(jobTypes),
+    status: word(jobStatuses.filter(isTerminal)),
+  }),
+  chunkRecorded: logged(
+    'debug',
+    'Outcomes of device jobs were recorded',
+    { jobKey: id, type: word(jobTypes), succeeded: number, failed: number, retried: number, waiting: number },
+    {
+      metrics: ['muster_device_jobs_recorded_total'],
+      move(metrics, { type, ...counts }) {
+        for (const outcome of recordedOutcomes) {
+          metrics.muster_device_jobs_recorded_total.inc({ type, outcome }, counts[outcome])
+        }
+      },
+    },
+  ),
+  deviceJobFailed: counted('error', 'Device jobs on which the hub itself failed', {
+    jobKey: id,
+    deviceId: id,
+    trackingId: id,
+    error,
+  }),
+  claimLost: counted('warn', 'Outcomes refused because the claim was no longer ours', {
+    jobKey: id,
+    type: word(jobTypes),
+  }),
+  wakeUpLost: counted('warn', 'Wake-ups that Redis did not take', { kind: word(wakeUpKinds) }),
+  wakeUpFailed: counted('error', 'Wake-ups whose work met a bug or lost infrastructure', {
+    kind: word(wakeUpKinds),
+    jobKey: id,
+    error,
+  }),
+  leaseRenewalFailed: counted('error', 'Renewals of leases that met a bug or lost infrastructure', { error }),
+  sweepRepaired: logged(
+    'info',
+    'A sweep has repaired something',
+    { sweep: word(sweepNames), count: number },
+    {
+      metrics: ['muster_sweep_repaired_total'],
+      move: (metrics, { sweep, count }) => metrics.muster_sweep_repaired_total.inc({ sweep }, count),
+    },
+  ),
+  sweepFailed: counted('error', 'Sweeps that met a bug or lost infrastructure', { sweep: word(sweepNames), error }),
+
+  deviceConnected: logged(
+    'debug',
+    'A device has connected',
+    { deviceId: id },
+    {
+      metrics: ['muster_devices_connected'],
+      move: (metrics) => metrics.muster_devices_connected.inc(),
+    },
+  ),
+  deviceDisconnected: counted(
+    'debug',
+    'Connections ended',
+    { deviceId: id, reason: word(endReasons) },
+    {
+      metrics: ['muster_devices_connected'],
+      move: (metrics) => metrics.muster_devices_connected.dec(),
+    },
+  ),
+  connectionRefused: counted('info', 'Connections refused', { reason: word(refusalReasons) }),
+  methodInvoked: timed('debug', 'Direct methods invoked', { outcome: word(callOutcomes), seconds }),
+  telemetryReceived: counted('trace', 'Telemetry messages received', { deviceId: id }),
+  reportedPatched: counted('trace', 'Patches of reported properties', { deviceId: id }),
+  desiredPushed: logged(
+    'debug',
+    'A desired patch was sent to connected devices',
+    { devices: number },
+    {
+      metrics: ['muster_desired_pushed_total'],
+      move: (metrics, { devices }) => metrics.muster_desired_pushed_total.inc(devices),
+    },
+  ),
+  gatewayFailed: counted('error', 'Steps of the gateway that failed', { step: word(gatewaySteps), error }),
+} as const
+
+export type EventName = keyof typeof eventList
+export type EventFields = { readonly [Name in EventName]: ValuesOf<(typeof eventList)[Name]['fields']> }
