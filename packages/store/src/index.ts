@@ -28,11 +28,15 @@ export {
   renewWorker,
   type WorkerLease,
 } from './jobs/workers.ts'
+export { readDatabaseFigures } from './metrics/database-figures.ts'
+export { readIntegrityFigures } from './metrics/integrity.ts'
+export { readJobFigures } from './metrics/job-figures.ts'
+export { readWorkFigures } from './metrics/work-figures.ts'
 export * from './postgres/analyze-grown-tables.ts'
 export { readClock } from './postgres/clock.ts'
 export { type Connection, checkPostgres, connect } from './postgres/connect.ts'
 export { isDatabaseLost, isStatementTimeout, isWorthRepeating } from './postgres/database-error.ts'
-export * from './postgres/migrate.ts'
+export { checkSchema, migrate, SchemaTooNewError, SchemaTooOldError } from './postgres/migrate.ts'
 export type { Page, PageRequest } from './postgres/page.ts'
 export type { Db } from './postgres/sql.ts'
 export { runQuery } from './queries/query.ts'

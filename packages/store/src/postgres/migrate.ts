@@ -79,7 +79,8 @@ async function refuseNewerSchema(db: Db): Promise<void> {
   }
 }
 
-async function countAppliedMigrations(db: Db): Promise<number> {
+/** The version of the schema: 0 for a database without one. */
+export async function countAppliedMigrations(db: Db): Promise<number> {
   const [table] = await rows<{ name: string | null }>(
     db,
     sql`select to_regclass('drizzle.__drizzle_migrations')::text as name`,

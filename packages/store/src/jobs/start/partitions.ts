@@ -36,6 +36,26 @@ export async function ensurePartitions(db: Db, time: Date): Promise<void> {
   }
 }
 
+/** How many weeks after that of a time have their partitions already, without a gap. */
+export async function partitionsAhead(db: Db, time: Date): Promise<number> {
+  const found = await rows<{ name: string }>(
+    db,
+    sql`
+    select child.relname as name
+      from pg_inherits
+      join pg_class child on child.oid = inhrelid
+     where inhparent in ('chunks'::regclass, 'device_jobs'::regclass)`,
+  )
+  const names = new Set(found.map(({ name }) => name))
+  const isThere = (weeks: number) => {
+    const week = weekOf(new Date(time.getTime() + weeks * 7 * dayMs))
+    return partitionedTables.every((table) => names.has(partitionName(table, week)))
+  }
+  let ahead = 0
+  while (isThere(ahead + 1)) ahead += 1
+  return ahead
+}
+
 /** Drops the partitions of the weeks before a time that no job needs any more. */
 export async function dropUnusedPartitions(db: Db, before: Date): Promise<void> {
   for (const week of await unusedWeeks(db, before)) {
