@@ -1,4 +1,4 @@
-import { type JobKey, type JobType, toError } from '@muster/contract'
+import { type JobKey, type JobType, runSeconds, toError } from '@muster/contract'
 import { operationOf } from '@muster/operations'
 import { finishJob, type Hub } from '@muster/runtime'
 import {
@@ -12,7 +12,7 @@ import {
   startJob,
 } from '@muster/store'
 
-export type DispatchHub = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'config' | 'throttles'>
+export type DispatchHub = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'metrics' | 'config' | 'throttles'>
 
 /** Starts the job when it is due: freezes its target set and wakes the workers. Idempotent. Many may try at once. */
 export async function dispatchJob(hub: DispatchHub, key: JobKey): Promise<JobStart['kind']> {
@@ -51,7 +51,7 @@ function reasonOf(error: unknown): string {
 
 async function giveUp({ db, events, clock }: DispatchHub, key: JobKey, reason: string): Promise<void> {
   const job = await failJob(db, key, reason, clock.now())
-  if (job !== null) events.jobEnded({ jobId: job.jobId, type: job.type, status: job.status })
+  if (job !== null) events.jobEnded({ jobId: job.jobId, type: job.type, status: job.status, seconds: runSeconds(job) })
 }
 
 async function afterStart(

@@ -44,7 +44,9 @@ async function repeat(hub: SweepHub, name: SweepName, outages: Outages, signal: 
 async function runSweep(hub: SweepHub, name: SweepName, outages: Outages): Promise<number> {
   if (!hub.clock.isTrusted()) return 0
   try {
+    const startedAtMs = performance.now()
     const count = await sweepRuns[name](hub, { limit })
+    hub.metrics.muster_sweep_seconds.observe({ sweep: name }, (performance.now() - startedAtMs) / 1000)
     outages.noteAnswer()
     if (count > 0) hub.events.sweepRepaired({ sweep: name, count })
     return count

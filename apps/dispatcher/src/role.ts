@@ -1,6 +1,7 @@
 import type { Role } from '@muster/runtime'
 import { closeWindow } from './dispatch-job.ts'
 import { startReconciler } from './reconcile.ts'
+import { showHub } from './show-hub.ts'
 import { createStarts } from './starts.ts'
 import { createRound } from './sweeps/round.ts'
 
@@ -9,6 +10,7 @@ export const role: Role = {
   name: 'dispatcher',
   async start(hub) {
     const starts = createStarts(hub)
+    showHub(hub)
     const reconciler = startReconciler({ ...hub, starts, running: createRound(), waiting: createRound() })
     const consumer = hub.bus.consumeJobs(async (key) => {
       // A sweep finds the job when the time is known again.

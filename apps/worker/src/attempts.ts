@@ -13,12 +13,14 @@ export interface Attempts {
   reserve(deviceCount: number): Places | null
   /** Claims under the lease of this worker, and carries out the claim in the background, in places of its own. Null: there was nothing. */
   start(claimBy: (workerId: string) => Promise<Claim | NotNow | null>, places: Places): Promise<Claim | NotNow | null>
+  /** Places that are taken now. */
+  inFlight(): number
   /** Waits for answers until the deadline. Then gives up the claims that have none. */
   stop(deadline: AbortSignal): Promise<void>
 }
 
 export async function createAttempts(
-  hub: Pick<Hub, 'db' | 'bus' | 'clock' | 'events'>,
+  hub: Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'metrics'>,
   { callsInFlight }: { callsInFlight: number },
 ): Promise<Attempts> {
   const { events } = hub
@@ -47,6 +49,8 @@ export async function createAttempts(
   }
 
   return {
+    inFlight: () => room.taken(),
+
     reserve: (deviceCount) => (stopping.signal.aborted ? null : room.tryReserve(deviceCount)),
 
     async start(claimBy, places) {

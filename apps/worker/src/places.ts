@@ -8,8 +8,13 @@ export interface Places extends Disposable {
   handOver(count: number): Places
 }
 
-/** Never waits. A wake-up that finds no place comes back later, and holds nothing meanwhile. */
-export function createRoom(capacity: number): { tryReserve(count: number): Places | null } {
+interface Room {
+  /** Never waits. A wake-up that finds no place comes back later, and holds nothing meanwhile. */
+  tryReserve(count: number): Places | null
+  taken(): number
+}
+
+export function createRoom(capacity: number): Room {
   let free = capacity
 
   const hold = (count: number): Places => {
@@ -34,6 +39,7 @@ export function createRoom(capacity: number): { tryReserve(count: number): Place
   }
 
   return {
+    taken: () => capacity - free,
     tryReserve(count) {
       const reserved = Math.min(count, capacity)
       if (reserved > free) return null

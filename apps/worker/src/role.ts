@@ -11,9 +11,11 @@ const distrustMs = 1_000
 export const role: Role = {
   name: 'worker',
   async start(hub) {
-    const { bus, clock, config, db, events, throttles } = hub
+    const { bus, clock, config, db, events, metrics, throttles } = hub
     const attempts = await createAttempts(hub, { callsInFlight: config.callsInFlight })
-    const worker: WorkerHub = { db, bus, clock, events, throttles, attempts }
+    const worker: WorkerHub = { db, bus, clock, events, metrics, throttles, attempts }
+    metrics.muster_worker_calls_limit.set(config.callsInFlight)
+    metrics.whenScraped(() => ({ muster_worker_calls_in_flight: attempts.inFlight() }))
 
     const consumer = bus.consumeWork(
       async (wakeUp) => {

@@ -16,6 +16,7 @@ import {
 } from '@muster/store'
 import type { Claim } from './claim.ts'
 import { executeOneByOne } from './one-by-one.ts'
+import { countByCode } from './outcomes/count-by-code.ts'
 import { earlyPause, pace } from './pace.ts'
 import { startAttempts } from './start-attempts.ts'
 import type { WorkerHub } from './worker-hub.ts'
@@ -63,6 +64,7 @@ async function executeInStore(worker: WorkerHub, key: JobKey, operation: StoreOp
     failed: failures.length,
     retried: 0,
     waiting: 0,
+    failures: countByCode(failures.map(({ error }) => error)),
   })
   if (!(await notifyDesired({ db, bus }, desired))) events.wakeUpLost({ kind: 'desired' })
   return 'more'
@@ -76,17 +78,20 @@ async function executeNextChunk(worker: WorkerHub, job: RunningJob, operation: S
     chunk.claims < mostTries
       ? operation.execute(tx, chunk, now)
       : executeOneByOne(worker, operation, { tx, chunk, now })
-  return executeChunk(db, job, { begin: (tx) => operation.begin(tx, job, now), work }, now)
+  const executed = await executeChunk(db, job, { begin: (tx) => operation.begin(tx, job, now), work }, now)
+  if (executed !== null && !isNotNow(executed) && executed.isFirst) observeStart(worker, job, now)
+  return executed
 }
 
 async function claimFirstAttempts(
-  { db, clock }: WorkerHub,
+  worker: WorkerHub,
   job: RunningJob,
   workerId: string,
 ): Promise<Claim | NotNow | null> {
-  const now = clock.now()
-  const claimed = await claimChunk(db, job, workerId, now)
+  const now = worker.clock.now()
+  const claimed = await claimChunk(worker.db, job, workerId, now)
   if (claimed === null || isNotNow(claimed)) return claimed
+  if (claimed.chunkNo === 0 && claimed.fence === 1) observeStart(worker, job, now)
   const { askedSince } = claimed
   return {
     kind: 'chunks',
@@ -103,4 +108,9 @@ async function claimFirstAttempts(
       askedSince,
     })),
   }
+}
+
+/** The first devices of a job are claimed: by then it has really begun. */
+function observeStart({ metrics }: WorkerHub, { type, startAt }: RunningJob, now: Date): void {
+  metrics.muster_job_start_lag_seconds.observe({ type }, Math.max(0, now.getTime() - startAt.getTime()) / 1000)
 }

@@ -26,9 +26,10 @@ it('J21 a worker without places puts a wake-up for calls off before it asks Post
 async function givenWorkerWithoutPostgres(): Promise<WorkerHub> {
   const bus = await connectBus({ url: inject('redisUrl'), prefix: uniquePrefix(), onError: () => {} })
   const { db, close } = connect({ url: 'postgres://nobody@127.0.0.1:1/nothing', poolSize: 1 })
-  const events = openEvents({ log: openLog('silent'), metrics: openMetrics('1.2.3') })
+  const metrics = openMetrics('1.2.3')
+  const events = openEvents({ log: openLog('silent'), metrics })
   const clock = { now: () => new Date(), isTrusted: () => true }
-  const hub = { db, bus, clock, events, throttles: createThrottles({ bus, events }, {}) }
+  const hub = { db, bus, clock, events, metrics, throttles: createThrottles({ bus, events }, {}) }
   const attempts = await createAttempts(hub, { callsInFlight: 100 })
   onTestFinished(async () => {
     await Promise.allSettled([attempts.stop(AbortSignal.abort())])

@@ -22,8 +22,9 @@ export async function givenClaims(size: { devices: number; chunkSize: number; is
   const claims = await claimAll(direct, job)
   const bus = await connectBus({ url: inject('redisUrl'), prefix: uniquePrefix(), onError: () => {} })
   onTestFinished(() => bus[Symbol.asyncDispose]())
-  const events = openEvents({ log: openLog('silent'), metrics: openMetrics('1.2.3') })
-  const hub = { db, bus, clock: { now: () => noon, isTrusted: () => true }, events }
+  const metrics = openMetrics('1.2.3')
+  const events = openEvents({ log: openLog('silent'), metrics })
+  const hub = { db, bus, clock: { now: () => noon, isTrusted: () => true }, events, metrics }
   const pauses = givenPauses()
   const recorder = createRecorder(hub, { signal: new AbortController().signal, pause: pauses.pause })
   return { cut, direct, sql, hub, job, claims, events, pauses, recorder }

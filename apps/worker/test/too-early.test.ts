@@ -27,13 +27,14 @@ it('J42 H15 a job whose own rate forbids a claim waits for that, before it asks 
 
 async function givenWorker(db: Awaited<ReturnType<typeof givenPostgres>>['db']) {
   const bus = await connectBus({ url: inject('redisUrl'), prefix: uniquePrefix(), onError: () => {} })
-  const events = openEvents({ log: openLog('silent'), metrics: openMetrics('1.2.3') })
+  const metrics = openMetrics('1.2.3')
+  const events = openEvents({ log: openLog('silent'), metrics })
   const clock = { now: () => noon, isTrusted: () => true }
   const throttles = createThrottles({ bus, events }, { jobDeviceOperations: { tokens: 1_000, perMs: 3_600_000_000 } })
-  const attempts = await createAttempts({ db, bus, clock, events }, { callsInFlight: 100 })
+  const attempts = await createAttempts({ db, bus, clock, events, metrics }, { callsInFlight: 100 })
   onTestFinished(async () => {
     await attempts.stop(AbortSignal.abort())
     await bus[Symbol.asyncDispose]()
   })
-  return { db, bus, clock, events, throttles, attempts }
+  return { db, bus, clock, events, metrics, throttles, attempts }
 }

@@ -10,6 +10,7 @@ export {
   type GatewayDoor,
   newCall,
 } from './calls.ts'
+export { queueNames, queueStates } from './figures.ts'
 export type { BucketRate } from './token-buckets.ts'
 export { createWaits, type Waits } from './waits.ts'
 export type { Consumer, Next, Pause, WorkWakeUp } from './wake-ups.ts'

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { type JobKey, type JobType, jobKey, toError } from '@muster/contract'
 import { DelayedError, type Job, Queue, Worker } from 'bullmq'
 import type { Connections } from './connection.ts'
+import { type BusFigures, readFigures } from './figures.ts'
 import { type BusClock, hubTimeBackend } from './hub-time-backend.ts'
 
 /**
@@ -22,6 +23,8 @@ export interface WakeUps {
   consumeJobs(handle: (key: JobKey) => Promise<void>): Consumer
   /** `more` puts the wake-up to the end of the queue, behind those of other jobs. A pause does so when it is over. */
   consumeWork(handle: (wakeUp: WorkWakeUp) => Promise<Next>, options: { concurrency: number }): Consumer
+  /** How full the queues and Redis are. Rejects when Redis does not answer. */
+  figures(): Promise<BusFigures>
   close(): Promise<void>
 }
 
@@ -100,6 +103,7 @@ export function createWakeUps(
         await job.moveToDelayed(Date.now() + (next === 'more' ? 0 : next.laterMs), token)
         throw new DelayedError()
       }),
+    figures: () => readFigures(commands, { jobs, work }),
     close: async () => {
       await Promise.allSettled([jobs.close(), work.close()])
     },

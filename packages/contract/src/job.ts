@@ -62,9 +62,16 @@ export interface Job {
   readonly body: JsonObject
   readonly createdTime: Date
   readonly startTime: Date
+  /** When its target set was frozen: it runs since then. */
+  readonly frozenTime: Date | null
   readonly endTime: Date | null
   readonly maxExecutionTimeInSeconds: number
   readonly failureReason: string | null
   /** Null until the target set is frozen. */
   readonly statistics: DeviceJobStatistics | null
+}
+
+/** How long an ended job has run; null if it has not started, or not ended. */
+export function runSeconds({ frozenTime, endTime }: Pick<Job, 'frozenTime' | 'endTime'>): number | null {
+  return frozenTime === null || endTime === null ? null : (endTime.getTime() - frozenTime.getTime()) / 1000
 }

@@ -60,6 +60,7 @@ function execute(deviceIds: readonly DeviceId[], patch: JsonObject) {
     lastGenerationNo,
     isLimited: false,
     rateFreeAt: null,
+    startAt: new Date('2026-03-02'),
     deadlineAt: new Date('2026-03-03'),
   } as const
   const chunk: LockedChunk = { job, chunkNo: 0, deviceIds, claims: 0 }

@@ -14,6 +14,7 @@ import {
   limits,
   parseJobStatus,
   parseJobType,
+  runSeconds,
 } from '@muster/contract'
 import { cancelJob, listJobs, readJob } from '@muster/store'
 import { queryParameter } from '../http/address.ts'
@@ -95,7 +96,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
         const { job, isRepeated } = cancellation
         // Not waited for: no call is delivered later than 3 s after its claim, whether the gateways hear of it or not.
         void bus.dropCall(callIdOf(job.key))
-        if (!isRepeated) events.jobCancelled({ jobId: job.jobId, type: job.type })
+        if (!isRepeated) events.jobCancelled({ jobId: job.jobId, type: job.type, seconds: runSeconds(job) })
         return jsonTextReply(200, jobJson(job, c.get('vocabulary')))
       },
     },

@@ -121,6 +121,7 @@ function chunkOf(ids: readonly string[], body: JsonObject): LockedChunk {
     lastGenerationNo,
     isLimited: false,
     rateFreeAt: null,
+    startAt: new Date('2026-03-02'),
     deadlineAt: new Date('2026-03-03'),
   } as const
   return { job, chunkNo: 0, deviceIds: ids.map(parseDeviceId), claims: 0 }

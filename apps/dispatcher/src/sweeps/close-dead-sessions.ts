@@ -3,7 +3,7 @@ import type { DispatchHub } from '../dispatch-job.ts'
 import type { Bound } from './bound.ts'
 
 /** A gateway writes a sign of life every 5 s. After four missing ones in a row its sessions are closed. */
-const gatewayDeadAfterMs = 20_000
+export const gatewayDeadAfterMs = 20_000
 
 export async function closeDeadSessions({ db, clock }: DispatchHub, bound: Bound): Promise<number> {
   const now = clock.now()

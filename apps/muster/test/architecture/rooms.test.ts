@@ -25,7 +25,17 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'line',
     'ask-in-sets',
   ],
-  'apps/dispatcher': ['index', 'role', 'reconcile', 'outages', 'sweeps', 'starts', 'reported', 'dispatch-job'],
+  'apps/dispatcher': [
+    'index',
+    'role',
+    'reconcile',
+    'outages',
+    'show-hub',
+    'sweeps',
+    'starts',
+    'reported',
+    'dispatch-job',
+  ],
   'apps/worker': [
     'index',
     'role',

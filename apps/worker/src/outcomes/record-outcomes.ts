@@ -12,9 +12,10 @@ import {
 import type { Attempt, Claim } from '../claim.ts'
 import { eachAtOnce } from '../each-at-once.ts'
 import { backoffMs } from './backoff.ts'
+import { countByCode } from './count-by-code.ts'
 import { persistently } from './persistently.ts'
 
-export type Tools = Pick<Hub, 'db' | 'bus' | 'clock' | 'events'>
+export type Tools = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'metrics'>
 
 /** The outcome of an attempt on a device, and what is known of the call. */
 export interface Decided {
@@ -38,7 +39,10 @@ export interface Part {
 /** Records outcomes of any claims of one kind in one statement, and sees to what follows from them. No claim may come twice. */
 export async function recordOutcomes(hub: Tools, parts: readonly Part[], signal: AbortSignal): Promise<void> {
   const recorded = await persistently(() => write(hub, parts), signal)
-  const results = parts.map((part, no) => ({ ...part, ...(recorded[no] ?? { count: 0, isChunkClosed: false }) }))
+  const results = parts.map((part, no) => ({
+    ...part,
+    ...(recorded[no] ?? { count: 0, isChunkClosed: false, cancelledAt: null }),
+  }))
   for (const result of results) report(hub, result)
   const jobs = new Map(parts.map(({ claim }) => [claim.job.key, claim.job])).values()
   await eachAtOnce(jobs, (job) =>
@@ -115,7 +119,7 @@ function toRecord(
   }
 }
 
-function report({ events }: Tools, { claim, decided, count }: Part & Recorded): void {
+function report({ events, metrics }: Tools, { claim, decided, count, cancelledAt }: Part & Recorded): void {
   const { key, type } = claim.job
   if (count < decided.length) {
     // Nobody knows which of them were written. The next owner of the claim reports them.
@@ -130,5 +134,11 @@ function report({ events }: Tools, { claim, decided, count }: Part & Recorded): 
     failed: countOf('failed'),
     retried: countOf('retry'),
     waiting: countOf('waiting'),
+    failures: countByCode(decided.flatMap(({ outcome }) => (outcome.kind === 'failed' ? [outcome.error] : []))),
   })
+  if (cancelledAt === null) return
+  for (const { deliveredAtMs = 0 } of decided) {
+    const lagMs = deliveredAtMs - cancelledAt.getTime()
+    if (lagMs > 0) metrics.muster_cancel_lag_seconds.observe(lagMs / 1000)
+  }
 }

@@ -1,4 +1,4 @@
-import type { JobKey } from '@muster/contract'
+import { type JobKey, runSeconds } from '@muster/contract'
 import { completeJob } from '@muster/store'
 import type { Hub } from './role.ts'
 
@@ -11,5 +11,5 @@ export async function finishJob(
   key: JobKey,
 ): Promise<void> {
   const job = await completeJob(db, key, clock.now())
-  if (job !== null) events.jobEnded({ jobId: job.jobId, type: job.type, status: job.status })
+  if (job !== null) events.jobEnded({ jobId: job.jobId, type: job.type, status: job.status, seconds: runSeconds(job) })
 }

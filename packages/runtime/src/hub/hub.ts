@@ -65,6 +65,7 @@ export async function runRoles(
     needsRedis,
     sharesWithApi,
     onLoss: (error) => events.busFailed({ error }),
+    metrics,
   }).catch((error) => {
     tls?.[Symbol.dispose]()
     throw error

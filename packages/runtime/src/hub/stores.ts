@@ -1,9 +1,11 @@
 import { type Bus, connectBus } from '@muster/bus'
-import { type Connection, checkPostgres, checkSchema, connect, type Db } from '@muster/store'
+import { type Connection, checkPostgres, checkSchema, connect, type Db, type Times } from '@muster/store'
 import type { Config } from '../config/config.ts'
 import { StartError } from '../config/start-error.ts'
+import type { Metrics } from '../metrics/metrics.ts'
 import type { Check } from '../observability/health.ts'
 import { orAborted } from './deadline.ts'
+import { showPools, timesOf } from './pool-metrics.ts'
 import type { HubClock } from './role.ts'
 
 export interface Stores {
@@ -31,6 +33,7 @@ interface StoreUse {
   /** The API and other roles run in this process. */
   readonly sharesWithApi: boolean
   readonly onLoss: (error: Error) => void
+  readonly metrics: Metrics
 }
 
 /**
@@ -39,8 +42,16 @@ interface StoreUse {
  */
 export async function openStores(config: Config, use: StoreUse): Promise<Stores> {
   const apiPoolSize = use.sharesWithApi ? Math.max(1, Math.floor(config.poolSize * apiShare)) : 0
-  const { db, close } = await openPostgres({ ...config, poolSize: config.poolSize - apiPoolSize })
-  const api = use.sharesWithApi ? connectWith({ ...config, poolSize: apiPoolSize }) : { db, close: async () => {} }
+  const main = await openPostgres({ ...config, poolSize: config.poolSize - apiPoolSize }, timesOf(use.metrics, 'main'))
+  const { db, close } = main
+  const ownApi = use.sharesWithApi
+    ? connectWith({ ...config, poolSize: apiPoolSize }, timesOf(use.metrics, 'api'))
+    : null
+  const api = ownApi ?? { db, close: async () => {} }
+  showPools(use.metrics, [
+    { pool: 'main', size: config.poolSize - apiPoolSize, use: main.use },
+    ...(ownApi === null ? [] : [{ pool: 'api' as const, size: apiPoolSize, use: ownApi.use }]),
+  ])
   const closers: (() => Promise<unknown>)[] = [() => Promise.all([api.close(), close()])]
   const closeAll = async () => {
     for (const each of closers.toReversed()) await each()
@@ -72,9 +83,9 @@ async function checkClock(clock: HubClock): Promise<void> {
   if (!clock.isTrusted()) throw new Error('the time of the hub is not known to half a second')
 }
 
-async function openPostgres(config: Config): Promise<Connection> {
+async function openPostgres(config: Config, times: Times): Promise<Connection> {
   const url = requiredUrl('DATABASE_URL', config.databaseUrl)
-  const connection = connectWith(config)
+  const connection = connectWith(config, times)
   await answering('Postgres', url, checkSchema(connection.db)).catch(async (error) => {
     await connection.close()
     throw error
@@ -83,8 +94,8 @@ async function openPostgres(config: Config): Promise<Connection> {
 }
 
 /** Connects to nothing before the first statement. */
-function connectWith({ databaseUrl, poolSize, prepareStatements }: Config): Connection {
-  return connect({ url: requiredUrl('DATABASE_URL', databaseUrl), poolSize, prepare: prepareStatements })
+function connectWith({ databaseUrl, poolSize, prepareStatements }: Config, times: Times): Connection {
+  return connect({ url: requiredUrl('DATABASE_URL', databaseUrl), poolSize, prepare: prepareStatements, times })
 }
 
 async function openRedis(

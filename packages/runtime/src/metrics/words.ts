@@ -1,4 +1,5 @@
 import type { CallResult } from '@muster/bus'
+import { isTerminal, jobStatuses } from '@muster/contract'
 import { roleNames } from '../config/role-names.ts'
 
 // The words that are labels of metrics and fields of events. The lists are closed, so that every series exists from the start, with 0.
@@ -15,6 +16,19 @@ export const storeIncidentKinds = ['ended', 'restarted', 'restartFailed'] as con
 
 /** A job to look at; its ready chunks; its due device jobs; the desired properties or the connection of a device. */
 export const wakeUpKinds = ['job', 'chunks', 'due', 'desired', 'connection'] as const
+
+/** The statuses of a job that has not ended. */
+export const openStatuses = jobStatuses.filter((status) => !isTerminal(status))
+
+/** The statuses of a job that has ended. */
+export const endStatuses = jobStatuses.filter(isTerminal)
+
+/** Devices of running jobs, by what has to happen next: see `readWorkFigures`. */
+export const workStates = ['ready', 'due', 'leased', 'waiting'] as const
+
+/** The pools of connections to Postgres. The API has one of its own if it has other roles beside it. */
+export const poolNames = ['main', 'api'] as const
+export type PoolName = (typeof poolNames)[number]
 
 /** What came of one attempt on a device, as the worker records it. */
 export const recordedOutcomes = ['succeeded', 'failed', 'retried', 'waiting'] as const
@@ -70,6 +84,11 @@ export const callOutcomes = [
   'gatewayLost',
   'forgotten',
 ] as const satisfies readonly CallResult['kind'][]
+
+/** A gateway knows of a call that it was written to the connection, unless it says that it was not. */
+export function isDelivered(outcome: (typeof callOutcomes)[number]): boolean {
+  return ['answered', 'noAnswer', 'badAnswer', 'connectionLost', 'takenOver'].includes(outcome)
+}
 
 /** The steps of a gateway that may fail. */
 export const gatewaySteps = [

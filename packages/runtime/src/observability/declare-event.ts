@@ -28,6 +28,8 @@ export const id: Field<string> = { shows: 'id', label: null }
 export const number: Field<number> = { shows: 'number', label: null }
 export const port: Field<number> = { shows: 'port', label: null }
 export const seconds: Field<number> = { shows: 'seconds', label: null }
+/** How many there are of each error code. */
+export const countsByCode: Field<Readonly<Record<string, number>>> = { shows: 'counts by error code', label: null }
 export const time: Field<Date> = { shows: 'time', label: null }
 /** Without what may be a payload or a key: see `describeError`. */
 export const error: Field<unknown> = { shows: 'error', label: null }

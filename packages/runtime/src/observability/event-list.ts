@@ -1,4 +1,4 @@
-import { errorNames, isTerminal, jobStatuses, jobTypes } from '@muster/contract'
+import { errorNames, jobTypes } from '@muster/contract'
 import { sweepNames } from '@muster/store'
 import { roleNames } from '../config/role-names.ts'
 import { throttleNames } from '../config/throttle-rates.ts'
@@ -6,7 +6,9 @@ import {
   callOutcomes,
   checkNames,
   endReasons,
+  endStatuses,
   gatewaySteps,
+  isDelivered,
   recordedOutcomes,
   refusalReasons,
   storeIncidentKinds,
@@ -16,6 +18,7 @@ import {
 import {
   bounded,
   counted,
+  countsByCode,
   error,
   id,
   logged,
@@ -99,21 +102,48 @@ export const eventList = {
   requestFailed: counted('error', 'Requests that met a bug or lost infrastructure', { trackingId: id, error }),
   issuerFailed: counted('warn', 'Readings of the keys of the token issuer that failed', { error }),
   jobCreated: counted('info', 'Jobs accepted', { jobId: id, type: word(jobTypes) }),
-  jobCancelled: counted('info', 'Jobs cancelled by a caller', { jobId: id, type: word(jobTypes) }),
+  jobCancelled: counted(
+    'info',
+    'Jobs cancelled by a caller',
+    { jobId: id, type: word(jobTypes), seconds: optional(seconds) },
+    {
+      metrics: ['muster_job_seconds'],
+      move(metrics, { type, seconds }) {
+        if (seconds !== null) metrics.muster_job_seconds.observe({ type, status: 'cancelled' }, seconds)
+      },
+    },
+  ),
 
   jobStarted: counted('info', 'Jobs started', { jobId: id, type: word(jobTypes), deviceCount: number }),
-  jobEnded: counted('info', 'Jobs ended', {
-    jobId: id,
-    type: word(jobTypes),
-    status: word(jobStatuses.filter(isTerminal)),
-  }),
+  jobEnded: counted(
+    'info',
+    'Jobs ended',
+    { jobId: id, type: word(jobTypes), status: word(endStatuses), seconds: optional(seconds) },
+    {
+      metrics: ['muster_job_seconds'],
+      move(metrics, { type, status, seconds }) {
+        if (seconds !== null) metrics.muster_job_seconds.observe({ type, status }, seconds)
+      },
+    },
+  ),
   chunkRecorded: logged(
     'debug',
     'Outcomes of device jobs were recorded',
-    { jobKey: id, type: word(jobTypes), succeeded: number, failed: number, retried: number, waiting: number },
     {
-      metrics: ['muster_device_jobs_recorded_total'],
-      move(metrics, { type, ...counts }) {
+      jobKey: id,
+      type: word(jobTypes),
+      succeeded: number,
+      failed: number,
+      retried: number,
+      waiting: number,
+      failures: countsByCode,
+    },
+    {
+      metrics: ['muster_device_jobs_recorded_total', 'muster_device_jobs_failed_total'],
+      move(metrics, { type, failures, ...counts }) {
+        for (const [code, count] of Object.entries(failures)) {
+          metrics.muster_device_jobs_failed_total.inc({ type, code }, count)
+        }
         for (const outcome of recordedOutcomes) {
           metrics.muster_device_jobs_recorded_total.inc({ type, outcome }, counts[outcome])
         }
@@ -167,7 +197,18 @@ export const eventList = {
     },
   ),
   connectionRefused: counted('info', 'Connections refused', { reason: word(refusalReasons) }),
-  methodInvoked: timed('debug', 'Direct methods invoked', { outcome: word(callOutcomes), seconds }),
+  methodInvoked: timed(
+    'debug',
+    'Direct methods invoked',
+    { outcome: word(callOutcomes), seconds },
+    {
+      metrics: ['muster_delivery_total', 'muster_call_expired_total'],
+      move(metrics, { outcome }) {
+        if (isDelivered(outcome)) metrics.muster_delivery_total.inc()
+        if (outcome === 'expired') metrics.muster_call_expired_total.inc()
+      },
+    },
+  ),
   telemetryReceived: counted('trace', 'Telemetry messages received', { deviceId: id }),
   reportedPatched: counted('trace', 'Patches of reported properties', { deviceId: id }),
   desiredPushed: logged(

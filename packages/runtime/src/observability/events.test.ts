@@ -20,12 +20,13 @@ it('turns one event into one log line, one metric and one signal', async () => {
   const heard: unknown[] = []
   events.on('jobEnded', (fields) => heard.push(fields))
 
-  const fields = { jobId: 'reboot', type: 'scheduleDeviceMethod', status: 'completed' } as const
+  const fields = { jobId: 'reboot', type: 'scheduleDeviceMethod', status: 'completed', seconds: 2 } as const
   events.jobEnded(fields)
 
   expect(lines).toMatchObject([{ event: 'jobEnded', ...fields }])
   expect(heard).toEqual([fields])
   expect(await scraped(metrics)).toContain('muster_job_ended_total{type="scheduleDeviceMethod",status="completed"} 1')
+  expect(await scraped(metrics)).toContain('muster_job_seconds_bucket{le="5",type="scheduleDeviceMethod",status="completed"} 1')
 })
 
 it('keeps ids out of the metrics', async () => {

@@ -22,6 +22,8 @@ export interface RunningJob extends LimitedJob {
   readonly jobId: string
   readonly type: JobType
   readonly body: JsonObject
+  /** When it was to start: not before it was made. */
+  readonly startAt: Date
   readonly deadlineAt: Date
   /** A device with a higher one was registered after the start: it is no target, whatever its name. */
   readonly lastGenerationNo: number
@@ -45,6 +47,7 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     type: JobType
     week: string
     body: string
+    start_at: string
     deadline_at: string
     last_generation_no: string
     is_limited: boolean
@@ -53,7 +56,8 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     db,
     'readRunningJob',
     sql`
-    select job_id, type, week::text, body::text, deadline_at::text, last_generation_no,
+    select job_id, type, week::text, body::text,
+           greatest(start_at, created_at)::text as start_at, deadline_at::text, last_generation_no,
            rate is not null or max_in_flight is not null as is_limited,
            case when rate is not null then rate_free_at::text end as rate_free_at
       from jobs
@@ -66,6 +70,7 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     type: job.type,
     week: job.week,
     body: JSON.parse(job.body),
+    startAt: instant(job.start_at),
     deadlineAt: instant(job.deadline_at),
     lastGenerationNo: Number(job.last_generation_no),
     isLimited: job.is_limited,

@@ -27,6 +27,12 @@ export interface Execution {
   readonly desired: readonly DesiredChange[]
 }
 
+/** A chunk that has ended. `isFirst`: before it nothing of the job was done. */
+export interface Executed extends Execution {
+  readonly deviceCount: number
+  readonly isFirst: boolean
+}
+
 /** A locked chunk of `deviceCount` devices. Those that it does not list any more have succeeded; if it lists none, it has ended. */
 export interface BegunChunk extends Pick<Execution, 'desired'> {
   readonly chunk: LockedChunk
@@ -59,18 +65,19 @@ export async function executeChunk(
   job: RunningJob,
   { begin, work }: ChunkWork,
   now: Date,
-): Promise<(Execution & { readonly deviceCount: number }) | NotNow | null> {
+): Promise<Executed | NotNow | null> {
   const locked: { chunk: LockedChunk | null } = { chunk: null }
   const carryOut = async (tx: Db) => {
     const begun = await (begin === undefined ? lockNextChunk(tx, job, now) : begin(tx))
     if (begun === null) return null
     const { chunk, deviceCount, desired } = begun
     if (job.isLimited) await spend(tx, job, deviceCount, now)
-    if (chunk.deviceIds.length === 0) return { deviceCount, failures: [], desired }
+    const isFirst = chunk.chunkNo === 0 && chunk.claims === 0
+    if (chunk.deviceIds.length === 0) return { deviceCount, isFirst, failures: [], desired }
     locked.chunk = chunk
     const rest = await work(tx, chunk)
     await finishLockedChunk(tx, chunk, rest.failures, now)
-    return { deviceCount, failures: rest.failures, desired: [...desired, ...rest.desired] }
+    return { deviceCount, isFirst, failures: rest.failures, desired: [...desired, ...rest.desired] }
   }
   const options = { settings: { lock_timeout: lockMs, ...alongIndexes } }
   try {

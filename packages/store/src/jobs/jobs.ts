@@ -246,6 +246,7 @@ function toJob(row: JobRow): Job {
     body: row.body,
     createdTime: instant(row.created_at),
     startTime: instant(row.start_at),
+    frozenTime: instantOrNull(row.frozen_at),
     endTime: instantOrNull(row.ended_at),
     maxExecutionTimeInSeconds: row.max_execution_seconds,
     failureReason: row.failure_reason,

@@ -1,7 +1,7 @@
 import type { DeviceError, JsonText } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
-import { at, type Db } from '../postgres/sql.ts'
+import { at, type Db, instantOrNull } from '../postgres/sql.ts'
 import type { ClaimedChunk } from './chunks.ts'
 import type { ClaimedDeviceJobs } from './device-jobs.ts'
 
@@ -31,6 +31,8 @@ export interface Recorded {
   readonly count: number
   /** Whether a chunk has no open device any more. Then the job may be complete. */
   readonly isChunkClosed: boolean
+  /** When the job was cancelled; null: it was not, when this was written. */
+  readonly cancelledAt: Date | null
 }
 
 /**
@@ -82,7 +84,7 @@ export async function recordFirstAttempts(
       from claim
       join counted using (week, job_key, chunk_no)
      where c.week = claim.week and c.job_key = claim.job_key and c.chunk_no = claim.chunk_no
-    returning claim_no, n as count, not is_open as is_closed`,
+    returning claim_no, n as count, not is_open as is_closed, ${cancelledAt} as cancelled_at`,
   )
   return records.map((_, claimNo) => recordedOf(found, claimNo))
 }
@@ -149,8 +151,8 @@ export async function recordLaterAttempts(
          set ${movedCounters}
         from locked
        where c.week = locked.week and c.job_key = locked.job_key and c.chunk_no = locked.chunk_no
-      returning c.week, c.job_key, c.chunk_no, not is_open as is_closed)
-    select claim_no, count(*)::int as count, bool_or(is_closed) as is_closed
+      returning c.week, c.job_key, c.chunk_no, not is_open as is_closed, ${cancelledAt} as cancelled_at)
+    select claim_no, count(*)::int as count, bool_or(is_closed) as is_closed, min(cancelled_at) as cancelled_at
       from recorded
       join moved using (week, job_key, chunk_no)
      group by claim_no`,
@@ -162,11 +164,16 @@ interface RecordedRow extends Record<string, unknown> {
   readonly claim_no: number
   readonly count: number
   readonly is_closed: boolean
+  readonly cancelled_at: string | null
 }
 
 function recordedOf(found: readonly RecordedRow[], claimNo: number): Recorded {
   const own = found.find((row) => row.claim_no === claimNo)
-  return { count: own?.count ?? 0, isChunkClosed: own?.is_closed ?? false }
+  return {
+    count: own?.count ?? 0,
+    isChunkClosed: own?.is_closed ?? false,
+    cancelledAt: instantOrNull(own?.cancelled_at ?? null),
+  }
 }
 
 function toRow<Place>(outcome: DeviceOutcome, place: Place) {
@@ -209,3 +216,6 @@ const movedCounters = sql.raw(
            failed = failed + n_failed + case rest when 'expired' then n_pending else 0 end,
            canceled = canceled + case rest when 'canceled' then n_pending else 0 end`,
 )
+
+/** The devices of a chunk that had not started were canceled then. */
+const cancelledAt = sql.raw(`case rest when 'canceled' then rest_at::text end`)

@@ -3,13 +3,32 @@ import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { type ClientConfig, Pool, type PoolClient } from 'pg'
 import { isDatabaseLost } from './database-error.ts'
-import { type Db, rows, withoutNames } from './sql.ts'
+import { type Db, rows, statementTimes, withoutNames } from './sql.ts'
 
 export interface Connection {
   readonly db: Db
+  /** How its connections are used now. */
+  use(): PoolUse
   /** Waits up to 5 s for statements under way, then cuts them. */
   close(): Promise<void>
 }
+
+export interface PoolUse {
+  /** Connections that a statement or a transaction has. */
+  readonly used: number
+  /** Statements and transactions that wait for one. */
+  readonly waiting: number
+}
+
+/** Hears how long something took. For metrics: it must be fast, and may not throw. */
+export interface Times {
+  /** A hot statement that succeeded, with its wait for a connection, unless it is in a transaction. */
+  statement(name: string, seconds: number): void
+  /** The wait of a statement or a transaction for a connection, also for a new one. */
+  connection(seconds: number): void
+}
+
+const unheard: Times = { statement() {}, connection() {} }
 
 /**
  * Opens a pool lazily: the first statement connects. A lost connection is opened again by the next statement. `prepare`: hot
@@ -19,10 +38,12 @@ export function connect({
   url,
   poolSize,
   prepare = true,
+  times = unheard,
 }: {
   readonly url: string
   readonly poolSize: number
   readonly prepare?: boolean
+  readonly times?: Times
 }): Connection {
   const pool = new Pool({
     ...settings(url),
@@ -37,7 +58,30 @@ export function connect({
   })
   pool.on('remove', (client) => open.delete(client))
   pool.on('error', leaveToNextStatement)
-  return { db: databaseOf(pool, { prepare }), close: () => closePool(pool, open) }
+  timeConnections(pool, times)
+  return {
+    db: databaseOf(pool, { prepare, times }),
+    use: () => ({ used: pool.totalCount - pool.idleCount, waiting: pool.waitingCount }),
+    close: () => closePool(pool, open),
+  }
+}
+
+type Connected = (error: Error | undefined, client: PoolClient | undefined, done: (release?: unknown) => void) => void
+
+/** The pool itself has no word for the wait. Its own `query` connects by the callback. */
+function timeConnections(pool: Pool, times: Times): void {
+  const connect = pool.connect.bind(pool)
+  Object.assign(pool, {
+    connect(callback?: Connected) {
+      const startedAtMs = performance.now()
+      const note = () => times.connection((performance.now() - startedAtMs) / 1000)
+      if (callback === undefined) return connect().finally(note)
+      return connect((error, client, done) => {
+        note()
+        callback(error, client, done)
+      })
+    },
+  })
 }
 
 /**
@@ -50,9 +94,9 @@ export function leaveToNextStatement(): void {}
  * The transaction of drizzle over a pool never gives the connection back when `begin` fails, and the pool would run empty. A lost
  * connection looks like a good one until its socket closes, so nobody else gets it.
  */
-function databaseOf(pool: Pool, { prepare }: { readonly prepare: boolean }): Db {
+function databaseOf(pool: Pool, { prepare, times }: { readonly prepare: boolean; readonly times: Times }): Db {
   const named = <Named extends Db>(db: Named): Named =>
-    prepare ? db : Object.assign(db, { [withoutNames]: true as const })
+    Object.assign(db, { [statementTimes]: times.statement, ...(prepare ? {} : { [withoutNames]: true as const }) })
   const db = named(drizzle(pool))
   db.transaction = async (work, config) => {
     const client = await pool.connect()

@@ -1,7 +1,7 @@
 import type { SQL } from 'drizzle-orm'
 import { PgDialect } from 'drizzle-orm/pg-core'
 import type { QueryResult } from 'pg'
-import { type Assume, type Db, withoutNames } from './sql.ts'
+import { type Assume, type Db, statementTimes, withoutNames } from './sql.ts'
 
 /**
  * The hot statements, which run for each chunk and each device, or take longer to plan than to run. Each has one text, and no caller
@@ -48,6 +48,8 @@ export async function prepared<Row extends Record<string, unknown>>(
     db[withoutNames] ? undefined : name,
     false,
   )
+  const startedAtMs = performance.now()
   const { rows } = await statement.execute()
+  db[statementTimes]?.(name, (performance.now() - startedAtMs) / 1000)
   return rows
 }

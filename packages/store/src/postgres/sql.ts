@@ -5,10 +5,16 @@ import type { PgDatabase } from 'drizzle-orm/pg-core'
 import type { QueryResultRow } from 'pg'
 
 /** A connection pool or a transaction: every statement function takes either. */
-export type Db = PgDatabase<NodePgQueryResultHKT> & { readonly [withoutNames]?: true }
+export type Db = PgDatabase<NodePgQueryResultHKT> & {
+  readonly [withoutNames]?: true
+  readonly [statementTimes]?: (name: string, seconds: number) => void
+}
 
 /** Marks a database in which statements have no names, because a pooler of transactions between us and Postgres may lose them. */
 export const withoutNames = Symbol('statements have no names')
+
+/** Who hears how long each hot statement took. */
+export const statementTimes = Symbol('the times of statements')
 
 /** Runs one statement. Timestamps, bigints and counts come back as text: see `instant`. */
 export async function rows<Row extends Record<string, unknown>>(db: Db, query: SQL): Promise<Assume<Row>[]> {

@@ -233,7 +233,7 @@ describe('a device job that is tried again', () => {
     const late = await recordLaterAttempts(db, first, completed(['device-0000']), on('12:02:01'))
     const ours = await recordLaterAttempts(db, second, [failed('device-0000')], on('12:02:02'))
 
-    expect([late.count, ours]).toEqual([0, { count: 1, isChunkClosed: true }])
+    expect([late.count, ours]).toEqual([0, { count: 1, isChunkClosed: true, cancelledAt: null }])
     expect(await counts(db, job)).toEqual([1, 0, 1, 0, 0, 0])
   })
 

@@ -41,7 +41,7 @@ describe('a lease', () => {
 
     await releaseExpiredChunks(db, all, on('12:01:30'))
 
-    expect(await record(chunk)).toEqual({ count: 3, isChunkClosed: true })
+    expect(await record(chunk)).toEqual({ count: 3, isChunkClosed: true, cancelledAt: null })
   })
 
   it('J11 that a worker ends gives everything back at once', async () => {
@@ -127,7 +127,7 @@ describe('a worker that may hold more than it knows', () => {
     await removeWorker(db, 'thawed')
 
     expect(await releaseExpiredChunks(db, all, on('12:01:01'))).toBe(0)
-    expect(taken === null ? null : await record(taken)).toEqual({ count: 3, isChunkClosed: true })
+    expect(taken === null ? null : await record(taken)).toEqual({ count: 3, isChunkClosed: true, cancelledAt: null })
   })
 })
 
