@@ -11,6 +11,27 @@ beforeAll(async () => {
 })
 afterAll(() => bus[Symbol.asyncDispose]())
 
+describe('the figures of the bus', () => {
+  it('count wake-ups by queue and state, and tell of the memory and the policy of Redis', async () => {
+    await using own = await openBus()
+    await own.wakeAt(jobKey(7), new Date(Date.now() + 60_000))
+    await own.wakeDue(jobKey(8))
+
+    const { queues, ...redis } = await own.figures()
+
+    expect(queues.filter(({ count }) => count > 0)).toEqual([
+      { queue: 'jobs', state: 'delayed', count: 1 },
+      { queue: 'work', state: 'waiting', count: 1 },
+    ])
+    expect(queues).toHaveLength(6)
+    expect(redis).toEqual({
+      memoryBytes: expect.toSatisfy((bytes: number) => bytes > 0),
+      memoryLimitBytes: expect.toSatisfy((bytes: number) => bytes >= 0),
+      isNoeviction: true,
+    })
+  })
+})
+
 describe('a wake-up', () => {
   it('reaches the dispatcher at its time', async () => {
     const taken: string[] = []

@@ -7,7 +7,7 @@ export const hubMetrics = {
   muster_jobs: hubGauge('Jobs that have not ended, by status; 10,000 at most are counted', { status: openStatuses }),
   muster_jobs_overdue: hubGauge('Running jobs whose window is over', {}),
   muster_work: hubGauge(
-    'Devices of running jobs: ready for a first attempt, due for a later one, under way, or waiting for their connection or their time. Each count stops after 10,000 chunks or rows',
+    'Devices of running jobs: ready for a first attempt, due for a later one, under way, or waiting for their connection or their time. Each count stops after 2,000 chunks or 10,000 device jobs',
     { state: workStates },
   ),
   muster_work_oldest_ready_seconds: hubGauge(

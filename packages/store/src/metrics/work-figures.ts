@@ -3,7 +3,8 @@ import { readyWork } from '../jobs/sweeps/work.ts'
 import { at, type Db, rows } from '../postgres/sql.ts'
 import { boundedRead } from './bounded-read.ts'
 
-/** So many chunks, and so many rows of device jobs, are looked at for each count. */
+/** So many chunks, and so many rows of device jobs, are looked at for each count. A chunk has up to 1,000 devices. */
+const chunksMax = 2_000
 const rowsMax = 10_000
 
 /** Devices of running jobs. */
@@ -21,7 +22,7 @@ export interface WorkFigures {
 }
 
 /**
- * What there is to do. Each count stops after 10,000 chunks or rows of device jobs, so behind a very large job it says "at least". Work of
+ * What there is to do. Each count stops after 2,000 chunks or 10,000 rows of device jobs, so behind a very large job it says "at least". Work of
  * paused jobs, of later stages and of jobs that wait for their rate is not ready. The age leaves out jobs with a rate or a limit of
  * devices in flight: their work waits because somebody wants it. It begins when the stage was opened, or the device job became due.
  *
@@ -48,8 +49,8 @@ export async function readWorkFigures(db: Db, now: Date): Promise<WorkFigures> {
             select device_count - attempted as devices
               from chunks c
              where c.week = j.week and c.job_key = j.job_key and c.status = 'ready' and c.stage_no <= j.open_stage
-             limit ${rowsMax}) as chunk
-         limit ${rowsMax}),
+             limit ${chunksMax}) as chunk
+         limit ${chunksMax}),
       due as (
         select
           from due_job j, lateral (
@@ -59,18 +60,18 @@ export async function readWorkFigures(db: Db, now: Date): Promise<WorkFigures> {
              limit ${rowsMax}) as row
          limit ${rowsMax}),
       leased_chunk as (
-        select device_count - attempted as devices from chunks where status = 'leased' limit ${rowsMax}),
+        select device_count - attempted as devices from chunks where status = 'leased' limit ${chunksMax}),
       leased_device as (
         select from device_jobs where status = 'running' limit ${rowsMax}),
       again as (
         select devices
-          from (select job_key, week from jobs where status = 'running' order by job_key limit ${rowsMax}) as j, lateral (
+          from (select job_key, week from jobs where status = 'running' order by job_key limit ${chunksMax}) as j, lateral (
             select device_count - succeeded - failed - canceled - running
                    - case when status in ('held', 'ready') then device_count - attempted else 0 end as devices
               from chunks c
              where c.week = j.week and c.job_key = j.job_key and c.is_open
-             limit ${rowsMax}) as chunk
-         limit ${rowsMax}),
+             limit ${chunksMax}) as chunk
+         limit ${chunksMax}),
       oldest as (
         select s.opened_at as since
           from ready_job j, lateral (

@@ -47,6 +47,24 @@ describe('cancelling', () => {
     expect(await counts(db, job)).toEqual([4, 2, 0, 0, 0, 2])
   })
 
+  it('tells who records an outcome later when it was', async () => {
+    const job = await givenRunningJob(db, { devices: 4, chunkSize: 2 })
+    const chunk = await claimed(db, job.key)
+    const record = (deviceIds: readonly string[]) =>
+      recordFirstAttempts(
+        db,
+        chunk,
+        deviceIds.map((deviceId) => ({ deviceId, status: 'completed', response: jsonText({}) }) as const),
+        noon,
+      )
+
+    const before = await record(chunk.deviceIds.slice(0, 1))
+    await cancelJob(db, job.jobId, on('12:00:05'))
+    const after = await record(chunk.deviceIds.slice(1))
+
+    expect([before.cancelledAt, after.cancelledAt]).toEqual([null, on('12:00:05')])
+  })
+
   it('J6 lets no attempt start after it', async () => {
     const job = await givenRunningJob(db, { devices: 4, chunkSize: 2 })
 
