@@ -55,10 +55,14 @@ export interface Scrape {
 
 const readingMsMax = 2_000
 
+/** Gauges of the client library that are named like counters. The same numbers come by type under other names. */
+const misnamed = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total']
+
 /** Also has the metrics of Node.js. Those of the hub as a whole are shown by a process with the dispatcher. One per process. */
 export function openMetrics(version: string, roles: readonly RoleName[] = []): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
+  for (const name of misnamed) registry.removeSingleMetric(name)
   const gauges = new Map<string, Gauge>()
   const readings: { readonly read: () => Readings | Promise<Readings>; names: readonly string[] }[] = []
 
