@@ -1,7 +1,16 @@
 import { isDeepStrictEqual } from 'node:util'
 import { defaultPolicies, generateKey } from '@muster/auth'
 import { answering, type Config, type ConfiguredPolicy, requiredUrl, StartError } from '@muster/runtime'
-import { connect, type Db, ensurePolicies, migrate, putPolicy, readPolicies, type StoredPolicy } from '@muster/store'
+import {
+  checkSchema,
+  connect,
+  type Db,
+  ensurePolicies,
+  migrate,
+  putPolicy,
+  readPolicies,
+  type StoredPolicy,
+} from '@muster/store'
 
 type DatabaseConfig = Pick<Config, 'databaseUrl' | 'policies'>
 
@@ -44,6 +53,12 @@ export function describePreparation({ migrations, addedPolicies, changedPolicies
 
 function lineOf(what: string, names: readonly string[]): readonly string[] {
   return names.length > 0 ? [`${what}: ${names.join(', ')}`] : []
+}
+
+/** A line for the user. Throws StartError when this version cannot work with the schema, or when Postgres does not answer. */
+export async function checkDatabase(config: Pick<DatabaseConfig, 'databaseUrl'>): Promise<string> {
+  const newer = await withDatabase(config, checkSchema)
+  return newer === 0 ? 'the schema is up to date' : `the schema is newer by ${newer}, and this version can work with it`
 }
 
 /** Throws StartError when Postgres does not answer or there is no such policy. */

@@ -1,9 +1,10 @@
 import { defaultDataDir } from '@muster/local-services'
-import { type Config, loadConfig, readVersion, redactConfig, roleNames, runRoles } from '@muster/runtime'
+import { type Config, explainConfig, loadConfig, readVersion, roleNames, runRoles } from '@muster/runtime'
 import { simulateCommand } from '@muster/simulator'
 import { Argument, Command, InvalidArgumentError, Option } from 'commander'
+import { awaitDatabase } from './await-database.ts'
 import { makeConnectionString, makeToken } from './credentials.ts'
-import { describePreparation, prepareDatabase } from './database.ts'
+import { checkDatabase, describePreparation, prepareDatabase } from './database.ts'
 import { hubFilePath } from './hub-file.ts'
 import { live } from './lifetime.ts'
 import { startLocalHub } from './local-hub.ts'
@@ -39,7 +40,12 @@ export function createProgram(): Command {
   program
     .command('migrate')
     .description('bring the database up to date and store the access policies')
-    .action(async () => print(describePreparation(await prepareDatabase(config()))))
+    .option('--check', 'change nothing; end with 0 if this version can work with the database')
+    .option('--wait <seconds>', 'how long to wait for a database that is not there yet', parseSeconds, 0)
+    .action(async ({ check, wait }) => {
+      const work = check ? checkDatabase : async (given: Config) => describePreparation(await prepareDatabase(given))
+      print(await awaitDatabase(() => work(config()), wait))
+    })
   program
     .command('token')
     .description('print a token for the service API')
@@ -53,8 +59,8 @@ export function createProgram(): Command {
     .action(async ({ policy }) => print(await makeConnectionString(config(), policy)))
   program
     .command('config')
-    .description('print the configuration, without secrets')
-    .action(() => print(JSON.stringify(redactConfig(config()), null, 2)))
+    .description('print every setting, its value without secrets, and where it comes from')
+    .action(() => print(linesOf(explainConfig({ dataDir }))))
   return program.addCommand(simulateCommand({ hubFile: () => hubFilePath(config().dataDir) }))
 }
 
@@ -74,6 +80,12 @@ function serveAll(config: Config): Promise<void> {
     await startLocalHub(lifetime, config)
     return 'serving'
   })
+}
+
+/** JSON, with a line for each member. */
+function linesOf(members: object): string {
+  const lines = Object.entries(members).map(([name, value]) => `  ${JSON.stringify(name)}: ${JSON.stringify(value)}`)
+  return `{\n${lines.join(',\n')}\n}`
 }
 
 function parseSeconds(text: string): number {

@@ -59,6 +59,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'program',
     'quickstart',
     'local-hub',
+    'await-database',
     'credentials',
     'database',
     'hub-file',

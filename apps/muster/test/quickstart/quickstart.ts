@@ -75,11 +75,27 @@ export async function startQuickstart(settings: Readonly<Record<string, string>>
   }
 }
 
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+interface Place {
+  readonly environment: Readonly<Record<string, string>>
+  readonly cwd?: string
+}
+
 /** A command of the program, from whatever folder. */
-export async function runMuster(
+export function runMuster(args: readonly string[], place: Place): Promise<Ended> {
+  return startMuster(args, place).ended
+}
+
+/** The same while it runs. */
+export function startMuster(
   args: readonly string[],
-  { environment, cwd = tmpdir() }: { environment: Readonly<Record<string, string>>; cwd?: string },
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  { environment, cwd = tmpdir() }: Place,
+): { readonly ended: Promise<Ended>; prints(text: string | RegExp): Promise<void> } {
   const child = spawn(process.execPath, [program, ...args], {
     cwd,
     env: environment,
@@ -89,8 +105,10 @@ export async function runMuster(
   let stderr = ''
   child.stdout.on('data', (chunk) => (stdout += chunk))
   child.stderr.on('data', (chunk) => (stderr += chunk))
-  await once(child, 'close')
-  return { code: child.exitCode, stdout, stderr }
+  return {
+    ended: once(child, 'close').then(() => ({ code: child.exitCode, stdout, stderr })),
+    prints: (text) => printing(child, text, () => stdout + stderr),
+  }
 }
 
 function printing(child: ChildProcess, text: string | RegExp, output: () => string): Promise<void> {

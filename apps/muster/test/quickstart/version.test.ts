@@ -28,3 +28,16 @@ it('a hub tells its version to a probe, to the metrics and in the first line of 
   expect(await metrics.text()).toContain(`muster_build_info{version="${version}"} 1\n`)
   expect(JSON.parse(firstLine)).toMatchObject({ event: 'hubStarting', version })
 })
+
+it('muster config prints every setting with its origin, a line for each, and no secret', async () => {
+  const environment = { PATH: process.env.PATH ?? '', DATABASE_URL: 'postgres://muster:hunter2@db/muster' }
+
+  const { code, stdout } = await runMuster(['config'], { environment })
+
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({
+    DATABASE_URL: { value: 'postgres://muster:***@db/muster', origin: 'environment' },
+    MUSTER_HTTP_PORT: { value: 8080, origin: 'default' },
+  })
+  expect(stdout.split('\n')).toContain('  "MUSTER_HTTP_PORT": {"value":8080,"origin":"default"},')
+})

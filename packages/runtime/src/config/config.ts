@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Permission } from '@muster/auth'
 import { type Environment, parseEnvironment, type Variables } from './environment.ts'
+import { settings } from './settings.ts'
 import type { ThrottleRates } from './throttle-rates.ts'
 
 /** Everything that can be set from outside. */
@@ -27,6 +28,8 @@ export interface Config {
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null
   /** Absolute. */
   readonly dataDir: string
+  /** Addresses and subnets of balancers that are believed where a request comes from. */
+  readonly trustedProxies: readonly string[]
   readonly policies: readonly ConfiguredPolicy[]
   /** The issuer whose bearer tokens are accepted beside SAS tokens. Null: none. */
   readonly oidc: { readonly issuer: string; readonly audience: string } | null
@@ -60,7 +63,7 @@ export interface Defaults {
   readonly bind?: string
 }
 
-/** Reads the environment, the only place in the product that does. Throws StartError, see `parseEnvironment`. */
+/** Reads the environment, as `explainConfig` does, and nothing else in the product. Throws StartError, see `parseEnvironment`. */
 export function loadConfig(defaults: Defaults, env: Environment = process.env): Config {
   const variables = parseEnvironment(env)
   const { MUSTER_TLS_CERT: certFile, MUSTER_TLS_KEY: keyFile } = variables
@@ -80,6 +83,7 @@ export function loadConfig(defaults: Defaults, env: Environment = process.env): 
     tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : null,
     // The path is printed for people who may be in another folder.
     dataDir: resolve(variables.MUSTER_DATA_DIR ?? defaults.dataDir),
+    trustedProxies: variables.MUSTER_TRUSTED_PROXIES,
     policies: variables.MUSTER_POLICIES,
     oidc: issuer !== undefined && audience !== undefined ? { issuer, audience } : null,
     throttles: variables.MUSTER_THROTTLE,
@@ -92,18 +96,40 @@ export function loadConfig(defaults: Defaults, env: Environment = process.env): 
   }
 }
 
-/** The configuration for printing: without passwords and keys. */
-export function redactConfig(config: Config): Record<keyof Config, unknown> {
+/** What a variable comes to, without passwords and keys. */
+export interface EffectiveSetting {
+  readonly value: unknown
+  readonly origin: 'default' | 'environment' | 'file'
+}
+
+/** Every setting by its name in the environment, for printing. Throws StartError, see `parseEnvironment`. */
+export function explainConfig(
+  defaults: Defaults,
+  env: Environment = process.env,
+): Readonly<Record<string, EffectiveSetting>> {
+  const { bind, dataDir } = loadConfig(defaults, env)
+  const values: Variables = { ...parseEnvironment(env), MUSTER_BIND: bind, MUSTER_DATA_DIR: dataDir }
+  const shown = new Map<string, unknown>(Object.entries({ ...values, ...redacted(values) }))
+  return Object.fromEntries(
+    settings.map(({ name }) => [name, { value: shown.get(name) ?? null, origin: originOf(name, env) }]),
+  )
+}
+
+function originOf(name: string, env: Environment): EffectiveSetting['origin'] {
+  if (env[name]) return 'environment'
+  return env[`${name}_FILE`] ? 'file' : 'default'
+}
+
+function redacted(values: Variables): Partial<Record<keyof Variables, unknown>> {
   return {
-    ...config,
-    databaseUrl: redactUrl(config.databaseUrl),
-    redisUrl: redactUrl(config.redisUrl),
-    policies: config.policies.map(({ name, permissions }) => ({ name, permissions })),
+    DATABASE_URL: redactUrl(values.DATABASE_URL),
+    REDIS_URL: redactUrl(values.REDIS_URL),
+    MUSTER_POLICIES: values.MUSTER_POLICIES.map(({ name, permissions }) => ({ name, permissions })),
   }
 }
 
-function redactUrl(text: string | null): string | null {
-  if (text === null) return null
+function redactUrl(text: string | undefined): string | null {
+  if (text === undefined) return null
   const url = new URL(text)
   if (url.password !== '') url.password = '***'
   // The Postgres driver takes the password from here too.

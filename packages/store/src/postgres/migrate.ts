@@ -8,7 +8,7 @@ import { Client } from 'pg'
 import { leaveToNextStatement, settings } from './connect.ts'
 import { type Db, rows } from './sql.ts'
 
-/** The database was migrated by a newer version than this one. */
+/** The database was migrated by a newer version, in a way that this one cannot work with. */
 export class SchemaTooNewError extends Error {
   override readonly name = 'SchemaTooNewError'
 }
@@ -17,6 +17,12 @@ export class SchemaTooNewError extends Error {
 export class SchemaTooOldError extends Error {
   override readonly name = 'SchemaTooOldError'
 }
+
+/**
+ * The first line of a migration that the version before it can work with: it only adds. The database keeps that word, because the older
+ * version does not have the file.
+ */
+const expandsLine = '-- expands'
 
 const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url))
 
@@ -52,31 +58,54 @@ async function applyMigrations(tx: Db, applied: number): Promise<void> {
     tx,
     sql`create table if not exists drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)`,
   )
+  await rows(
+    tx,
+    sql`alter table drizzle.__drizzle_migrations add column if not exists expands boolean not null default false`,
+  )
   for (const { sql: statements, hash, folderMillis } of readMigrationFiles({ migrationsFolder }).slice(applied)) {
     for (const statement of statements) await rows(tx, sql.raw(statement))
-    await rows(tx, sql`insert into drizzle.__drizzle_migrations (hash, created_at) values (${hash}, ${folderMillis})`)
+    const expands = statements[0]?.startsWith(expandsLine) ?? false
+    await rows(
+      tx,
+      sql`
+      insert into drizzle.__drizzle_migrations (hash, created_at, expands)
+      values (${hash}, ${folderMillis}, ${expands})`,
+    )
   }
 }
 
 /**
- * The schema is the one that this version was written for.
+ * The schema is the one that this version was written for, or a newer one that it can work with. Returns how many migrations it is
+ * newer.
  * @throws SchemaTooNewError, or SchemaTooOldError when `migrate` has not run.
  */
-export async function checkSchema(db: Db): Promise<void> {
+export async function checkSchema(db: Db): Promise<number> {
   await refuseNewerSchema(db)
-  if ((await countAppliedMigrations(db)) < knownMigrations().length) {
-    throw new SchemaTooOldError('the schema is missing or of an older version: run "muster migrate"')
-  }
+  const newer = (await countAppliedMigrations(db)) - knownMigrations().length
+  if (newer >= 0) return newer
+  throw new SchemaTooOldError('the schema is missing or of an older version: run "muster migrate"')
 }
 
 async function refuseNewerSchema(db: Db): Promise<void> {
   const applied = await countAppliedMigrations(db)
   const known = knownMigrations().length
-  if (applied > known) {
-    throw new SchemaTooNewError(
-      `the database holds ${applied} migrations and this version of Muster knows ${known}: start the version that migrated it, or a newer one`,
-    )
-  }
+  if (applied <= known || (await onlyExpandAfter(db, known))) return
+  throw new SchemaTooNewError(
+    `the database holds ${applied} migrations and this version of Muster knows ${known}: start the version that migrated it, or a newer one`,
+  )
+}
+
+/** Whether the migrations after so many leave this version everything that it uses. */
+async function onlyExpandAfter(db: Db, known: number): Promise<boolean> {
+  const contracting = await rows(
+    db,
+    sql`
+    select 1
+      from (select expands from drizzle.__drizzle_migrations order by id offset ${known}) newer
+     where not expands
+     limit 1`,
+  )
+  return contracting.length === 0
 }
 
 /** The version of the schema: 0 for a database without one. */
