@@ -5,7 +5,7 @@ import type { MiddlewareHandler } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { addEndpoint } from './http/add-endpoint.ts'
 import { createAuthorize } from './http/authorize.ts'
-import type { ApiContext, ApiEnv, Deps } from './http/endpoint.ts'
+import { type ApiContext, type ApiEnv, callerOf, type Deps } from './http/endpoint.ts'
 import { callersError, errorReply } from './http/errors.ts'
 import { observe } from './http/observe.ts'
 import { documentInfo, securitySchemes } from './http/openapi.ts'
@@ -41,9 +41,16 @@ export function createApp(
   const authorize = createAuthorize(deps)
   const paging = createPaging(deps.continuationKey)
   const refuse = (c: ApiContext, error: HubError) => {
-    const trackingId = c.get('trackingId')
-    deps.events.requestRefused({ method: c.req.method, route: c.get('route'), code: error.code, trackingId })
-    return errorReply(error, { trackingId, form: c.get('errorForm'), now: deps.clock.now() })
+    const caller = callerOf(c)
+    const jobId = c.req.param('jobId')
+    deps.events.requestRefused({
+      method: c.req.method,
+      route: c.get('route'),
+      code: error.code,
+      jobId: jobId === undefined ? null : clip(jobId),
+      ...caller,
+    })
+    return errorReply(error, { trackingId: caller.trackingId, form: c.get('errorForm'), now: deps.clock.now() })
   }
 
   app.use(observe(deps), refuseFaulty)

@@ -29,7 +29,7 @@ export const role: Role = {
           onFailure: (error) => hub.events.issuerFailed({ error }),
         }),
     })
-    hub.front.serve((request, fault) => app.fetch(request, { fault }))
+    hub.front.serve((request, arrival) => app.fetch(request, arrival))
     return { stop: async () => {} }
   },
 }

@@ -28,7 +28,7 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true })
 })
 
-const freePorts = { bind: '::', httpsPort: 0, httpPort: 0, httpHost: '127.0.0.1' }
+const freePorts = { bind: '::', httpsPort: 0, httpPort: 0, httpHost: '127.0.0.1', trustedProxies: ['127.0.0.1'] }
 const soon = () => AbortSignal.timeout(2000)
 
 async function opened(prepare: (front: ReturnType<typeof openFront>) => void = () => {}) {
@@ -55,6 +55,15 @@ it('serves the API on both ports', async () => {
 
   expect(await (await fetch(`http://127.0.0.1:${http}/twins/a`)).text()).toBe('/twins/a')
   expect(await fetchTls(https, '/twins/a')).toEqual({ status: 200, body: '/twins/a' })
+})
+
+it('tells the API where a request comes from, also behind a balancer that is trusted', async () => {
+  const { http } = await opened((front) => front.serve((_, { clientAddress }) => new Response(clientAddress)))
+  const fetched = async (headers: Record<string, string>) =>
+    (await fetch(`http://127.0.0.1:${http}/`, { headers })).text()
+
+  expect(await fetched({})).toBe('127.0.0.1')
+  expect(await fetched({ 'x-forwarded-for': '198.51.100.1, 203.0.113.9' })).toBe('203.0.113.9')
 })
 
 it('serves HTTPS over IPv4 and IPv6', async () => {

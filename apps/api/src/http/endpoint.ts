@@ -1,6 +1,6 @@
 import type { Permission } from '@muster/auth'
 import type { Vocabulary } from '@muster/contract'
-import type { Account, Clock, Hub, ThrottleName } from '@muster/runtime'
+import type { Account, Arrival, Clock, Hub, ThrottleName } from '@muster/runtime'
 import type { Context } from 'hono'
 import type { ZodType } from 'zod'
 import type { ErrorForm } from './errors.ts'
@@ -10,8 +10,8 @@ export type Deps = Pick<Hub, 'db' | 'bus' | 'events' | 'throttles'> & { readonly
 
 /** The values that a request has on its way through the app. */
 export interface ApiEnv {
-  /** The fault that the front of the process found in a request, as a sentence. Absent: the request did not come through a front. */
-  Bindings: { readonly fault?: string | null }
+  /** Absent: the request did not come through a front. */
+  Bindings: Partial<Arrival>
   Variables: {
     trackingId: string
     /** The pattern of the address, never an id: it is a label of a metric. */
@@ -26,6 +26,19 @@ export interface ApiEnv {
 }
 
 export type ApiContext = Context<ApiEnv>
+
+/** Who sent a request, for the log. Null: the request is not authorized, or has no connection. */
+export interface Caller {
+  readonly account: Account | null
+  readonly clientAddress: string | null
+  readonly trackingId: string
+}
+
+export function callerOf(c: ApiContext): Caller {
+  // Absent before the check of the token, whatever the type says.
+  const account: Account | undefined = c.get('account')
+  return { account: account ?? null, clientAddress: c.env?.clientAddress ?? null, trackingId: c.get('trackingId') }
+}
 
 /** One address of the API: its description, its permission, and the function that handles it. */
 export interface Endpoint {

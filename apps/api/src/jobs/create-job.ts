@@ -1,7 +1,7 @@
 import { HubError, type Job, type JobRequest } from '@muster/contract'
 import type { Account } from '@muster/runtime'
 import { insertJob, markScheduled } from '@muster/store'
-import type { Deps } from '../http/endpoint.ts'
+import type { Caller, Deps } from '../http/endpoint.ts'
 
 /**
  * Creates a job, and then wakes the dispatcher for its start. Only the row counts: if the bus cannot be reached, the answer to the
@@ -11,6 +11,7 @@ import type { Deps } from '../http/endpoint.ts'
 export async function createJob(
   { db, bus, clock, events }: Deps,
   request: JobRequest & { readonly queryCondition: string; readonly actor: Account },
+  caller: Caller,
 ): Promise<Job> {
   const job = await insertJob(db, request, clock.now())
   if (job === null) {
@@ -18,7 +19,7 @@ export async function createJob(
       message: `A job with the id ${request.jobId} exists already; choose another id`,
     })
   }
-  events.jobCreated({ jobId: job.jobId, type: job.type })
+  events.jobCreated({ jobId: job.jobId, type: job.type, ...caller })
 
   const isOnBus = await bus.wakeAt(job.key, job.startTime)
   if (!isOnBus) events.wakeUpLost({ kind: 'job' })

@@ -1,5 +1,5 @@
 import { parseDeviceId } from '@muster/contract'
-import type { Deps, Endpoint } from '../http/endpoint.ts'
+import { callerOf, type Deps, type Endpoint } from '../http/endpoint.ts'
 import { readDocument } from '../http/json-body.ts'
 import { jsonTextReply } from '../http/reply.ts'
 import { createdJobSchema } from '../http/schemas.ts'
@@ -22,10 +22,8 @@ export function jobMethodRoutes(deps: Deps): readonly Endpoint[] {
         const address = { jobId: addressedJobId(c.req.param('jobId') ?? ''), deviceId }
         const vocabulary = c.get('vocabulary')
         const request = parseJobBody(readDocument(c), address, { vocabulary, now: deps.clock.now() })
-        return jsonTextReply(
-          200,
-          createdJobJson(await createJob(deps, { ...request, actor: c.get('account') }), vocabulary),
-        )
+        const job = await createJob(deps, { ...request, actor: c.get('account') }, callerOf(c))
+        return jsonTextReply(200, createdJobJson(job, vocabulary))
       },
     },
   ]

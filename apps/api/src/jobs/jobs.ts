@@ -18,7 +18,7 @@ import {
 } from '@muster/contract'
 import { cancelJob, listJobs, readJob } from '@muster/store'
 import { queryParameter } from '../http/address.ts'
-import type { ApiContext, Deps, Endpoint } from '../http/endpoint.ts'
+import { type ApiContext, callerOf, type Deps, type Endpoint } from '../http/endpoint.ts'
 import { readDocument } from '../http/json-body.ts'
 import { type Paging, pageHeaders, pageQuery } from '../http/paging.ts'
 import { jsonTextReply } from '../http/reply.ts'
@@ -63,7 +63,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
         const address = { jobId: addressedJobId(c.req.param('jobId') ?? ''), deviceId: null }
         const vocabulary = c.get('vocabulary')
         const request = parseJobBody(readDocument(c), address, { vocabulary, now: clock.now() })
-        const job = await createJob(deps, { ...request, actor: c.get('account') })
+        const job = await createJob(deps, { ...request, actor: c.get('account') }, callerOf(c))
         return jsonTextReply(200, createdJobJson(job, vocabulary))
       },
     },
@@ -96,7 +96,9 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
         const { job, isRepeated } = cancellation
         // Not waited for: no call is delivered later than 3 s after its claim, whether the gateways hear of it or not.
         void bus.dropCall(callIdOf(job.key))
-        if (!isRepeated) events.jobCancelled({ jobId: job.jobId, type: job.type, seconds: runSeconds(job) })
+        if (!isRepeated) {
+          events.jobCancelled({ jobId: job.jobId, type: job.type, seconds: runSeconds(job), ...callerOf(c) })
+        }
         return jsonTextReply(200, jobJson(job, c.get('vocabulary')))
       },
     },

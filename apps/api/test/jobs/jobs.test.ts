@@ -270,6 +270,28 @@ describe('a job that is cancelled', () => {
     expect(of2016.body.status).toBe('canceled')
   })
 
+  it('H25 the log has who created a job and who cancelled it, and who was refused', async () => {
+    const seen: unknown[] = []
+    const off = [
+      api.events.on('jobCreated', (fields) => seen.push(['created', fields])),
+      api.events.on('jobCancelled', (fields) => seen.push(['cancelled', fields])),
+      api.events.on('requestRefused', (fields) => seen.push(['refused', fields])),
+    ]
+
+    await api.send('PUT', '/jobs/v2/c5', methodJob)
+    await api.send('POST', '/jobs/v2/c5/cancel')
+    await api.send('POST', '/jobs/v2/c5-none/cancel')
+    for (const stop of off) stop()
+
+    const by = { account: 'policy:iothubowner', trackingId: expect.stringMatching(/^\w{32}/) }
+    expect(seen).toMatchObject([
+      ['created', { jobId: 'c5', ...by }],
+      ['cancelled', { jobId: 'c5', ...by }],
+      ['refused', { jobId: 'c5-none', code: 'JobNotFound', ...by }],
+    ])
+    expect(JSON.stringify(seen)).not.toContain('SharedAccess')
+  })
+
   it('twice in the same moment is reported once', async () => {
     await api.send('PUT', '/jobs/v2/c4', methodJob)
     const cancelled: string[] = []

@@ -90,7 +90,15 @@ function answerInOrder(
     if (error !== known) gateway.events.gatewayFailed({ step: 'twin', error })
     const now = gateway.clock.now()
     const trackingId = trackingIdOf(randomUUID(), now)
-    gateway.events.requestRefused({ method: 'PUBLISH', route: routes[throttle], code: known.code, trackingId })
+    gateway.events.requestRefused({
+      method: 'PUBLISH',
+      route: routes[throttle],
+      code: known.code,
+      jobId: null,
+      account: `device:${session.identity}`,
+      clientAddress: null,
+      trackingId,
+    })
     respond(session, { status: known.httpStatus, rid }, describe(known, trackingId, now))
   }
   if (session.inOrder.pendingCount >= requestsWaitingMax || isOverloaded(gateway.statements)) {

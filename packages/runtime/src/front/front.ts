@@ -7,6 +7,7 @@ import { finished } from 'node:stream/promises'
 import type { Server as TlsServer } from 'node:tls'
 import { getRequestListener } from '@hono/node-server'
 import type { Config } from '../config/config.ts'
+import { createClientAddress } from './client-address.ts'
 import { listen } from './listen.ts'
 import { type LiveTls, tlsOptions } from './live-tls.ts'
 import { trackConnections } from './open-connections.ts'
@@ -33,8 +34,16 @@ interface FrontTls {
   present(server: TlsServer): void
 }
 
-/** `fault`: why the address of the request cannot be trusted, as a sentence. The request must be refused. Null: it may be served. */
-type Api = (request: Request, fault: string | null) => Response | Promise<Response>
+type Api = (request: Request, arrival: Arrival) => Response | Promise<Response>
+
+/** What the front has found out about a request. */
+export interface Arrival {
+  /** Why the path of the request cannot be trusted, as a sentence. The request must be refused. Null: it may be served. */
+  readonly fault: string | null
+  /** The IP address that it comes from: of the client, where the balancers before us are trusted. */
+  readonly clientAddress: string
+}
+
 type AcceptUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
 export interface OpenFront extends Front {
@@ -83,7 +92,7 @@ const lingerMs = 2_000
 const clientCertificates = { requestCert: true, rejectUnauthorized: false, handshakeTimeout: 10_000 } as const
 
 export function openFront(options: {
-  config: Pick<Config, 'bind' | 'httpsPort' | 'httpPort' | 'httpHost'>
+  config: Pick<Config, 'bind' | 'httpsPort' | 'httpPort' | 'httpHost' | 'trustedProxies'>
   /** Null: this process has no TLS port. */
   tls: LiveTls | null
   /** The pages for the operator on the plain port, which come before the API. Null: no such page. */
@@ -95,14 +104,19 @@ export function openFront(options: {
   const upgrades = new Map<string, AcceptUpgrade>()
   let api: Api | null = null
 
-  const answer: Api = (request, fault) => api?.(request, fault) ?? new Response('Not found\n', { status: 404 })
-  const answerPlain: Api = (request, fault) =>
-    (fault === null ? page(new URL(request.url).pathname) : null) ?? answer(request, fault)
+  const clientAddress = createClientAddress(config.trustedProxies)
+  const answer: Api = (request, arrival) => api?.(request, arrival) ?? new Response('Not found\n', { status: 404 })
+  const answerPlain: Api = (request, arrival) =>
+    (arrival.fault === null ? page(new URL(request.url).pathname) : null) ?? answer(request, arrival)
   // The global Request and Response of Node stay, because other libraries of the process use them.
   const listener = (serve: Api) =>
     getRequestListener(
       async (request, { incoming }) => {
-        const response = await serve(request, faultOf(request.url, incoming.url ?? ''))
+        const { remoteAddress = '' } = incoming.socket
+        const response = await serve(request, {
+          fault: faultOf(request.url, incoming.url ?? ''),
+          clientAddress: clientAddress(remoteAddress, [incoming.headers['x-forwarded-for'] ?? []].flat().join(',')),
+        })
         if (!(await hasComeWhole(incoming))) response.headers.set('connection', 'close')
         return response
       },

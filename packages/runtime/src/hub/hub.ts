@@ -42,16 +42,14 @@ export interface RunningHub {
 export async function runRoles(
   roles: readonly Role[],
   config: Config,
-  { clock: givenClock, log = openLog(config.logLevel) }: { clock?: HubClock; log?: Logger } = {},
+  { clock: givenClock, log: givenLog = openLog(config.logLevel) }: { clock?: HubClock; log?: Logger } = {},
 ): Promise<RunningHub> {
   const startedAtMs = performance.now()
   const version = readVersion()
-  const metrics = openMetrics(
-    version,
-    roles.map(({ name }) => name),
-  )
-  const events = openEvents({ log, metrics })
-  events.hubStarting({ version, roles: roles.map(({ name }) => name) })
+  const roleNames = roles.map(({ name }) => name)
+  const metrics = openMetrics(version, roleNames)
+  const events = openEvents({ log: givenLog.child({ roles: roleNames }), metrics })
+  events.hubStarting({})
   const hasTls = roles.some(({ name }) => name === 'api' || name === 'gateway')
   const tls = hasTls ? await openCertificates({ config, events }) : null
   // Redis only wakes. Without it the API and the gateways still serve.
@@ -103,7 +101,7 @@ export async function runRoles(
       events.httpsPortReplaced({ wanted: config.httpsPort, bound: ports.https })
     }
     const seconds = (performance.now() - startedAtMs) / 1000
-    events.hubStarted({ roles: roles.map(({ name }) => name), ...ports, seconds })
+    events.hubStarted({ ...ports, seconds })
     return { hub, ports, caFile: tls?.current.caFile ?? null, stop }
   } catch (error) {
     await stop('start failed')

@@ -43,11 +43,6 @@ export function word<const Word extends string>(words: readonly Word[]): Field<W
   return { shows: 'word', label: words }
 }
 
-/** Some words of a closed list. No label. */
-export function words<const Word extends string>(list: readonly Word[]): Field<readonly Word[]> {
-  return { shows: `words of ${list.join(', ')}`, label: null }
-}
-
 /** A label whose words are bounded by something else than a list. */
 export function bounded<Value>({ shows }: Field<Value>, boundedBy: string): Field<Value> {
   return { shows, label: { boundedBy } }

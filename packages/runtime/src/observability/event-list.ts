@@ -31,17 +31,21 @@ import {
   timed,
   type ValuesOf,
   word,
-  words,
 } from './declare-event.ts'
+
+/**
+ * Who did it: the policy, the client of the issuer or the device (null: nobody whom the hub knows), and the address of the connection or,
+ * behind trusted balancers, of the client (null: a device did it).
+ */
+const caller = { account: optional(text), clientAddress: optional(text), trackingId: id }
 
 /**
  * Every event of the hub and its fields. Ids go to the log only, because labels must be bounded: a label is one word of a closed list. No
  * field is ever a payload, a key or a token. docs/events.md shows this list.
  */
 export const eventList = {
-  hubStarting: logged('info', 'A process starts', { version: text, roles: words(roleNames) }),
+  hubStarting: logged('info', 'A process starts', {}),
   hubStarted: counted('info', 'Starts of this process', {
-    roles: words(roleNames),
     https: optional(port),
     http: port,
     mqtts: optional(port),
@@ -97,15 +101,16 @@ export const eventList = {
     method: text,
     route: text,
     code: word(errorNames),
-    trackingId: id,
+    jobId: optional(id),
+    ...caller,
   }),
   requestFailed: counted('error', 'Requests that met a bug or lost infrastructure', { trackingId: id, error }),
   issuerFailed: counted('warn', 'Readings of the keys of the token issuer that failed', { error }),
-  jobCreated: counted('info', 'Jobs accepted', { jobId: id, type: word(jobTypes) }),
+  jobCreated: counted('info', 'Jobs accepted', { jobId: id, type: word(jobTypes), ...caller }),
   jobCancelled: counted(
     'info',
     'Jobs cancelled by a caller',
-    { jobId: id, type: word(jobTypes), seconds: optional(seconds) },
+    { jobId: id, type: word(jobTypes), seconds: optional(seconds), ...caller },
     {
       metrics: ['muster_job_seconds'],
       move(metrics, { type, seconds }) {

@@ -32,10 +32,11 @@ it('turns one event into one log line, one metric and one signal', async () => {
 it('keeps ids out of the metrics', async () => {
   const { metrics, events } = setup()
 
-  events.jobCreated({ jobId: 'reboot-floor-3', type: 'scheduleDeviceMethod' })
+  const caller = { account: 'policy:ops', clientAddress: '192.0.2.1', trackingId: 't' }
+  events.jobCreated({ jobId: 'reboot-floor-3', type: 'scheduleDeviceMethod', ...caller })
   events.deviceConnected({ deviceId: 'thermostat-7' })
 
-  expect(await scraped(metrics)).not.toMatch(/reboot-floor-3|thermostat-7/)
+  expect(await scraped(metrics)).not.toMatch(/reboot-floor-3|thermostat-7|policy:ops|192\.0\.2\.1/)
 })
 
 it('counts connected devices up and down', async () => {

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { describeError } from './log.ts'
+import { readVersion } from '../config/version.ts'
+import { describeError, openLog } from './log.ts'
 
 it('keeps the parameters of a failed statement out of the log', () => {
   const cause = Object.assign(new Error('connection refused'), { code: 'ECONNREFUSED' })
@@ -22,4 +23,20 @@ it('keeps the parameters of a failed statement out of the log', () => {
 
 it('describes what is thrown and is no error by its type alone', () => {
   expect(describeError('c2VjcmV0')).toEqual({ type: 'string' })
+})
+
+it('every line says which version of which process wrote it', () => {
+  const lines: string[] = []
+
+  openLog('info', { write: (line) => lines.push(line) }).info({}, 'jobStarted')
+
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    {
+      level: 'info',
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+      version: readVersion(),
+      instance: expect.stringMatching(new RegExp(`^[^:]+:${process.pid}$`)),
+      event: 'jobStarted',
+    },
+  ])
 })

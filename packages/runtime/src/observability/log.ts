@@ -1,17 +1,24 @@
+import { createRequire } from 'node:module'
+import { hostname } from 'node:os'
 import { destination, type Logger, pino } from 'pino'
 import type { Config } from '../config/config.ts'
+import { readVersion } from '../config/version.ts'
 
 /** Takes one line at a time, with its line end. */
 export interface LogOutput {
   write(line: string): void
 }
 
-/** One JSON object per line; only `events.ts` writes it. Standard output is for what a command prints. */
+/**
+ * One JSON object per line; only `events.ts` writes it. Standard output is for what a command prints. Each line says which version wrote
+ * it, and which instance: in Kubernetes the name of a host is that of its pod.
+ */
 export function openLog(level: Config['logLevel'], output: LogOutput = standardError()): Logger {
   return pino(
     {
       level,
       messageKey: 'event',
+      base: { version: readVersion(), instance: `${hostname()}:${process.pid}` },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (level) => ({ level }) },
       serializers: { error: describeError },
@@ -20,9 +27,12 @@ export function openLog(level: Config['logLevel'], output: LogOutput = standardE
   )
 }
 
-/** Synchronous, because the last lines before an exit matter most. */
+/** Synchronous, because the last lines before an exit matter most. A person at a terminal gets text instead of JSON. */
 function standardError(): LogOutput {
-  return destination({ dest: 2, sync: true })
+  if (!process.stderr.isTTY) return destination({ dest: 2, sync: true })
+  // Not imported: it takes longer to load than all the rest of the log, and only people need it.
+  const { PinoPretty }: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty')
+  return PinoPretty({ destination: 2, sync: true, messageKey: 'event', ignore: 'version,instance,roles' })
 }
 
 /**
