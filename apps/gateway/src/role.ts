@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type Server } from 'node:tls'
-import type { GatewayDoor } from '@muster/bus'
 import { gatewayId } from '@muster/contract'
 import { type Hub, listen, orAborted, type Role, type RunningRole } from '@muster/runtime'
 import { removeGateway } from '@muster/store'
@@ -29,13 +28,23 @@ export const role: Role = {
       notifications.atVersion(session, desiredVersion)
     })
     const heartbeat = await startHeartbeat(gateway, { onReturn: sessions.confirm })
-    const door = await bus.serveGateway(gatewayId, openDoor(gateway, sessions, notifications))
+    const calls = createCalls({ events, clock, find: sessions.find })
+    const door = await bus.serveGateway(gatewayId, {
+      ...calls,
+      pushDesired: notifications.push,
+      closeConnection: sessions.close,
+    })
     const broker = await createBroker(gateway, sessions)
     const confirmation = setInterval(() => sessions.confirm(), confirmEveryMs)
     hub.front.upgrade(webSocketPath, acceptWebSockets(broker.accept))
     const server = createTlsServer(hub, broker)
 
     const running = {
+      async drain(deadline: AbortSignal) {
+        broker.refuse()
+        server.close()
+        await orAborted(calls.drain(), deadline)
+      },
       async stop(deadline: AbortSignal) {
         broker.refuse()
         server.close()
@@ -77,15 +86,6 @@ function openGateway(hub: Hub): Gateway {
   // Half of the pool: the other roles of the process need it too.
   const statements = createStatements(Math.ceil(config.poolSize / 2))
   return { config, db, bus, events, clock, throttles, gatewayId: gatewayId(randomUUID()), statements }
-}
-
-/** The functions of this gateway for the rest of the hub. */
-function openDoor({ events, clock }: Gateway, sessions: Sessions, notifications: Notifications): GatewayDoor {
-  return {
-    ...createCalls({ events, clock, find: sessions.find }),
-    pushDesired: notifications.push,
-    closeConnection: sessions.close,
-  }
 }
 
 function createTlsServer({ front, events }: Hub, broker: Broker): Server {

@@ -11,6 +11,11 @@ type Undelivered = 'forgotten' | 'expired' | 'notOnline' | 'busy'
 /** The last calls that were dropped. An ask for one of them may still be on its way. */
 const droppedMax = 1_000
 
+interface Calls extends Pick<GatewayDoor, 'call' | 'dropCall'> {
+  /** From now on no device gets a call: it is not online here. Resolves when no call waits for its answer. */
+  drain(): Promise<void>
+}
+
 /**
  * Delivers direct methods to devices and modules that are connected here. Reports each delivery and exactly one result for each target,
  * in any order. The response timeout runs from the delivery.
@@ -19,12 +24,14 @@ export function createCalls(options: {
   events: Pick<Events, 'methodInvoked'>
   clock: HubClock
   find: (identity: string) => Session | undefined
-}): Pick<GatewayDoor, 'call' | 'dropCall'> {
+}): Calls {
   const { events, clock, find } = options
   const nowMs = () => clock.now().getTime()
   const memory = createCallMemory(nowMs)
   const waits = createWaits()
   const dropped = new Set<string>()
+  let awaited = 0
+  let whenNoneIsAwaited: (() => void) | null = null
 
   /** The delivery that the target asks for, made now or before; or why there is none. */
   const deliver = (call: DeviceCall, { identity, delivery, askedSinceMs }: CallTarget): DeliveredCall | Undelivered => {
@@ -35,15 +42,18 @@ export function createCalls(options: {
     const session = find(identity)
     if (askedSinceMs < memory.sinceMs()) return 'forgotten'
     if (!clock.isTrusted() || nowMs() >= call.deliverBeforeMs || dropped.has(callId)) return 'expired'
-    if (session === undefined || !acceptsMethod(session, methodName)) return 'notOnline'
+    if (whenNoneIsAwaited !== null || session === undefined || !acceptsMethod(session, methodName)) return 'notOnline'
     if (session.calls.size >= limits.methodsInFlight || session.calls.has(callId)) return 'busy'
     // A device that does not read has been cut.
     if (!send(session, methodRequestTopic(methodName, callId), payload)) return 'notOnline'
 
     const startedAtMs = performance.now()
     const delivered = memory.add(identity, callId, delivery)
+    awaited += 1
     addCall(waits, session, callId, {
       settle(outcome) {
+        awaited -= 1
+        if (awaited === 0) whenNoneIsAwaited?.()
         events.methodInvoked({ outcome: outcome.kind, seconds: (performance.now() - startedAtMs) / 1000 })
         delivered.settle(outcome)
       },
@@ -73,6 +83,13 @@ export function createCalls(options: {
       dropped.add(callId)
       const [oldest] = dropped
       if (oldest !== undefined && dropped.size > droppedMax) dropped.delete(oldest)
+    },
+
+    drain() {
+      return new Promise((resolve) => {
+        whenNoneIsAwaited = resolve
+        if (awaited === 0) resolve()
+      })
     },
   }
 }

@@ -38,6 +38,8 @@ export interface Role {
 export interface RunningRole {
   /** The bound port of a server of its own, beside those of `front`. */
   readonly port?: number
+  /** Called once before `stop`, while the others stop: takes no new work, and waits for the work under way until `deadline` aborts. */
+  drain?(deadline: AbortSignal): Promise<void>
   /** Takes no new work, finishes the work under way, and gives up when `deadline` aborts. Called once. */
   stop(deadline: AbortSignal): Promise<void>
   /** For /health/ready. Throws when the role cannot do its work now. The caller bounds the time. */
