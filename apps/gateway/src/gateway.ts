@@ -4,7 +4,7 @@ import pLimit from 'p-limit'
 import { createLine, type Line } from './line.ts'
 
 /** The things that the parts of one gateway share. */
-export interface Gateway extends Pick<Hub, 'config' | 'db' | 'bus' | 'events' | 'clock' | 'throttles'> {
+export interface Gateway extends Pick<Hub, 'config' | 'db' | 'bus' | 'events' | 'metrics' | 'clock' | 'throttles'> {
   readonly gatewayId: GatewayId
   readonly statements: Statements
 }

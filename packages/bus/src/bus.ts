@@ -55,7 +55,8 @@ export async function connectBus(options: {
     ...createTokenBuckets(connections, { prefix, onError }),
     ping: () => checkRedis(connections.commands, prefix),
     serveGateway: (gatewayId, door) => serveGateway(channels, gatewayId, door, onError),
-    pushDesired: (gatewayId, push) => tell(channelOf(gatewayId), { kind: 'desired', push }),
+    pushDesired: (gatewayId, push) =>
+      tell(channelOf(gatewayId), { kind: 'desired', push, toldAtMs: clock.now().getTime() }),
     closeConnection: (gatewayId, close) => tell(channelOf(gatewayId), { kind: 'close', close }),
     async dropCall(callId) {
       await tell(gatewaysChannel, { kind: 'drop', callId })

@@ -102,7 +102,8 @@ export interface GatewayDoor {
   call(call: DeviceCall, report: (progress: CallProgress) => void): void
   /** No device gets this call any more. Those who have it may answer. */
   dropCall(callId: string): void
-  pushDesired(push: DesiredPush): void
+  /** `toldAtMs`: the hub's time at which the rest of the hub said so. Null: it did not tell. */
+  pushDesired(push: DesiredPush, toldAtMs: number | null): void
   closeConnection(close: ConnectionClose): void
 }
 
@@ -118,7 +119,8 @@ export type GatewayMessage =
       readonly caller: string
       readonly call: DeviceCall
     }
-  | { readonly kind: 'desired'; readonly push: DesiredPush }
+  /** Processes of an older version do not tell the time. */
+  | { readonly kind: 'desired'; readonly push: DesiredPush; readonly toldAtMs?: number }
   | { readonly kind: 'close'; readonly close: ConnectionClose }
 
 /** Messages on the channel of all gateways. */

@@ -31,7 +31,7 @@ export async function serveGateway(
 ): Promise<AsyncDisposable> {
   const receive = (text: string) => {
     const message: GatewayMessage | GatewaysMessage = JSON.parse(text)
-    if (message.kind === 'desired') return door.pushDesired(message.push)
+    if (message.kind === 'desired') return door.pushDesired(message.push, message.toldAtMs ?? null)
     if (message.kind === 'close') return door.closeConnection(message.close)
     if (message.kind === 'drop') return door.dropCall(message.callId)
 

@@ -5,6 +5,7 @@ import { Aedes, type Client } from 'aedes'
 import type { Gateway } from '../gateway.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import { createSubscriptions } from '../sessions/subscriptions.ts'
+import { countBytes } from './byte-count.ts'
 import { watchPackets } from './packets.ts'
 import { createPersistence, noRouting } from './persistence.ts'
 import { connectMsMax, createRules } from './rules.ts'
@@ -22,6 +23,7 @@ export interface Broker {
 export async function createBroker(gateway: Gateway, sessions: Sessions): Promise<Broker> {
   const { events } = gateway
   const open = new Set<Duplex>()
+  const countBytesOf = countBytes(gateway.metrics)
   let isStopping = false
   const subscriptions = createSubscriptions(gateway, sessions.records)
   const unsubscribe = async (client: Client, topics: readonly string[]) => {
@@ -57,6 +59,7 @@ export async function createBroker(gateway: Gateway, sessions: Sessions): Promis
     accept(stream, request) {
       if (isStopping) return void stream.destroy()
       open.add(stream)
+      countBytesOf(request?.socket ?? stream)
       stream.once('close', () => open.delete(stream))
       const client = aedes.handle(stream, request)
       watchPackets(client, {

@@ -15,6 +15,7 @@ export function receive(gateway: Gateway, session: Session, packet: PublishPacke
   if (topic === null) return false
 
   session.noteActivity()
+  gateway.metrics.muster_mqtt_messages_total.inc({ kind: topic.kind })
   const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload
   switch (topic.kind) {
     case 'twinGet':

@@ -27,7 +27,7 @@ function givenActivity({ setSize = 10, failures = 0 } = {}) {
       }
       sets.push(connections.map(({ identity, lastActivityAt }) => [identity, lastActivityAt.getTime() / 1000]))
     },
-    { setSize, onError: (error) => errors.push(error) },
+    { setSize, onWritten: () => {}, onError: (error) => errors.push(error) },
   )
   const note = (connection: Heard, atSeconds: number) => {
     connection.lastActivityAt = new Date(atSeconds * 1000)

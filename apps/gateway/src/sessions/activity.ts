@@ -23,8 +23,14 @@ export function collectActivity<Connection extends HeardConnection>(
   {
     setSize,
     nowMs = () => performance.now(),
+    onWritten,
     onError,
-  }: { setSize: number; nowMs?: () => number; onError: (error: unknown) => void },
+  }: {
+    setSize: number
+    nowMs?: () => number
+    onWritten: (count: number) => void
+    onError: (error: unknown) => void
+  },
 ): Activity<Connection> {
   /** Since when they are not written: the oldest first. */
   const unwritten = new Map<Connection, number>()
@@ -43,6 +49,7 @@ export function collectActivity<Connection extends HeardConnection>(
     for (let set = takeOlderThan(sinceMs); set.length > 0; set = takeOlderThan(sinceMs)) {
       try {
         await write(set)
+        onWritten(set.length)
       } catch (error) {
         onError(error)
         // Its connections are written a minute later, or at their end.

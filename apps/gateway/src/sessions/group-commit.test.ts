@@ -5,6 +5,8 @@ const unexpected = (error: unknown) => {
   throw error
 }
 
+const nothing = () => {}
+
 function deferred() {
   let resolve = () => {}
   const promise = new Promise<void>((done) => {
@@ -18,20 +20,23 @@ describe('a group commit', () => {
     const first = deferred()
     const write = vi.fn<(items: readonly string[]) => Promise<void>>().mockReturnValueOnce(first.promise)
     write.mockResolvedValue()
-    const commit = groupCommit<string>(write, { setSize: 10, onError: unexpected })
+    const sizes: number[] = []
+    const onWritten = (size: number) => sizes.push(size)
+    const commit = groupCommit<string>(write, { setSize: 10, onWritten, onError: unexpected })
 
     for (const item of ['a', 'b', 'c', 'b']) commit.add(item)
     first.resolve()
     await commit.stop(AbortSignal.timeout(5_000))
 
     expect(write.mock.calls).toEqual([[['a']], [['b', 'c']]])
+    expect(sizes).toEqual([1, 2])
   })
 
   it('writes no more than the given number at a time', async () => {
     const first = deferred()
     const write = vi.fn<(items: readonly string[]) => Promise<void>>().mockReturnValueOnce(first.promise)
     write.mockResolvedValue()
-    const commit = groupCommit<string>(write, { setSize: 2, onError: unexpected })
+    const commit = groupCommit<string>(write, { setSize: 2, onWritten: nothing, onError: unexpected })
 
     for (const item of ['a', 'b', 'c', 'd']) commit.add(item)
     first.resolve()
@@ -44,7 +49,7 @@ describe('a group commit', () => {
     const write = vi.fn<(items: readonly string[]) => Promise<void>>().mockRejectedValueOnce(new Error('no store'))
     write.mockResolvedValue()
     const onError = vi.fn()
-    const commit = groupCommit<string>(write, { setSize: 10, onError })
+    const commit = groupCommit<string>(write, { setSize: 10, onWritten: nothing, onError })
 
     commit.add('a')
     commit.add('b')
@@ -56,7 +61,7 @@ describe('a group commit', () => {
 
   it('gives up at the deadline', async () => {
     const write = vi.fn<(items: readonly string[]) => Promise<void>>().mockReturnValue(new Promise(() => {}))
-    const commit = groupCommit<string>(write, { setSize: 1, onError: unexpected })
+    const commit = groupCommit<string>(write, { setSize: 1, onWritten: nothing, onError: unexpected })
 
     commit.add('a')
     commit.add('b')

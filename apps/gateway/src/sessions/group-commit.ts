@@ -19,6 +19,7 @@ export function groupCommit<Item>(
   write: (items: readonly Item[]) => Promise<void>,
   options: {
     setSize: number
+    onWritten: (count: number) => void
     onError: (error: unknown) => void
   },
 ): GroupCommit<Item> {
@@ -32,6 +33,7 @@ export function groupCommit<Item>(
       for (const item of items) waiting.delete(item)
       try {
         await write(items)
+        options.onWritten(items.length)
       } catch (error) {
         options.onError(error)
         for (const item of items) waiting.add(item)

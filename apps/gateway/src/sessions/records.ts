@@ -1,5 +1,5 @@
 import type { IdentityKey } from '@muster/contract'
-import { type GatewayStep, orAborted } from '@muster/runtime'
+import { type GatewayStep, type GroupedWrite, orAborted } from '@muster/runtime'
 import { closeSessions, confirmSessions, type HeardConnection, markReachable, recordActivity } from '@muster/store'
 import type { Gateway } from '../gateway.ts'
 import { type Activity, collectActivity } from './activity.ts'
@@ -40,32 +40,45 @@ export function createRecords<Connection extends HeldConnection>(
     isHeld: (connection: Connection) => boolean
   },
 ): Records<Connection> {
-  const { db, bus, clock, events, gatewayId, statements } = gateway
-  const options = (step: GatewayStep) => ({
+  const { db, bus, clock, events, metrics, gatewayId, statements } = gateway
+  const options = (step: GatewayStep, write: GroupedWrite) => ({
     setSize,
+    onWritten: (count: number) => metrics.muster_group_commit_size.observe({ write }, count),
     onError: (error: unknown) => events.gatewayFailed({ step, error }),
   })
 
-  const activity = collectActivity<Connection>(async (connections) => {
-    await statements(() => recordActivity(db, gatewayId, connections))
-  }, options('recordActivity'))
+  const activity = collectActivity<Connection>(
+    async (connections) => {
+      await statements(() => recordActivity(db, gatewayId, connections))
+    },
+    options('recordActivity', 'activity'),
+  )
 
-  const reachable = groupCommit<IdentityKey>(async (identities) => {
-    const keys = await statements(() => markReachable(db, identities, clock.now()))
-    // A sweep repairs a lost wake-up.
-    for (const key of keys) void bus.wakeDue(key).then((isTaken) => isTaken || events.wakeUpLost({ kind: 'due' }))
-  }, options('markReachable'))
+  const reachable = groupCommit<IdentityKey>(
+    async (identities) => {
+      const keys = await statements(() => markReachable(db, identities, clock.now()))
+      // A sweep repairs a lost wake-up.
+      for (const key of keys) void bus.wakeDue(key).then((isTaken) => isTaken || events.wakeUpLost({ kind: 'due' }))
+    },
+    options('markReachable', 'reachable'),
+  )
 
   const close = (connections: readonly HeardConnection[], waits: boolean) =>
     statements(() => closeSessions(db, gatewayId, connections, { waits }, clock.now()))
-  const closed = groupCommit<HeardConnection>(async (connections) => {
-    const locked = new Set(await close(connections, false))
-    for (const connection of connections) if (locked.has(connection.identity)) lockedClosed.add(connection)
-  }, options('closeSession'))
+  const closed = groupCommit<HeardConnection>(
+    async (connections) => {
+      const locked = new Set(await close(connections, false))
+      for (const connection of connections) if (locked.has(connection.identity)) lockedClosed.add(connection)
+    },
+    options('closeSession', 'closed'),
+  )
   /** These wait for whoever has locked their sessions, and no others wait for them. */
-  const lockedClosed = groupCommit<HeardConnection>(async (connections) => {
-    await close(connections, true)
-  }, options('closeSession'))
+  const lockedClosed = groupCommit<HeardConnection>(
+    async (connections) => {
+      await close(connections, true)
+    },
+    options('closeSession', 'closed'),
+  )
 
   const confirm = async (connections: readonly Connection[]) => {
     const confirmed = await statements(() => confirmSessions(db, gatewayId, connections, clock.now()))
@@ -80,8 +93,8 @@ export function createRecords<Connection extends HeldConnection>(
     }
     for (const { identity, isRevived } of confirmed) if (isRevived) reachable.add(identity)
   }
-  const unconfirmed = groupCommit(confirm, options('confirmSessions'))
-  const doubted = groupCommit(confirm, options('confirmSessions'))
+  const unconfirmed = groupCommit(confirm, options('confirmSessions', 'confirmed'))
+  const doubted = groupCommit(confirm, options('confirmSessions', 'confirmed'))
 
   return {
     activity,

@@ -1,6 +1,6 @@
 import { type CallTarget, createWaits, type DeviceCall, type GatewayDoor, type Waits } from '@muster/bus'
 import { limits } from '@muster/contract'
-import type { Events, HubClock } from '@muster/runtime'
+import type { Events, HubClock, Metrics } from '@muster/runtime'
 import { type CallOutcome, settleCall } from '../sessions/pending-call.ts'
 import { type Session, send } from '../sessions/session.ts'
 import { methodRequestTopic } from '../topics/topics.ts'
@@ -22,10 +22,11 @@ interface Calls extends Pick<GatewayDoor, 'call' | 'dropCall'> {
  */
 export function createCalls(options: {
   events: Pick<Events, 'methodInvoked'>
+  metrics: Pick<Metrics, 'muster_mqtt_messages_total'>
   clock: HubClock
   find: (identity: string) => Session | undefined
 }): Calls {
-  const { events, clock, find } = options
+  const { events, metrics, clock, find } = options
   const nowMs = () => clock.now().getTime()
   const memory = createCallMemory(nowMs)
   const waits = createWaits()
@@ -46,6 +47,7 @@ export function createCalls(options: {
     if (session.calls.size >= limits.methodsInFlight || session.calls.has(callId)) return 'busy'
     // A device that does not read has been cut.
     if (!send(session, methodRequestTopic(methodName, callId), payload)) return 'notOnline'
+    metrics.muster_mqtt_messages_total.inc({ kind: 'methodCall' })
 
     const startedAtMs = performance.now()
     const delivered = memory.add(identity, callId, delivery)

@@ -15,24 +15,27 @@ const waitingMax = 256
 
 /** Tells connected devices and modules about changes of desired properties, in the order of the versions and without a gap. */
 export interface Notifications {
-  /** A patch that is committed in Postgres. */
-  push(push: DesiredPush): void
+  /** A patch that is committed in Postgres. `toldAtMs`: when the hub said so, in its time; null when that is not known. */
+  push(push: DesiredPush, toldAtMs: number | null): void
   /** Postgres has this version. Its notification may be on its way, or lost. */
   atVersion(session: Session, version: number): void
 }
 
-type Tools = Pick<Gateway, 'db' | 'events' | 'statements'>
+type Tools = Pick<Gateway, 'db' | 'clock' | 'events' | 'metrics' | 'statements'>
 
 export function createNotifications(gateway: Tools, find: (identity: string) => Session | undefined): Notifications {
-  const { events } = gateway
+  const { clock, events, metrics } = gateway
   return {
-    push({ patch, devices }) {
+    push({ patch, devices }, toldAtMs) {
       const sent = devices.map(({ identity, version }) => {
         const session = find(identity)
         return session === undefined ? 0 : pushInOrder(gateway, session, () => take(gateway, session, version, patch))
       })
       void Promise.all(sent).then((counts) => {
-        events.desiredPushed({ devices: counts.filter((count) => count > 0).length })
+        const toldCount = counts.filter((count) => count > 0).length
+        events.desiredPushed({ devices: toldCount })
+        if (toldCount === 0 || toldAtMs === null) return
+        metrics.muster_notification_lag_seconds.observe(Math.max(0, clock.now().getTime() - toldAtMs) / 1000)
       })
     },
     atVersion(session, version) {
@@ -69,7 +72,7 @@ async function take(gateway: Tools, session: Session, version: number, patch: Js
     return 0
   }
   session.overtaking.set(version, patch)
-  const sent = sendFollowing(session)
+  const sent = sendFollowing(gateway, session)
   if (session.overtaking.size >= waitingMax) endSession(session, 'slow')
   else if (session.overtaking.size > 0) awaitOvertaken(gateway, session, version)
   return sent
@@ -84,13 +87,13 @@ function awaitOvertaken(gateway: Tools, session: Session, version: number): void
 }
 
 /** Sends the patches that follow the version that the device knows. Returns their number. */
-function sendFollowing(session: Session): number {
+function sendFollowing(gateway: Tools, session: Session): number {
   let sent = 0
   for (;;) {
     const version = session.desiredVersion + 1
     const patch = session.overtaking.get(version)
     if (patch === undefined) return sent
-    sent += notify(session, version, patch)
+    sent += notify(gateway, session, version, patch)
   }
 }
 
@@ -113,7 +116,8 @@ async function catchUp(gateway: Tools, session: Session): Promise<number> {
     patches.set(current.version, including(current.section, patches.get(current.version) ?? {}))
   }
   let sent = 0
-  for (const [version, patch] of [...patches].sort(([a], [b]) => a - b)) sent += notify(session, version, patch)
+  for (const [version, patch] of [...patches].sort(([a], [b]) => a - b))
+    sent += notify(gateway, session, version, patch)
   return sent
 }
 
@@ -127,10 +131,11 @@ async function readDesired(gateway: Tools, session: Session): ReturnType<typeof 
   }
 }
 
-function notify(session: Session, version: number, patch: JsonObject): number {
+function notify({ metrics }: Tools, session: Session, version: number, patch: JsonObject): number {
   noteTold(session, version)
   if (session.endReason !== null || !isSubscribed(session, 'desired')) return 0
   send(session, desiredTopic(version), writeJson({ ...patch, $version: version }))
+  metrics.muster_mqtt_messages_total.inc({ kind: 'desiredPatch' })
   return 1
 }
 

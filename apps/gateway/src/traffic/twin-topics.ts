@@ -33,7 +33,7 @@ export function readTwin(gateway: Gateway, session: Session, { rid }: TwinGet): 
     )
     if (properties === 'gone') return
     if (properties === null) throw twinMissing(session)
-    const isSent = respond(session, { status: 200, rid }, properties)
+    const isSent = respond(gateway, session, { status: 200, rid }, properties)
     if (isSent) noteTold(session, Number(properties.desired.$version))
   })
 }
@@ -64,7 +64,7 @@ export function reportProperties(gateway: Gateway, session: Session, topic: Repo
         })
       case 'patched':
         events.reportedPatched({ deviceId: identity })
-        respond(session, { status: 204, rid, version: result.version })
+        respond(gateway, session, { status: 204, rid, version: result.version })
     }
   })
 }
@@ -99,7 +99,7 @@ function answerInOrder(
       clientAddress: null,
       trackingId,
     })
-    respond(session, { status: known.httpStatus, rid }, describe(known, trackingId, now))
+    respond(gateway, session, { status: known.httpStatus, rid }, describe(known, trackingId, now))
   }
   if (session.inOrder.pendingCount >= requestsWaitingMax || isOverloaded(gateway.statements)) {
     refuse(new HubError('ThrottlingException', { message: 'Too many twin requests are waiting.' }))
@@ -122,9 +122,15 @@ function hubFault(error: unknown): HubError {
 }
 
 /** False: the device is gone, or not subscribed to answers. */
-function respond(session: Session, response: Parameters<typeof twinResponseTopic>[0], body?: JsonObject): boolean {
+function respond(
+  { metrics }: Gateway,
+  session: Session,
+  response: Parameters<typeof twinResponseTopic>[0],
+  body?: JsonObject,
+): boolean {
   if (session.endReason !== null || !isSubscribed(session, 'twinResponses')) return false
   send(session, twinResponseTopic(response), body === undefined ? '' : writeJson(body))
+  metrics.muster_mqtt_messages_total.inc({ kind: 'twinResponse' })
   return true
 }
 

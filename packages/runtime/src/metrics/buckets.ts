@@ -9,3 +9,6 @@ export const shortSeconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5,
 
 /** A job: from a moment to a day. The longest window is 30 days, and few jobs need it. */
 export const jobSeconds = [1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400] as const
+
+/** Rows of a statement that writes many together. */
+export const setSizes = [1, 3, 10, 30, 100, 300, 1_000] as const

@@ -1,3 +1,4 @@
+import { apiMetrics } from './api-metrics.ts'
 import { gatewayMetrics } from './gateway-metrics.ts'
 import { hubMetrics } from './hub-metrics.ts'
 import { jobMetrics } from './job-metrics.ts'
@@ -9,6 +10,7 @@ export const catalogue = {
   ...processMetrics,
   ...storeMetrics,
   ...jobMetrics,
+  ...apiMetrics,
   ...gatewayMetrics,
   ...hubMetrics,
 } as const

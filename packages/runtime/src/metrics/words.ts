@@ -108,3 +108,21 @@ export const gatewaySteps = [
   'leave',
 ] as const
 export type GatewayStep = (typeof gatewaySteps)[number]
+
+/** What devices send (the first four), and what is sent to them. */
+export const messageKinds = [
+  'twinGet',
+  'reportedPatch',
+  'methodAnswer',
+  'telemetry',
+  'twinResponse',
+  'desiredPatch',
+  'methodCall',
+] as const
+
+/** What is written in sets. */
+export const groupedWrites = ['activity', 'reachable', 'closed', 'confirmed', 'outcomes'] as const
+export type GroupedWrite = (typeof groupedWrites)[number]
+
+/** Classes of HTTP statuses. */
+export const statusClasses = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const

@@ -90,13 +90,22 @@ export const eventList = {
   connectionNotAccepted: counted('error', 'HTTP connections that could not be accepted', { error }),
 
   throttled: counted('debug', 'Operations over their rate, refused or put off', { throttle: word(throttleNames) }),
-  requestServed: timed('debug', 'Requests of the service API', {
-    method: bounded(text, 'the methods of HTTP'),
-    route: bounded(text, 'the routes of the service API'),
-    status: bounded(number, 'the statuses of HTTP'),
-    seconds,
-    trackingId: id,
-  }),
+  requestServed: timed(
+    'debug',
+    'Requests of the service API',
+    {
+      method: bounded(text, 'the methods of HTTP'),
+      route: bounded(text, 'the routes of the service API'),
+      status: number,
+      seconds,
+      trackingId: id,
+    },
+    {
+      metrics: ['muster_requests_total'],
+      move: (metrics, { route, status }) =>
+        metrics.muster_requests_total.inc({ route, class: `${Math.floor(status / 100)}xx` }),
+    },
+  ),
   requestRefused: counted('info', 'Requests answered with an error', {
     method: text,
     route: text,
@@ -183,9 +192,9 @@ export const eventList = {
   ),
   sweepFailed: counted('error', 'Sweeps that met a bug or lost infrastructure', { sweep: word(sweepNames), error }),
 
-  deviceConnected: logged(
+  deviceConnected: counted(
     'debug',
-    'A device has connected',
+    'Connections opened',
     { deviceId: id },
     {
       metrics: ['muster_devices_connected'],
