@@ -32,6 +32,17 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
+      {
+        extends: true,
+        test: {
+          name: 'deploy',
+          include: ['deploy/test/**/*.test.ts'],
+          globalSetup: ['packages/testkit/src/services.ts'],
+          testTimeout: 60_000,
+          // The first run fetches the programs that check what is here.
+          hookTimeout: 180_000,
+        },
+      },
     ],
   },
 })

@@ -9,9 +9,10 @@ import { root } from './prepare.mjs'
 const lock = 'package-lock.json'
 const folder = mkdtempSync(join(tmpdir(), 'muster-lock-'))
 try {
-  const workspaces = ['packages', 'apps'].flatMap((home) =>
-    readdirSync(join(root, home)).map((name) => join(home, name, 'package.json')),
-  )
+  const workspaces = ['packages', 'apps']
+    .flatMap((home) => readdirSync(join(root, home)).map((name) => join(home, name)))
+    .concat('deploy')
+    .map((home) => join(home, 'package.json'))
   for (const file of ['package.json', '.npmrc', lock, ...workspaces].filter((file) => existsSync(join(root, file)))) {
     mkdirSync(dirname(join(folder, file)), { recursive: true })
     copyFileSync(join(root, file), join(folder, file))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { filesBelow, importedPackages, productSources } from './sources.ts'
+import { importedPackages, productSources, workspaceFiles } from './sources.ts'
 
 /** Each infrastructure library has one home; everything else reaches it through that package. */
 const homes: Record<string, readonly string[]> = {
@@ -67,7 +67,7 @@ describe('the sources', () => {
 
 describe('the tests', () => {
   it('run all: none is skipped or focused', () => {
-    const tests = [...filesBelow('packages', '.test.ts'), ...filesBelow('apps', '.test.ts')]
+    const tests = workspaceFiles('.test.ts')
 
     const partial = tests.filter(({ text }) => /\b(it|test|describe)\.(only|skip|todo)\(/.test(text))
 

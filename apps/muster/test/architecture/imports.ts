@@ -31,7 +31,7 @@ export function filesOnCircles(imports: Imports): readonly string[] {
 
 /** The room of a file: the first folder below `src`, or the file's own name when it stands in `src` itself. */
 export function roomOf(path: string): { readonly home: string; readonly room: string } {
-  const [, home = '', room = ''] = /^((?:packages|apps)\/[^/]+)\/src\/([^/]+?)(?:\.ts|\/.*)$/.exec(path) ?? []
+  const [, home = '', room = ''] = /^((?:packages|apps|deploy)\/[^/]+)\/src\/([^/]+?)(?:\.ts|\/.*)$/.exec(path) ?? []
   return { home, room }
 }
 

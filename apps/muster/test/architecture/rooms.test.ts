@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { filesOnCircles, importsOf, roomOf, upwardImports } from './imports.ts'
-import { filesBelow, productSources, type SourceFile } from './sources.ts'
+import { productSources, type SourceFile, workspaceFiles } from './sources.ts'
 
 /**
  * The rooms of each package that has some, from top to bottom: a file imports from its own room and from those below it. A file
@@ -90,8 +90,8 @@ describe('the rooms', () => {
   })
 
   it(`have at most ${filesPerFolderMax} files each`, () => {
-    const tests = [...filesBelow('packages', '.ts'), ...filesBelow('apps', '.ts')].filter(({ path }) =>
-      /^(packages|apps)\/[^/]+\/(test|bench)\//.test(path),
+    const tests = workspaceFiles('.ts').filter(({ path }) =>
+      /^((packages|apps)\/[^/]+|deploy)\/(test|bench)\//.test(path),
     )
     const counts = new Map<string, number>()
     for (const { path } of [...sources, ...tests]) {

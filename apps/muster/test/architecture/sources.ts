@@ -19,10 +19,15 @@ export function filesBelow(folder: string, ending: string): SourceFile[] {
     .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
 }
 
+/** Those of every workspace. */
+export function workspaceFiles(ending: string): SourceFile[] {
+  return ['packages', 'apps', 'deploy'].flatMap((folder) => filesBelow(folder, ending))
+}
+
 /** What ships: the sources without their tests. */
 export function productSources(): SourceFile[] {
-  return [...filesBelow('packages', '.ts'), ...filesBelow('apps', '.ts')].filter(
-    ({ path }) => /^(packages|apps)\/[^/]+\/src\//.test(path) && !path.endsWith('.test.ts'),
+  return workspaceFiles('.ts').filter(
+    ({ path }) => /^(packages|apps|deploy)\/[^/]+\/src\//.test(path) && !path.endsWith('.test.ts'),
   )
 }
 

@@ -14,11 +14,10 @@ beforeEach(() => {
   for (const file of ['package.json', 'package-lock.json', 'scripts']) {
     cpSync(join(root, file), join(clone, file), { recursive: true })
   }
-  for (const home of ['packages', 'apps']) {
-    for (const name of readdirSync(join(root, home))) {
-      const file = join(home, name, 'package.json')
-      cpSync(join(root, file), join(clone, file))
-    }
+  const homes = ['packages', 'apps'].flatMap((home) => readdirSync(join(root, home)).map((name) => join(home, name)))
+  for (const home of [...homes, 'deploy']) {
+    const file = join(home, 'package.json')
+    cpSync(join(root, file), join(clone, file))
   }
 })
 afterEach(() => rmSync(clone, { recursive: true, force: true }))

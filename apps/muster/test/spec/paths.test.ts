@@ -2,14 +2,14 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { filesBelow } from '../architecture/sources.ts'
+import { filesBelow, workspaceFiles } from '../architecture/sources.ts'
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url))
 
 const documents = [
   ...['README.md', 'CONTRIBUTING.md'].map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') })),
   ...filesBelow('docs', '.md'),
-  ...[...filesBelow('packages', 'README.md'), ...filesBelow('apps', 'README.md')],
+  ...workspaceFiles('README.md'),
 ].map(({ path, text }) => ({ path, prose: text.replaceAll(/^```.*?^```/gms, '') }))
 
 const isFromRoot = (name: string) => /^(packages|apps|docs|scripts|deploy)\//.test(name)
@@ -29,7 +29,7 @@ function pathsOf(span: string): readonly string[] {
 
 /** The files that a document names without their folder, each with the paths at which a reader looks for it. */
 function shortNames(path: string, prose: string): readonly { name: string; at: readonly string[] }[] {
-  const home = /^(packages|apps)\/[^/]+/.exec(path)?.[0]
+  const home = /^((packages|apps)\/[^/]+|deploy)/.exec(path)?.[0]
   // A document outside of a package names the folder first: "below `apps/api/test`: `jobs/jobs.test.ts`".
   let below = ''
   return spansOf(prose).flatMap((span) => {

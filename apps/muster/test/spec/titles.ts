@@ -1,11 +1,8 @@
-import { filesBelow } from '../architecture/sources.ts'
+import { workspaceFiles } from '../architecture/sources.ts'
 
 /** The titles of each test file by its path, with `...` for what a table of cases puts in. */
 export const titlesOf: ReadonlyMap<string, readonly string[]> = new Map(
-  [...filesBelow('packages', '.test.ts'), ...filesBelow('apps', '.test.ts')].map(({ path, text }) => [
-    path,
-    readTitles(text),
-  ]),
+  workspaceFiles('.test.ts').map(({ path, text }) => [path, readTitles(text)]),
 )
 
 /** A title opens the call of `it`, `test` or `describe`, or of what one of their members, such as `each`, has returned. */

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { cacheDir, makeFolder } from './folders.ts'
@@ -14,6 +14,8 @@ export interface DebianProgram {
   readonly package: string
   /** Where the package has it. */
   readonly path: string
+  /** A release of Debian that has the package. Absent: that of the system, whose libraries the program then uses. */
+  readonly release?: string
 }
 
 /** Where a program is, and the environment in which it finds its libraries. */
@@ -33,7 +35,8 @@ export async function extractDebianProgram(
   const { families, version } = await readOsRelease()
   if (!families.includes('debian')) return undefined
 
-  const folder = join(cacheDir(), `${program.package}-${families[0]}-${version}`)
+  const release = program.release === undefined ? '' : `-from-${program.release}`
+  const folder = join(cacheDir(), `${program.package}-${families[0]}-${version}${release}`)
   if (!existsSync(folder)) {
     await makeFolder('cache', cacheDir(), user)
     await extractInto(folder, program)
@@ -48,7 +51,7 @@ async function extractInto(folder: string, program: DebianProgram): Promise<void
   const root = join(work, 'root')
   try {
     await mkdir(root, { recursive: true })
-    await extractWithLibraries(program.package, work, root)
+    await extractWithLibraries(program, work, root)
     await symlink(program.path, join(root, program.name))
     await chmod(root, 0o755)
     // Fails when another start has made the same copy meanwhile. That copy is as good.
@@ -58,9 +61,11 @@ async function extractInto(folder: string, program: DebianProgram): Promise<void
   }
 }
 
-async function extractWithLibraries(main: string, work: string, root: string): Promise<void> {
+async function extractWithLibraries(program: DebianProgram, work: string, root: string): Promise<void> {
+  const { package: main, release } = program
   const packages = [main]
-  const aptOptions = await findPackageLists(main, work)
+  const aptOptions =
+    release === undefined ? await findPackageLists(main, work) : await fetchPackageLists(work, await sourceOf(release))
   for (const name of packages) {
     const folder = join(work, name)
     await mkdir(folder, { recursive: true })
@@ -74,18 +79,40 @@ async function extractWithLibraries(main: string, work: string, root: string): P
 
 /** Options for apt. None when the package lists of the system can be used; else they name private lists, which are fetched. */
 async function findPackageLists(main: string, work: string): Promise<string[]> {
-  const unsandboxed = ['-o', 'APT::Sandbox::User=root']
   try {
     await run('apt-get', [...unsandboxed, 'download', main], work)
     return unsandboxed
   } catch {
     // The lists of the system are empty on a new machine, or older than the archive. Only root could renew them.
-    const lists = join(work, 'lists')
-    await mkdir(lists)
-    const options = [...unsandboxed, '-o', `Dir::State::Lists=${lists}`, '-o', `Dir::Cache=${join(work, 'cache')}`]
-    await run('apt-get', [...options, 'update'], work)
-    return options
+    return fetchPackageLists(work)
   }
+}
+
+const unsandboxed = ['-o', 'APT::Sandbox::User=root']
+
+/** Options that name private lists: of the archives of the system, or of `source` alone. */
+async function fetchPackageLists(work: string, source?: string): Promise<string[]> {
+  const lists = join(work, 'lists')
+  await mkdir(lists)
+  const options = [...unsandboxed, '-o', `Dir::State::Lists=${lists}`, '-o', `Dir::Cache=${join(work, 'cache')}`]
+  if (source !== undefined) {
+    const file = join(work, 'sources.list')
+    await writeFile(file, source)
+    options.push('-o', `Dir::Etc::SourceList=${file}`, '-o', 'Dir::Etc::SourceParts=-')
+  }
+  await run('apt-get', [...options, 'update'], work)
+  return options
+}
+
+/** A line of sources.list(5) for another release, from the mirror that the system itself uses. */
+async function sourceOf(release: string): Promise<string> {
+  const folder = '/etc/apt/sources.list.d'
+  const files = (await readdir(folder)).map((name) => join(folder, name)).concat('/etc/apt/sources.list')
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')))
+  const [mirror] = texts.join('\n').match(/\bhttps?:\/\/\S+\/debian\/?(?=\s)/) ?? []
+  if (mirror === undefined)
+    throw new Error(`no mirror of Debian is among the sources of apt, to fetch a package of ${release}`)
+  return `deb ${mirror} ${release} main\n`
 }
 
 async function missingLibraries(deb: string): Promise<string[]> {
