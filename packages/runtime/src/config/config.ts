@@ -35,6 +35,8 @@ export interface Config {
   readonly oidc: { readonly issuer: string; readonly audience: string } | null
   /** Empty: nothing is limited. */
   readonly throttles: ThrottleRates
+  /** Opens the pages for the operator below `/internal`. Null: there are none. */
+  readonly operatorToken: string | null
 
   readonly logLevel: Variables['MUSTER_LOG_LEVEL']
   /** More jobs wait in `queued`. */
@@ -87,6 +89,7 @@ export function loadConfig(defaults: Defaults, env: Environment = process.env): 
     policies: variables.MUSTER_POLICIES,
     oidc: issuer !== undefined && audience !== undefined ? { issuer, audience } : null,
     throttles: variables.MUSTER_THROTTLE,
+    operatorToken: variables.MUSTER_OPERATOR_TOKEN ?? null,
     logLevel: variables.MUSTER_LOG_LEVEL,
     maxRunningJobs: variables.MUSTER_MAX_RUNNING_JOBS,
     historyDays: variables.MUSTER_HISTORY_DAYS,
@@ -124,6 +127,7 @@ function redacted(values: Variables): Partial<Record<keyof Variables, unknown>> 
   return {
     DATABASE_URL: redactUrl(values.DATABASE_URL),
     REDIS_URL: redactUrl(values.REDIS_URL),
+    MUSTER_OPERATOR_TOKEN: values.MUSTER_OPERATOR_TOKEN === undefined ? null : '***',
     MUSTER_POLICIES: values.MUSTER_POLICIES.map(({ name, permissions }) => ({ name, permissions })),
   }
 }

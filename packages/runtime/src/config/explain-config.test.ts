@@ -32,6 +32,7 @@ const hidden: Readonly<Record<string, string>> = {
   DATABASE_URL: 'postgres://muster:aHVudGVyMg==@db/muster?password=aHVudGVyMg==',
   REDIS_URL: 'redis://:aHVudGVyMg==@redis',
   MUSTER_POLICIES: '[{"name":"ops","permissions":["ServiceConnect"],"primaryKey":"aHVudGVyMg=="}]',
+  MUSTER_OPERATOR_TOKEN: 'aHVudGVyMg==-aHVudGVyMg==',
 }
 
 it('prints no password and no key', () => {

@@ -190,6 +190,17 @@ export const variables = z
       otherwise: 'nothing is limited',
     }),
 
+    MUSTER_OPERATOR_TOKEN: z
+      .string()
+      .regex(/^[!-~]{16,256}$/, 'expected 16 to 256 ASCII characters without spaces')
+      .optional()
+      .register(descriptions, {
+        what: 'opens the pages for the operator below `/internal`, as a bearer token or as a password',
+        values: '16 to 256 ASCII characters',
+        otherwise: 'there are no such pages',
+        isSecret: true,
+      }),
+
     MUSTER_LOG_LEVEL: z.enum(logLevels).default('info').register(descriptions, {
       what: 'the least important lines that are logged',
     }),
