@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
 import type { Document } from './documents.ts'
 import { type Container, type Workload, workloadsOf } from './workloads.ts'
 
@@ -66,4 +68,10 @@ function spreadComplaints({ labels, pod, role }: Workload): readonly string[] {
 
 function complaints(expected: readonly (readonly [holds: boolean, complaint: string])[]): readonly string[] {
   return expected.flatMap(([holds, complaint]) => (holds ? [] : [complaint]))
+}
+
+/** The version of the release, which every package has. */
+export function releaseVersion(): string {
+  const file = new URL('../../package.json', import.meta.url)
+  return z.object({ version: z.string() }).parse(JSON.parse(readFileSync(file, 'utf8'))).version
 }

@@ -13,8 +13,11 @@ export const renderedNames: readonly string[] = [
   ...components.map((name) => `components/${name}`),
 ]
 
-/** The documents of each, by its name; or why they cannot be rendered on this machine, which is said on standard error, too. */
-export async function renderAll(): Promise<ReadonlyMap<string, readonly Document[]> | { readonly absent: string }> {
+/** The documents of each, by its name; or why they cannot be rendered on this machine. */
+export type Rendered = ReadonlyMap<string, readonly Document[]> | { readonly absent: string }
+
+/** Says on standard error, too, why nothing can be rendered. */
+export async function renderAll(): Promise<Rendered> {
   const render = await findKustomize()
   if ('absent' in render) {
     // The title of a skipped test is not shown everywhere.
@@ -23,6 +26,10 @@ export async function renderAll(): Promise<ReadonlyMap<string, readonly Document
   }
   const texts = await Promise.all(renderedNames.map((name) => textOf(render, name)))
   return new Map(renderedNames.map((name, index) => [name, parseDocuments(texts[index] ?? '')]))
+}
+
+export function documentsOf(rendered: Rendered, name: string): readonly Document[] {
+  return 'absent' in rendered ? [] : (rendered.get(name) ?? [])
 }
 
 function textOf(render: Render, name: string): Promise<string> {

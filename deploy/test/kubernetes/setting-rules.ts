@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { type Config, loadConfig, roleNames, StartError } from '@muster/runtime'
 import { z } from 'zod'
 import type { Document } from './documents.ts'
@@ -118,10 +117,4 @@ function portComplaints({ name, ports }: Container, config: Config, expected: re
     ...(names.join() === expected.join() ? [] : [`${name} has the ports ${names}, expected ${expected}`]),
     ...wrong.map((port) => `${name} has ${port.name} on ${port.containerPort}, but the hub listens elsewhere`),
   ]
-}
-
-/** The version of the release, which every package has. */
-export function releaseVersion(): string {
-  const file = new URL('../../package.json', import.meta.url)
-  return z.object({ version: z.string() }).parse(JSON.parse(readFileSync(file, 'utf8'))).version
 }

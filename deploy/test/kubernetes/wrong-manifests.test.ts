@@ -1,36 +1,19 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Document, titleOf } from './documents.ts'
-import { type ExampleSecrets, writeExampleSecrets } from './example-secrets.ts'
+import { describe, expect, it } from 'vitest'
+import { type Change, changedIn } from './changed.ts'
+import { titleOf } from './documents.ts'
 import { findKustomize, type Render } from './kustomize.ts'
-import { podComplaints } from './pod-rules.ts'
+import { podComplaints, releaseVersion } from './pod-rules.ts'
 import { referenceComplaints } from './reference-rules.ts'
-import { renderAll } from './rendered.ts'
+import { documentsOf, renderAll } from './rendered.ts'
 import { schemaComplaints } from './schemas.ts'
-import { releaseVersion, settingComplaints } from './setting-rules.ts'
 
 const rendered = await renderAll()
 
-/** One of the documents of the large overlay, with a text of it replaced. */
-type Case = readonly [title: string, from: string, to: string, complaint: string]
-
 describe.skipIf('absent' in rendered)('a manifest that is wrong is found', () => {
-  const large = 'absent' in rendered ? [] : (rendered.get('overlays/large') ?? [])
-  const changed = ([title, from, to]: Case) => {
-    const isIt = (each: Document) => titleOf(each) === title
-    expect(JSON.stringify(large.find(isIt)), `the text to replace in ${title}`).toContain(from)
-    return large.map((each) =>
-      isIt(each) ? (JSON.parse(JSON.stringify(each).replaceAll(from, to)) as Document) : each,
-    )
-  }
-
-  let secrets: ExampleSecrets
-  beforeAll(async () => {
-    secrets = await writeExampleSecrets()
-  })
-  afterAll(() => secrets[Symbol.asyncDispose]())
+  const changed = (given: Change) => changedIn(documentsOf(rendered, 'overlays/large'), given)
 
   it('by kustomize: a field of a kustomization', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'muster-kustomize-'))
@@ -42,7 +25,7 @@ describe.skipIf('absent' in rendered)('a manifest that is wrong is found', () =>
   })
 
   it('by its schema: a field that nobody knows, a value of another type, an unknown version', async () => {
-    const cases: readonly Case[] = [
+    const cases: readonly Change[] = [
       [
         'Deployment muster-api',
         '"readinessProbe"',
@@ -71,7 +54,7 @@ describe.skipIf('absent' in rendered)('a manifest that is wrong is found', () =>
       cases.flatMap((each) => changed(each).filter((one) => titleOf(one) === each[0])),
     )
 
-    const isFound = ([title, , , complaint]: Case) =>
+    const isFound = ([title, , , complaint]: Change) =>
       found.some((text) => text.startsWith(`${title}: `) && text.includes(complaint))
     expect(
       cases.filter((each) => !isFound(each)),
@@ -79,7 +62,7 @@ describe.skipIf('absent' in rendered)('a manifest that is wrong is found', () =>
     ).toEqual([])
   })
 
-  it.each<Case>([
+  it.each<Change>([
     ['Deployment muster-worker', '"runAsNonRoot":true', '"runAsNonRoot":false', 'may run as root'],
     ['Deployment muster-worker', '"drop":["ALL"]', '"drop":["NET_RAW"]', 'schema keeps capabilities'],
     ['Deployment muster-worker', '"livenessProbe"', '"liveness"', 'muster has no livenessProbe'],
@@ -103,7 +86,7 @@ describe.skipIf('absent' in rendered)('a manifest that is wrong is found', () =>
     expect(podComplaints(changed(given), releaseVersion()).join('\n')).toContain(given[3])
   })
 
-  it.each<Case>([
+  it.each<Change>([
     ['Service muster-api', 'component":"api"', 'component":"apy"', 'selects no pod by'],
     ['Service muster-api', '"targetPort":"https"', '"targetPort":"tls"', 'names the port tls'],
     ['PodDisruptionBudget muster-worker', 'component":"worker"', 'component":"work"', 'selects 0 workloads'],
@@ -130,23 +113,5 @@ describe.skipIf('absent' in rendered)('a manifest that is wrong is found', () =>
     ['Service muster-api', '"namespace":"muster"', '"namespace":"hub"', 'is in the namespace hub, expected muster'],
   ])('by the rules of names: %s with %s as %s', (...given) => {
     expect(referenceComplaints(changed(given)).join('\n')).toContain(given[3])
-  })
-
-  it.each<Case>([
-    ['Deployment muster-worker', 'MUSTER_OPERATOR_TOKEN_FILE', 'MUSTER_OPERATOR_TOKN_FILE', 'is no setting'],
-    ['Deployment muster-worker', '"DATABASE_URL_FILE"', '"DATABASE_URL"', 'DATABASE_URL is in the environment'],
-    ['Deployment muster-worker', '"REDIS_URL_FILE"', '"REDIS_FILE"', 'REDIS_FILE is no setting of the hub'],
-    ['Deployment muster-worker', '/redis-url', '/redis', 'REDIS_URL_FILE: ENOENT'],
-    [
-      'Deployment muster-worker',
-      '"terminationGracePeriodSeconds":45',
-      '"terminationGracePeriodSeconds":30',
-      'expected 37 at least',
-    ],
-    ['Deployment muster-api', '"seconds":15', '"seconds":40', 'has 60 s to stop, expected 77 at least'],
-    ['Deployment muster-gateway', '"containerPort":8883', '"containerPort":1883', 'the hub listens elsewhere'],
-    ['Deployment muster-gateway', '"args":["gateway"]', '"args":["gatway"]', 'runs gatway, expected a role or migrate'],
-  ])('by the hub: %s with %s as %s', (...given) => {
-    expect(settingComplaints(changed(given), secrets.fileOf).join('\n')).toContain(given[3])
   })
 })
