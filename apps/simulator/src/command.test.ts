@@ -13,6 +13,10 @@ it.each([
   ],
   [['--fast'], "error: unknown option '--fast'"],
   [[], 'error: no hub runs on this machine (there is no /nowhere/hub.json); start one, or give --connection-string'],
+  [
+    ['--connection-string-file', '/nowhere/hub'],
+    "error: the connection string in /nowhere/hub cannot be read: ENOENT: no such file or directory, open '/nowhere/hub'",
+  ],
 ])('%j ends with one clear line and exit code 1', async (args, line) => {
   expect(await run(args)).toEqual({ line: `${line}\n`, exitCode: 1 })
 })

@@ -17,6 +17,12 @@ export function simulateCommand({ hubFile }: { readonly hubFile: () => string })
   const command = new Command('simulate')
     .description('register simulated devices, connect them over MQTT and let them answer, until Ctrl-C')
     .option('--connection-string <text>', 'a service connection string; default: the hub that runs on this machine')
+    .addOption(
+      new Option(
+        '--connection-string-file <file>',
+        'a file with the connection string, which no other user sees',
+      ).conflicts('connectionString'),
+    )
     .option('--ca <file>', 'certificate authority to trust beside the usual ones, PEM')
     .option('--https-port <port>', 'port of the service API', parsePort)
     .option('--mqtts-port <port>', 'port for devices', parsePort)
@@ -47,6 +53,7 @@ export function simulateCommand({ hubFile }: { readonly hubFile: () => string })
 
 interface Options {
   readonly connectionString?: string
+  readonly connectionStringFile?: string
   readonly ca?: string
   readonly httpsPort?: number
   readonly mqttsPort?: number
@@ -79,24 +86,36 @@ function sharesOf({ failing, status, silent, offline, latency }: Options): Share
 }
 
 async function findHub(options: Options, hubFile: string): Promise<Simulation['hub']> {
-  const local = options.connectionString === undefined ? await readHubFile(hubFile) : null
-  const text = options.connectionString ?? local?.connectionString
+  const given = await givenConnectionString(options)
+  const local = given === undefined ? await readHubFile(hubFile) : null
+  const text = given ?? local?.connectionString
   if (text === undefined) {
     throw new Error(`no hub runs on this machine (there is no ${hubFile}); start one, or give --connection-string`)
   }
-  const { hostName, sharedAccessKeyName, sharedAccessKey } = parseConnectionString(text)
+  const { hostName, sharedAccessKeyName, sharedAccessKey, gatewayHostName } = parseConnectionString(text)
   if (sharedAccessKeyName === undefined || sharedAccessKey === undefined) {
     throw new TypeError('--connection-string must be that of a service, with SharedAccessKeyName and SharedAccessKey')
   }
   const caFile = options.ca ?? local?.caFile
   return {
     hostName,
+    ...(gatewayHostName !== undefined && { gatewayHost: gatewayHostName }),
     httpsPort: options.httpsPort ?? local?.httpsPort ?? 443,
     mqttsPort: options.mqttsPort ?? local?.mqttsPort ?? 8883,
     ca: [...rootCertificates, ...(caFile === undefined ? [] : [await readCertificates(caFile)])].join('\n'),
     policyName: sharedAccessKeyName,
     key: sharedAccessKey,
   }
+}
+
+async function givenConnectionString({
+  connectionString,
+  connectionStringFile: file,
+}: Options): Promise<string | undefined> {
+  if (file === undefined) return connectionString
+  return await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new Error(`the connection string in ${file} cannot be read: ${messageOf(cause)}`, { cause })
+  })
 }
 
 async function readCertificates(caFile: string): Promise<string> {
