@@ -18,7 +18,12 @@ export interface Service {
     readonly replicas?: number
     readonly resources?: { readonly limits?: { readonly memory?: string; readonly pids?: number } }
   }
-  readonly volumes?: readonly { readonly type: string; readonly source: string; readonly target: string; readonly read_only?: boolean }[]
+  readonly volumes?: readonly {
+    readonly type: string
+    readonly source: string
+    readonly target: string
+    readonly read_only?: boolean
+  }[]
   readonly networks?: Readonly<Record<string, unknown>>
   readonly cap_drop?: readonly string[]
   readonly read_only?: boolean
@@ -35,6 +40,8 @@ export interface ComposeFile {
 export async function readComposeFile(env: Readonly<Record<string, string>> = {}): Promise<ComposeFile> {
   const plugin = await run(join(root, '.ci', 'compose-plugin'), { timeout: 120_000 })
   const args = ['--file', join(root, 'docker-compose.yml'), '--profile', '*', 'config', '--format', 'json']
-  const { stdout } = await run(plugin.stdout.trim(), args, { env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env } })
+  const { stdout } = await run(plugin.stdout.trim(), args, {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+  })
   return JSON.parse(stdout)
 }

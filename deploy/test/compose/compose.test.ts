@@ -27,7 +27,17 @@ describe('docker-compose.yml', () => {
 
   it('has the stores, the roles, the balancer, what watches them, and the simulator', () => {
     expect(services.map(([name]) => name).sort()).toEqual(
-      [...roles, ...oneShots, 'postgres', 'redis', 'balancer', 'prometheus', 'alertmanager', 'grafana', 'simulator'].sort(),
+      [
+        ...roles,
+        ...oneShots,
+        'postgres',
+        'redis',
+        'balancer',
+        'prometheus',
+        'alertmanager',
+        'grafana',
+        'simulator',
+      ].sort(),
     )
   })
 
@@ -35,27 +45,39 @@ describe('docker-compose.yml', () => {
     expect(breaking(services, ({ deploy }) => Number(deploy?.resources?.limits?.memory) > 0)).toEqual([])
     expect(breaking(services, ({ deploy }) => Number(deploy?.resources?.limits?.pids) > 0)).toEqual([])
     expect(
-      breaking(services, ({ logging }) => logging?.driver === 'json-file' && 'max-size' in logging.options && 'max-file' in logging.options),
+      breaking(
+        services,
+        ({ logging }) =>
+          logging?.driver === 'json-file' && 'max-size' in logging.options && 'max-file' in logging.options,
+      ),
     ).toEqual([])
-    expect(breaking(services, ({ security_opt }) => security_opt?.includes('no-new-privileges:true') === true)).toEqual([])
+    expect(breaking(services, ({ security_opt }) => security_opt?.includes('no-new-privileges:true') === true)).toEqual(
+      [],
+    )
   })
 
   it('checks the health of every container that lasts, and starts it again when it ends', () => {
-    expect(breaking(lasting, ({ healthcheck }) => healthcheck?.interval !== undefined && healthcheck.disable !== true)).toEqual([])
+    expect(
+      breaking(lasting, ({ healthcheck }) => healthcheck?.interval !== undefined && healthcheck.disable !== true),
+    ).toEqual([])
     expect(breaking(lasting, ({ restart }) => restart === 'unless-stopped')).toEqual([])
   })
 
   it('gives the program no right and no file system to write, except its data', () => {
     const ours = services.filter(([name]) => [...roles, ...oneShots, 'simulator'].includes(name))
 
-    expect(breaking(ours, ({ cap_drop, read_only }) => cap_drop?.includes('ALL') === true && read_only === true)).toEqual([])
+    expect(
+      breaking(ours, ({ cap_drop, read_only }) => cap_drop?.includes('ALL') === true && read_only === true),
+    ).toEqual([])
   })
 
   it('publishes no port of a service that has, or may have, several containers', () => {
     const published = services.filter(([, { ports = [] }]) => ports.length > 0).map(([name]) => name)
 
     expect(published.sort()).toEqual(['alertmanager', 'balancer', 'grafana', 'prometheus'])
-    expect(breaking(lasting, ({ deploy, ports = [] }) => (deploy?.replicas ?? 1) === 1 || ports.length === 0)).toEqual([])
+    expect(breaking(lasting, ({ deploy, ports = [] }) => (deploy?.replicas ?? 1) === 1 || ports.length === 0)).toEqual(
+      [],
+    )
   })
 
   it('shows the network the two ports of TLS alone', () => {
@@ -68,8 +90,11 @@ describe('docker-compose.yml', () => {
   })
 
   it('keeps the stores in a network that leads nowhere', () => {
-    expect(file.networks['stores']?.internal).toBe(true)
-    expect(['postgres', 'redis'].map((name) => Object.keys(file.services[name]?.networks ?? {}))).toEqual([['stores'], ['stores']])
+    expect(file.networks.stores?.internal).toBe(true)
+    expect(['postgres', 'redis'].map((name) => Object.keys(file.services[name]?.networks ?? {}))).toEqual([
+      ['stores'],
+      ['stores'],
+    ])
   })
 
   it('has no password: each is in a file of a volume', () => {
@@ -78,12 +103,19 @@ describe('docker-compose.yml', () => {
 
     expect(secret.filter(([name, value]) => !name.endsWith('_FILE') || !value.startsWith('/run/secrets/'))).toEqual([])
     expect(secret.length).toBeGreaterThan(0)
-    expect(breaking(services, ({ volumes = [] }) => volumes.every(({ target, read_only }) => target !== '/run/secrets' || read_only === true))).toEqual([])
+    expect(
+      breaking(services, ({ volumes = [] }) =>
+        volumes.every(({ target, read_only }) => target !== '/run/secrets' || read_only === true),
+      ),
+    ).toEqual([])
   })
 
   it('gives every role an environment that the program takes, with the hub reachable under two names', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'muster-compose-'))
-    const secrets = { DATABASE_URL_FILE: 'postgres://muster:x@postgres:5432/muster', REDIS_URL_FILE: 'redis://:x@redis:6379' }
+    const secrets = {
+      DATABASE_URL_FILE: 'postgres://muster:x@postgres:5432/muster',
+      REDIS_URL_FILE: 'redis://:x@redis:6379',
+    }
     const files = Object.fromEntries(Object.keys(secrets).map((name) => [name, join(folder, name)]))
     try {
       for (const [name, text] of Object.entries(secrets)) await writeFile(files[name] ?? '', text)
@@ -106,16 +138,25 @@ describe('docker-compose.yml', () => {
   })
 
   it('mounts only what is in the repository', () => {
-    const sources = services.flatMap(([, { volumes = [] }]) => volumes.filter(({ type }) => type === 'bind').map(({ source }) => source))
+    const sources = services.flatMap(([, { volumes = [] }]) =>
+      volumes.filter(({ type }) => type === 'bind').map(({ source }) => source),
+    )
 
     expect(sources.length).toBeGreaterThan(5)
     expect(sources.filter((source) => !existsSync(source))).toEqual([])
   })
 
   it('takes the name of the hub, the image and the ports from the environment', async () => {
-    const { services } = await readComposeFile({ MUSTER_HOSTNAME: 'hub.example.com', HUB_IMAGE: 'example.com/muster:1.2', HTTPS_PORT: '9443' })
+    const { services } = await readComposeFile({
+      MUSTER_HOSTNAME: 'hub.example.com',
+      HUB_IMAGE: 'example.com/muster:1.2',
+      HTTPS_PORT: '9443',
+    })
 
-    expect(services['worker']).toMatchObject({ image: 'example.com/muster:1.2', environment: { MUSTER_HOSTNAME: 'hub.example.com,balancer' } })
-    expect(services['balancer']?.ports?.[0]?.published).toBe('9443')
+    expect(services.worker).toMatchObject({
+      image: 'example.com/muster:1.2',
+      environment: { MUSTER_HOSTNAME: 'hub.example.com,balancer' },
+    })
+    expect(services.balancer?.ports?.[0]?.published).toBe('9443')
   })
 })

@@ -11,7 +11,8 @@ const run = promisify(execFile)
 const configFile = join(root, 'deploy', 'compose', 'haproxy.cfg')
 
 const haproxy = await findHaproxy()
-if (haproxy === undefined) process.stderr.write('skipped: the configuration of HAProxy: there is no haproxy on this system\n')
+if (haproxy === undefined)
+  process.stderr.write('skipped: the configuration of HAProxy: there is no haproxy on this system\n')
 
 describe.skipIf(haproxy === undefined)('the configuration of the balancer', () => {
   let folder: string

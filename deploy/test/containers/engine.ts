@@ -32,7 +32,12 @@ export async function findEngine(): Promise<Engine | string> {
   const config = await configWith(compose.stdout.trim())
   return {
     async docker(args, { cwd = root, env = {}, timeoutMs = 60_000 } = {}) {
-      const options = { cwd, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, ...config.env, ...env } }
+      const options = {
+        cwd,
+        timeout: timeoutMs,
+        maxBuffer: 64 * 1024 * 1024,
+        env: { ...process.env, ...config.env, ...env },
+      }
       return run('docker', args, options).then(
         ({ stdout }) => stdout,
         (cause) => {
@@ -46,7 +51,7 @@ export async function findEngine(): Promise<Engine | string> {
 
 /** Docker looks for plugins in its folder of configuration. One of our own leaves that of the user as it is. */
 async function configWith(plugin: string): Promise<{ env: Record<string, string>; remove: () => Promise<void> }> {
-  if (existsSync(join(process.env['HOME'] ?? '/', '.docker', 'cli-plugins')) || !plugin.includes('muster')) {
+  if (existsSync(join(process.env.HOME ?? '/', '.docker', 'cli-plugins')) || !plugin.includes('muster')) {
     return { env: {}, remove: async () => {} }
   }
   const folder = await mkdtemp(join(tmpdir(), 'muster-docker-'))

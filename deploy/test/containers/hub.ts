@@ -26,21 +26,33 @@ export async function startMethodJob(project: Project, jobId: string): Promise<v
 
 /** The job when it has ended. An api that dies under a question is asked again. */
 export async function ended(project: Project, jobId: string): Promise<JobStatus> {
-  const read = () => answered<JobStatus>(project, 'GET', `/jobs/v2/${jobId}`).catch((error: Error) => ({ error: error.message }))
-  const job = await eventually(read, (answer) => !('error' in answer) && answer.status === 'completed', { timeoutMs: 180_000 })
+  const read = () =>
+    answered<JobStatus>(project, 'GET', `/jobs/v2/${jobId}`).catch((error: Error) => ({ error: error.message }))
+  const job = await eventually(read, (answer) => !('error' in answer) && answer.status === 'completed', {
+    timeoutMs: 180_000,
+  })
   if ('error' in job) throw new Error(job.error)
   return job
 }
 
 export async function connectedCount(project: Project): Promise<number> {
-  const { connectedDeviceCount } = await answered<{ connectedDeviceCount: number }>(project, 'GET', '/statistics/service')
+  const { connectedDeviceCount } = await answered<{ connectedDeviceCount: number }>(
+    project,
+    'GET',
+    '/statistics/service',
+  )
   return connectedDeviceCount
 }
 
 /** How many method calls the simulated devices have got, all together, as the simulator's log has it. */
 export async function callCount(project: Project): Promise<number> {
   const log = await project.compose(['logs', '--no-log-prefix', 'simulator'])
-  return Number(log.match(/(\d+) method calls/g)?.at(-1)?.split(' ')[0] ?? 0)
+  return Number(
+    log
+      .match(/(\d+) method calls/g)
+      ?.at(-1)
+      ?.split(' ')[0] ?? 0,
+  )
 }
 
 async function answered<Body>(project: Project, method: string, path: string, body?: object): Promise<Body> {

