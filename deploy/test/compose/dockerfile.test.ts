@@ -23,7 +23,7 @@ describe('deploy/Dockerfile', () => {
   })
 
   it('installs from the lock, without what only tests and builds need', () => {
-    expect(text).toContain('npm ci --omit=dev --workspace apps/muster')
+    expect(text).toContain('npm ci --omit=dev --omit=optional --workspace apps/muster')
     expect(text).not.toContain('npm install')
   })
 
