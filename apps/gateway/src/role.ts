@@ -27,7 +27,7 @@ export const role: Role = {
     const sessions: Sessions = createSessions(gateway, (session, { desiredVersion }) => {
       notifications.atVersion(session, desiredVersion)
     })
-    const heartbeat = await startHeartbeat(gateway, { onReturn: sessions.confirm })
+    const heartbeat = await startHeartbeat(gateway, { connections: sessions.count, onReturn: sessions.confirm })
     const calls = createCalls({ events, metrics, clock, find: sessions.find })
     const door = await bus.serveGateway(gatewayId, {
       ...calls,

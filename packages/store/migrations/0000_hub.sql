@@ -66,11 +66,12 @@ create index twins_modules on twins (split_part(device_id, '/', 1), module_id) w
 --> statement-breakpoint
 create index twins_tags on twins using gin (tags jsonb_path_ops);
 --> statement-breakpoint
--- One row per running gateway process; a stale heartbeat means its sessions are over.
+-- One row per running gateway process; a stale heartbeat means its sessions are over. `connections` is how many it held then.
 create table gateways (
   gateway_id text primary key,
   started_at timestamptz not null,
-  heartbeat_at timestamptz not null
+  heartbeat_at timestamptz not null,
+  connections integer not null default 0
 );
 --> statement-breakpoint
 -- One row per identity that ever connected. `gateway_id` is null while it is not connected; `connection_no` rises with each

@@ -62,7 +62,7 @@ export async function givenModules(
 
 /** A gateway that runs at noon. */
 export async function givenGateway(db: Db, id: string): Promise<GatewayId> {
-  await heartbeat(db, gatewayId(id), noon)
+  await heartbeat(db, { gatewayId: gatewayId(id), connections: 0 }, noon)
   return gatewayId(id)
 }
 

@@ -15,18 +15,18 @@ export interface Heartbeat {
 }
 
 /**
- * Writes the signs of life of this gateway from now on. Rejects when the first one fails. Calls `onReturn` when one succeeds after a
+ * Writes the signs of life of this gateway from now on, each with its number of `connections`. Rejects when the first one fails. Calls `onReturn` when one succeeds after a
  * failure, because the hub may have closed the sessions of this gateway meanwhile.
  */
 export async function startHeartbeat(
   { config, clock, events, gatewayId }: Gateway,
-  { onReturn }: { onReturn: () => void },
+  { connections, onReturn }: { connections: () => number; onReturn: () => void },
 ): Promise<Heartbeat> {
   const { db, close } = connect({ url: requiredUrl('DATABASE_URL', config.databaseUrl), poolSize })
   let lastMs = 0
   let hasFailed = false
   const beat = async () => {
-    await heartbeat(db, gatewayId, clock.now())
+    await heartbeat(db, { gatewayId, connections: connections() }, clock.now())
     lastMs = performance.now()
     if (hasFailed) onReturn()
     hasFailed = false

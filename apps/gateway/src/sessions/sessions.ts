@@ -32,6 +32,8 @@ export interface Sessions {
   /** The session of an opened client, also after its end. */
   of(client: Client): Session | undefined
   find(identity: string): Session | undefined
+  /** How many connections this gateway holds. */
+  count(): number
   /** As aedes knows them. */
   subscriptionsOf(identity: string): Subscription[]
   /** Ends the connection of an identity, unless it is newer than `close` says, or its credentials are still good. */
@@ -93,6 +95,7 @@ export function createSessions(
     open: (client, admitted, isAwaited) => open(gateway, held, client, { ...admitted, isAwaited }),
     of: (client) => byClient.get(client),
     find: (identity) => live.get(identity),
+    count: () => live.size,
     subscriptionsOf(identity) {
       const session = live.get(identity)
       if (session === undefined) return []

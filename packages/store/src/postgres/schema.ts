@@ -60,6 +60,8 @@ export const gateways = pgTable('gateways', {
   gatewayId: text('gateway_id').$type<GatewayId>().primaryKey(),
   startedAt: instant('started_at').notNull(),
   heartbeatAt: instant('heartbeat_at').notNull(),
+  /** How many it held at that time. */
+  connections: integer('connections').notNull().default(0),
 })
 
 /** A topic filter that a device keeps over its connections. */

@@ -1,14 +1,31 @@
 import type { GatewayId } from '@muster/contract'
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { gateways } from '../postgres/schema.ts'
 import { at, type Db, rows } from '../postgres/sql.ts'
 
-/** Registers a running gateway, and writes its later signs of life. */
-export async function heartbeat(db: Db, gatewayId: GatewayId, now: Date): Promise<void> {
+/** A gateway writes a sign of life every 5 s. After four missing ones in a row it counts as dead. */
+const deadAfterMs = 20_000
+
+/** Who has shown no sign of life since then is dead. */
+export function gatewayDeadBefore(now: Date): Date {
+  return new Date(now.getTime() - deadAfterMs)
+}
+
+/** Registers a running gateway, and writes its later signs of life, with the number of connections that it holds. */
+export async function heartbeat(
+  db: Db,
+  { gatewayId, connections }: { readonly gatewayId: GatewayId; readonly connections: number },
+  now: Date,
+): Promise<void> {
   await db
     .insert(gateways)
-    .values({ gatewayId, startedAt: now, heartbeatAt: now })
-    .onConflictDoUpdate({ target: gateways.gatewayId, set: { heartbeatAt: now } })
+    .values({ gatewayId, startedAt: now, heartbeatAt: now, connections })
+    .onConflictDoUpdate({ target: gateways.gatewayId, set: { heartbeatAt: now, connections } })
+}
+
+/** How many connections the live gateways held at their last signs of life. */
+export function countedConnections(now: Date): SQL {
+  return sql`(select coalesce(sum(connections), 0)::int from gateways where heartbeat_at >= ${at(gatewayDeadBefore(now))})`
 }
 
 /** A clean stop: closes the sessions of the gateway, so that no sweep has to. Returns how many there were. */

@@ -300,7 +300,7 @@ describe('a gateway', () => {
       await openSession(db, { identity: await givenDevice(db, name), gatewayId, clean: false }, noon)
     }
     await rows(db, sql`delete from gateways where gateway_id = 'unknown'`)
-    await heartbeat(db, alive, on('12:05:00'))
+    await heartbeat(db, { gatewayId: alive, connections: 0 }, on('12:05:00'))
     const sweep = () => closeSessionsOfDeadGateways(db, { deadBefore: on('12:04:30'), limit: 2 }, on('12:05:00'))
 
     expect([await sweep(), await sweep(), await sweep()]).toEqual([2, 1, 0])
