@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { root } from './prepare.mjs'
@@ -18,9 +27,26 @@ try {
     copyFileSync(join(root, file), join(folder, file))
   }
   const args = ['--package-lock-only', '--ignore-scripts', '--no-audit', '--no-fund']
-  const { status } = spawnSync('npm', ['install', ...args], { cwd: folder, stdio: 'inherit' })
+  const install = () => spawnSync('npm', ['install', ...args], { cwd: folder, stdio: 'inherit' }).status
+  let status = install()
+  // What npm has written about the others follows from it, so it has to write that again.
+  if (status === 0 && leaveOutCompiler(join(folder, lock))) status = install()
   if (status === 0) copyFileSync(join(folder, lock), join(root, lock))
   process.exitCode = status ?? 1
 } finally {
   rmSync(folder, { recursive: true, force: true })
+}
+
+/**
+ * valibot works without TypeScript, and says that it would like some: an optional peer. Because we build with TypeScript, npm would then
+ * install it in production too, 30 MB of it. Returns whether the lock had it.
+ */
+function leaveOutCompiler(path) {
+  const content = JSON.parse(readFileSync(path, 'utf8'))
+  const peer = content.packages['node_modules/valibot']
+  if (peer?.peerDependencies === undefined) return false
+  delete peer.peerDependencies
+  delete peer.peerDependenciesMeta
+  writeFileSync(path, `${JSON.stringify(content, null, 2)}\n`)
+  return true
 }

@@ -1,6 +1,11 @@
 import type { Hub, Readings } from '@muster/runtime'
-import { readDatabaseFigures, readIntegrityFigures, readJobFigures, readWorkFigures } from '@muster/store'
-import { gatewayDeadAfterMs } from './sweeps/close-dead-sessions.ts'
+import {
+  gatewayDeadBefore,
+  readDatabaseFigures,
+  readIntegrityFigures,
+  readJobFigures,
+  readWorkFigures,
+} from '@muster/store'
 
 /** How old the gauges of the hub may be. Every dispatcher reads them for itself, and several may scrape it. */
 const everyMs = 5_000
@@ -31,7 +36,7 @@ export function showHub({ db, bus, clock, metrics }: Pick<Hub, 'db' | 'bus' | 'c
     },
     async (): Promise<Readings> => {
       const now = clock.now()
-      const gatewayAliveSince = new Date(now.getTime() - gatewayDeadAfterMs)
+      const gatewayAliveSince = gatewayDeadBefore(now)
       const figures = await readDatabaseFigures(db, { gatewayAliveSince }, now)
       return {
         muster_schema_version: figures.schemaVersion,

@@ -4,6 +4,7 @@ import { DelayedError, type Job, Queue, Worker } from 'bullmq'
 import type { Connections } from './connection.ts'
 import { type BusFigures, readFigures } from './figures.ts'
 import { type BusClock, hubTimeBackend } from './hub-time-backend.ts'
+import { type BoardServer, showQueues } from './queue-board.ts'
 
 /**
  * A hint that a job has work. It holds no state: a lost hint costs latency, and a second delivery costs one empty claim. One for chunks
@@ -25,6 +26,8 @@ export interface WakeUps {
   consumeWork(handle: (wakeUp: WorkWakeUp) => Promise<Next>, options: { concurrency: number }): Consumer
   /** How full the queues and Redis are. Rejects when Redis does not answer. */
   figures(): Promise<BusFigures>
+  /** Shows the wake-ups on a board, which can change nothing. */
+  showQueues(server: BoardServer): Promise<void>
   close(): Promise<void>
 }
 
@@ -104,6 +107,7 @@ export function createWakeUps(
         throw new DelayedError()
       }),
     figures: () => readFigures(commands, { jobs, work }),
+    showQueues: (server) => showQueues([jobs, work], server),
     close: async () => {
       await Promise.allSettled([jobs.close(), work.close()])
     },

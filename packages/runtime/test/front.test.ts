@@ -32,7 +32,8 @@ const freePorts = { bind: '::', httpsPort: 0, httpPort: 0, httpHost: '127.0.0.1'
 const soon = () => AbortSignal.timeout(2000)
 
 async function opened(prepare: (front: ReturnType<typeof openFront>) => void = () => {}) {
-  const page = (path: string) => (path === '/health/live' ? Promise.resolve(new Response('live')) : null)
+  const page = ({ request }: { request: Request }) =>
+    new URL(request.url).pathname === '/health/live' ? Promise.resolve(new Response('live')) : null
   const front = openFront({ config: freePorts, tls: live, page, onRefused: () => {} })
   prepare(front)
   const ports = await front.listen()

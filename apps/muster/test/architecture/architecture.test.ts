@@ -5,8 +5,8 @@ import { importedPackages, productSources, workspaceFiles } from './sources.ts'
 const homes: Record<string, readonly string[]> = {
   'packages/store': ['drizzle-orm', 'pg'],
   'packages/testkit': ['postgres'],
-  'packages/bus': ['bullmq', 'ioredis'],
-  'packages/runtime': ['pino', 'prom-client', '@peculiar/x509', '@hono/node-server'],
+  'packages/bus': ['bullmq', 'ioredis', '@bull-board/api'],
+  'packages/runtime': ['pino', 'prom-client', '@peculiar/x509', '@hono/node-server', '@bull-board/hono'],
   'packages/auth': ['jose'],
   'packages/local-services': ['testcontainers', '@testcontainers/postgresql', '@testcontainers/redis'],
   'apps/api': ['hono', '@hono/zod-openapi', 'swagger-ui-dist'],

@@ -57,6 +57,10 @@ it('takes a secret from a file', () => {
 })
 
 it.each([
+  [
+    { MUSTER_OPERATOR_TOKEN: 'fifteen-letters' },
+    'MUSTER_OPERATOR_TOKEN: expected 16 to 256 ASCII characters without spaces',
+  ],
   [{ MUSTER_HTTP_PORT: 'http' }, 'MUSTER_HTTP_PORT: expected a whole number from 0 to 65535, got "http"'],
   [{ MUSTER_HTTP_PORT: ' ' }, 'MUSTER_HTTP_PORT: expected a whole number from 0 to 65535, got " "'],
   [{ MUSTER_HTTP_PORT: '0x50' }, 'MUSTER_HTTP_PORT: expected a whole number from 0 to 65535, got "0x50"'],

@@ -44,11 +44,14 @@ export interface Arrival {
   readonly clientAddress: string
 }
 
+type OperatorPage = (visit: { readonly request: Request; readonly address: string }) => Promise<Response> | null
 type AcceptUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
 export interface OpenFront extends Front {
   /** Opens the sockets. Throws StartError. */
   listen(): Promise<FrontPorts>
+  /** How many requests the API is answering. */
+  requestsInFlight(): number
   /** Refuses new connections, lets requests under way finish, and cuts the rest when `deadline` aborts. */
   close(deadline: AbortSignal): Promise<void>
 }
@@ -96,18 +99,27 @@ export function openFront(options: {
   /** Null: this process has no TLS port. */
   tls: LiveTls | null
   /** The pages for the operator on the plain port, which come before the API. Null: no such page. */
-  page: (path: string) => Promise<Response> | null
+  page: OperatorPage
   /** Called when a connection cannot be accepted, for example with too many open files. The next one may succeed. */
   onRefused: (error: Error) => void
 }): OpenFront {
   const { config, tls, page, onRefused } = options
   const upgrades = new Map<string, AcceptUpgrade>()
   let api: Api | null = null
+  let inFlight = 0
 
   const clientAddress = createClientAddress(config.trustedProxies)
-  const answer: Api = (request, arrival) => api?.(request, arrival) ?? new Response('Not found\n', { status: 404 })
+  const answer: Api = async (request, arrival) => {
+    if (api === null) return new Response('Not found\n', { status: 404 })
+    inFlight += 1
+    try {
+      return await api(request, arrival)
+    } finally {
+      inFlight -= 1
+    }
+  }
   const answerPlain: Api = (request, arrival) =>
-    (arrival.fault === null ? page(new URL(request.url).pathname) : null) ?? answer(request, arrival)
+    (arrival.fault === null ? page({ request, address: arrival.clientAddress }) : null) ?? answer(request, arrival)
   // The global Request and Response of Node stay, because other libraries of the process use them.
   const listener = (serve: Api) =>
     getRequestListener(
@@ -163,6 +175,7 @@ export function openFront(options: {
           (await listen(https, { name: 'MUSTER_HTTPS_PORT', port: config.httpsPort, host, unprivileged: 8443 })),
       }
     },
+    requestsInFlight: () => inFlight,
     async close(deadline) {
       await Promise.all(servers.map((server) => server.close(deadline)))
     },

@@ -1,4 +1,4 @@
-import { readClock } from '@muster/store'
+import { readClock, readLoad } from '@muster/store'
 import type { Logger } from 'pino'
 import type { Config } from '../config/config.ts'
 import { readVersion } from '../config/version.ts'
@@ -9,6 +9,9 @@ import { openMetrics } from '../metrics/metrics.ts'
 import { openEvents } from '../observability/events.ts'
 import { operatorPages } from '../observability/health.ts'
 import { openLog } from '../observability/log.ts'
+import { operatorDoor } from '../operator/operator-door.ts'
+import { queuePages, queuesPath } from '../operator/queue-pages.ts'
+import { scalingPage } from '../operator/scaling-page.ts'
 import { startHubClock } from './hub-clock.ts'
 import type { Hub, HubClock, Role, RunningRole } from './role.ts'
 import { stopRoles } from './stop-roles.ts'
@@ -74,14 +77,30 @@ export async function runRoles(
     ...stores.checks,
     ...running.map(({ role, run }) => ({ name: role.name, check: async () => run.check?.(), isNeeded: true })),
   ]
-  const page = operatorPages({
+  const openPage = operatorPages({
     version,
     metrics,
     checks,
     onFailure: (check, error) => events.readinessLost({ check, error }),
     onUnread: (error) => events.scrapeFailed({ error }),
   })
+  const door = operatorDoor({
+    token: config.operatorToken,
+    pages: {
+      '/internal/scaling': scalingPage({
+        readLoad: () => readLoad(stores.db, stores.clock.now()),
+        capacity: config,
+        requestsInFlight: () => front.requestsInFlight(),
+        onFailure: (error) => events.loadNotRead({ error }),
+      }),
+      [queuesPath]: queuePages(stores.bus),
+    },
+    onRefused: events.operatorRefused,
+  })
+  const page: Parameters<typeof openFront>[0]['page'] = (visit) =>
+    door(visit) ?? openPage(new URL(visit.request.url).pathname)
   const front = openFront({ config, tls, page, onRefused: (error) => events.connectionNotAccepted({ error }) })
+  metrics.whenScraped(() => ({ muster_requests_in_flight: front.requestsInFlight() }))
   const throttles = createThrottles({ bus: stores.bus, events }, config.throttles)
   const { db, bus, clock } = stores
   const hub: Hub = { config, db, bus, events, metrics, clock, front, throttles }

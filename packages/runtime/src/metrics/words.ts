@@ -14,6 +14,9 @@ export type CheckName = (typeof checkNames)[number]
 /** What happens after a store that a whole hub runs itself ends without being asked. */
 export const storeIncidentKinds = ['ended', 'restarted', 'restartFailed'] as const
 
+/** Why a request for a page of the operator was refused: without a token, or with another one. */
+export const doorReasons = ['missing', 'wrong'] as const
+
 /** A job to look at; its ready chunks; its due device jobs; the desired properties or the connection of a device. */
 export const wakeUpKinds = ['job', 'chunks', 'due', 'desired', 'connection'] as const
 

@@ -5,6 +5,7 @@ import { throttleNames } from '../config/throttle-rates.ts'
 import {
   callOutcomes,
   checkNames,
+  doorReasons,
   endReasons,
   endStatuses,
   gatewaySteps,
@@ -88,6 +89,12 @@ export const eventList = {
   ),
   certificateRefused: counted('error', 'Changed certificates that could not be used', { error }),
   connectionNotAccepted: counted('error', 'HTTP connections that could not be accepted', { error }),
+  operatorRefused: counted('warn', 'Requests for pages of the operator without its token', {
+    reason: word(doorReasons),
+    path: text,
+    address: text,
+  }),
+  loadNotRead: counted('warn', 'Readings of the load of the hub that failed', { error }),
 
   throttled: counted('debug', 'Operations over their rate, refused or put off', { throttle: word(throttleNames) }),
   requestServed: timed(
