@@ -1,0 +1,156 @@
+import type { DashboardSpec } from './dashboard.ts'
+import { ofHub, perSecond, quantile, total } from './promql.ts'
+
+export const jobs: DashboardSpec = {
+  uid: 'muster-jobs',
+  title: 'Jobs and workers',
+  description: 'How jobs run, and what the workers do.',
+  rows: [
+    {
+      title: 'Jobs',
+      panels: [
+        {
+          kind: 'lines',
+          title: 'Jobs by status',
+          description: 'Of the last days, as long as the hub keeps them.',
+          unit: 'none',
+          queries: [{ expr: ofHub('muster_jobs', 'status'), legend: '{{status}}' }],
+        },
+        {
+          kind: 'lines',
+          title: 'Jobs ended',
+          description: 'By type and status.',
+          unit: 'ops',
+          queries: [{ expr: perSecond('muster_job_ended_total', 'type, status'), legend: '{{type}} {{status}}' }],
+        },
+        {
+          kind: 'lines',
+          title: 'Duration of jobs',
+          description: 'From the start to the end, for half of the jobs.',
+          unit: 's',
+          queries: [{ expr: quantile(0.5, 'muster_job_seconds', 'type'), legend: '{{type}}' }],
+        },
+        {
+          kind: 'lines',
+          title: 'Jobs past their window',
+          description: 'Running jobs whose window has ended. More than none for a minute: MusterJobOverdue.',
+          unit: 'none',
+          redFrom: 1,
+          queries: [{ expr: ofHub('muster_jobs_overdue'), legend: 'overdue' }],
+        },
+        {
+          kind: 'lines',
+          title: 'Rows that contradict one another',
+          description: 'Must be 0: MusterIntegrityViolation.',
+          unit: 'none',
+          redFrom: 1,
+          queries: [{ expr: ofHub('muster_job_integrity_violations'), legend: 'violations' }],
+        },
+        {
+          kind: 'lines',
+          title: 'Cancel lag',
+          description:
+            'From the answer to a cancel to the last call that was handed over after it. The promise is 2 s.',
+          unit: 's',
+          redFrom: 2,
+          queries: [{ expr: `${quantile(0.99, 'muster_cancel_lag_seconds')} >= 0 or vector(0)`, legend: '99 of 100' }],
+        },
+      ],
+    },
+    {
+      title: 'Devices',
+      panels: [
+        {
+          kind: 'lines',
+          title: 'Outcomes by type',
+          description: 'Attempts on devices that were recorded.',
+          unit: 'ops',
+          isStacked: true,
+          queries: [
+            { expr: perSecond('muster_device_jobs_recorded_total', 'type, outcome'), legend: '{{type}} {{outcome}}' },
+          ],
+        },
+        {
+          kind: 'lines',
+          title: 'Failures by code',
+          description: 'Devices that ended as failed, by error code.',
+          unit: 'ops',
+          isStacked: true,
+          queries: [
+            { expr: `${perSecond('muster_device_jobs_failed_total', 'code')} > 0 or vector(0)`, legend: '{{code}}' },
+          ],
+        },
+        {
+          kind: 'lines',
+          title: 'Round trip of direct methods',
+          description: 'From the message to the device to its answer, or to the end of the wait.',
+          unit: 's',
+          queries: [
+            { expr: quantile(0.5, 'muster_method_invoked_seconds'), legend: 'half of them' },
+            { expr: quantile(0.99, 'muster_method_invoked_seconds'), legend: '99 of 100' },
+          ],
+        },
+        {
+          kind: 'lines',
+          title: 'Direct methods by outcome',
+          description: 'Many without an answer, of several jobs: MusterDevicesDoNotAnswer.',
+          unit: 'ops',
+          isStacked: true,
+          queries: [{ expr: perSecond('muster_method_invoked_seconds_count', 'outcome'), legend: '{{outcome}}' }],
+        },
+        {
+          kind: 'lines',
+          title: 'Calls delivered and expired',
+          description: 'Delivered: written to the connection of the device. Expired: too late, and not delivered.',
+          unit: 'ops',
+          queries: [
+            { expr: perSecond('muster_delivery_total'), legend: 'delivered' },
+            { expr: perSecond('muster_call_expired_total'), legend: 'expired' },
+          ],
+        },
+        {
+          kind: 'lines',
+          title: 'Jobs without answers',
+          description: 'Jobs of which a device did not answer in the last five minutes, by worker.',
+          unit: 'none',
+          redFrom: 3,
+          queries: [{ expr: total('muster_worker_jobs_without_answers', 'instance'), legend: '{{instance}}' }],
+        },
+      ],
+    },
+    {
+      title: 'Workers',
+      panels: [
+        {
+          kind: 'lines',
+          title: 'Calls in flight',
+          description: 'Device calls that workers wait for, and how many they may wait for.',
+          unit: 'short',
+          queries: [
+            { expr: total('muster_worker_calls_in_flight', 'instance'), legend: '{{instance}}' },
+            { expr: total('muster_worker_calls_limit'), legend: 'limit of all' },
+          ],
+        },
+        {
+          kind: 'lines',
+          title: 'Claims lost',
+          description: 'Outcomes that came after the lease of their worker had ended: MusterClaimsLost.',
+          unit: 'ops',
+          queries: [{ expr: perSecond('muster_claim_lost_total', 'type'), legend: '{{type}}' }],
+        },
+        {
+          kind: 'lines',
+          title: 'Rows written together',
+          description: 'How many rows one statement has written, on average.',
+          unit: 'short',
+          queries: [
+            {
+              expr: `${perSecond('muster_group_commit_size_sum', 'write')} / (${perSecond('muster_group_commit_size_count', 'write')} > 0) or vector(0)`,
+              legend: '{{write}}',
+            },
+          ],
+        },
+      ],
+    },
+  ],
+}
