@@ -40,7 +40,7 @@ export function showHub({ db, bus, clock, metrics }: Pick<Hub, 'db' | 'bus' | 'c
       const figures = await readDatabaseFigures(db, { gatewayAliveSince }, now)
       return {
         muster_schema_version: figures.schemaVersion,
-        muster_partitions_ahead_weeks: figures.partitionsAheadWeeks,
+        muster_partitions_ahead: figures.partitionsAheadWeeks,
         muster_database_bytes: figures.databaseBytes,
         muster_gateways: figures.gateways,
         muster_workers: figures.workers,

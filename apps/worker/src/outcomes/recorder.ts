@@ -8,6 +8,7 @@ import { backoffMs } from './backoff.ts'
 import { inGroups } from './in-groups.ts'
 import { isPassing } from './persistently.ts'
 import { type Decided, type Part, recordOutcomes, type Tools } from './record-outcomes.ts'
+import { createSilentJobs } from './silent-jobs.ts'
 
 /** Records the outcomes of all claims of this worker. */
 export interface Recorder {
@@ -28,7 +29,15 @@ export function createRecorder(
     pause = (ms) => sleep(ms, undefined, { signal }),
   }: { signal: AbortSignal; pause?: (ms: number) => Promise<void> },
 ): Recorder {
-  const write = (parts: readonly Part[]) => recordOutcomes(hub, parts, signal)
+  const { metrics } = hub
+  const silentJobs = createSilentJobs()
+  metrics.whenScraped(() => ({ muster_worker_jobs_without_answers: silentJobs.count() }))
+
+  const write = async (parts: readonly Part[]) => {
+    await recordOutcomes(hub, parts, signal)
+    metrics.muster_group_commit_size.observe({ write: 'outcomes' }, sizeOf(parts))
+    for (const { claim, decided } of parts) if (decided.some(isSilent)) silentJobs.note(claim.job.key)
+  }
   const gather = () => inGroups(bytesOf, (parts: readonly Part[]) => write(byClaim(parts)))
   const groups = { chunks: gather(), due: gather() }
 
@@ -93,4 +102,13 @@ function byClaim(parts: readonly Part[]): Part[] {
   const all = new Map<Claim, readonly Decided[]>()
   for (const { claim, decided } of parts) all.set(claim, [...(all.get(claim) ?? []), ...decided])
   return [...all].map(([claim, decided]) => ({ claim, decided }))
+}
+
+function sizeOf(parts: readonly Part[]): number {
+  return parts.reduce((sum, { decided }) => sum + decided.length, 0)
+}
+
+/** The device did not answer within the response timeout. */
+function isSilent({ outcome }: Decided): boolean {
+  return outcome.kind === 'failed' && outcome.error.code === 'GatewayTimeout'
 }

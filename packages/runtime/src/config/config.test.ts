@@ -156,7 +156,7 @@ it.each(['MUSTER_COLOUR_OF_THE_CONSOLE', 'MUSTER_PORT', 'MUSTER_'])(
   'refuses the name %s, which is like none, and lists the settings',
   (name) => {
     expect(() => loadConfig(defaults, { [name]: 'red' })).toThrow(
-      new RegExp(`^${name} is no setting; the settings are DATABASE_URL, .*MUSTER_POLICIES_FILE$`),
+      new RegExp(`^${name} is no setting; the settings are DATABASE_URL, .*MUSTER_OPERATOR_TOKEN_FILE$`),
     )
   },
 )

@@ -101,6 +101,7 @@ export async function runRoles(
     door(visit) ?? openPage(new URL(visit.request.url).pathname)
   const front = openFront({ config, tls, page, onRefused: (error) => events.connectionNotAccepted({ error }) })
   metrics.whenScraped(() => ({ muster_requests_in_flight: front.requestsInFlight() }))
+  metrics.whenScraped(async () => ({ muster_redis_ping_seconds: await secondsOf(() => stores.bus.ping()) }))
   const throttles = createThrottles({ bus: stores.bus, events }, config.throttles)
   const { db, bus, clock } = stores
   const hub: Hub = { config, db, bus, events, metrics, clock, front, throttles }
@@ -138,6 +139,12 @@ function openCertificates({ config, events }: Pick<Hub, 'config' | 'events'>): P
     onLoaded: events.certificateLoaded,
     onRefused: (error) => events.certificateRefused({ error }),
   })
+}
+
+async function secondsOf(work: () => Promise<void>): Promise<number> {
+  const startedMs = performance.now()
+  await work()
+  return (performance.now() - startedMs) / 1000
 }
 
 function once(stop: (reason: string) => Promise<void>): (reason: string) => Promise<void> {

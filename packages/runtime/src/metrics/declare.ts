@@ -72,6 +72,6 @@ export function seriesOf(labels: Labels): readonly Record<string, string>[] {
   )
 }
 
-export function isClosed(words: readonly string[] | BoundedLabel): words is readonly string[] {
+function isClosed(words: readonly string[] | BoundedLabel): words is readonly string[] {
   return Array.isArray(words)
 }

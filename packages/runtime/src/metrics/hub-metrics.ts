@@ -21,7 +21,7 @@ export const hubMetrics = {
   muster_gateways: hubGauge('Live gateways', {}),
   muster_workers: hubGauge('Live workers', {}),
   muster_schema_version: hubGauge('Migrations that the database has', {}),
-  muster_partitions_ahead_weeks: hubGauge('Weeks after this one that have their partitions', {}),
+  muster_partitions_ahead: hubGauge('Weeks after this one that have their partitions', {}),
   muster_database_bytes: hubGauge('Size of the database on disk', {}),
   muster_queue_jobs: hubGauge('Wake-ups in the queues, by queue and state', { queue: queueNames, state: queueStates }),
   muster_redis_noeviction: hubGauge('Whether Redis evicts no key: 1 or 0', {}),

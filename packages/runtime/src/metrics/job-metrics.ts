@@ -33,6 +33,10 @@ export const jobMetrics = {
   ),
   muster_worker_calls_in_flight: gauge('Devices that this worker calls, or has reserved a place for', {}),
   muster_worker_calls_limit: gauge('Devices that this worker may call at the same time', {}),
+  muster_worker_jobs_without_answers: gauge(
+    'Jobs of which a device did not answer this worker in the last five minutes',
+    {},
+  ),
   muster_sweep_repaired_total: counter('Rows repaired, by sweep', { sweep: sweepNames }),
   muster_sweep_seconds: histogram('Passes of sweeps that succeeded, by sweep', { sweep: sweepNames }, shortSeconds),
 }

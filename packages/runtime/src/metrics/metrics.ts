@@ -30,7 +30,7 @@ type GaugeName = {
 
 /** The values of gauges at one moment: one value, or one for each series. */
 export type Readings = { readonly [Name in GaugeName]?: number | readonly Reading[] }
-export interface Reading {
+interface Reading {
   readonly labels: Readonly<Record<string, string>>
   readonly value: number
 }
@@ -48,7 +48,7 @@ export interface Metrics extends Instruments {
   scrape(onFailure: (error: unknown) => void): Promise<Scrape>
 }
 
-export interface Scrape {
+interface Scrape {
   readonly text: string
   readonly contentType: string
 }

@@ -26,7 +26,9 @@ it('turns one event into one log line, one metric and one signal', async () => {
   expect(lines).toMatchObject([{ event: 'jobEnded', ...fields }])
   expect(heard).toEqual([fields])
   expect(await scraped(metrics)).toContain('muster_job_ended_total{type="scheduleDeviceMethod",status="completed"} 1')
-  expect(await scraped(metrics)).toContain('muster_job_seconds_bucket{le="5",type="scheduleDeviceMethod",status="completed"} 1')
+  expect(await scraped(metrics)).toContain(
+    'muster_job_seconds_bucket{le="5",type="scheduleDeviceMethod",status="completed"} 1',
+  )
 })
 
 it('keeps ids out of the metrics', async () => {
@@ -55,7 +57,7 @@ it('observes the seconds of a request', async () => {
   events.requestServed({ method: 'GET', route: '/jobs/v2/{id}', status: 200, seconds: 0.01, trackingId: 't' })
 
   expect(await scraped(metrics)).toContain(
-    'muster_request_served_seconds_bucket{le="0.02",method="GET",route="/jobs/v2/{id}",status="200"} 1',
+    'muster_request_served_seconds_bucket{le="0.02",method="GET",route="/jobs/v2/{id}"} 1',
   )
 })
 

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { keda } from './scaling-day/autoscaler.ts'
 import { drawDay } from './scaling-day/chart.ts'
 import { capacity, dayJobs, type Moment, outage, replayDay, secondOf } from './scaling-day/day.ts'
@@ -65,5 +68,36 @@ describe('a day of load', () => {
 
   it('L5 looks as it is drawn in the documents', async () => {
     await expect(drawDay(day)).toMatchFileSnapshot('../../../../docs/pictures/scaling.svg')
+  })
+})
+
+it('L5 the autoscaler of the day has the numbers of the manifest', () => {
+  const manifest = ['kubernetes', 'components', 'keda', 'scaled-objects', 'behaviour.yaml']
+  const path = join(import.meta.dirname, '..', '..', '..', '..', 'deploy', ...manifest)
+  const { pollingSeconds, minReplicas, maxReplicas, fallback, scaleUp, scaleDown } = keda
+
+  expect(parse(readFileSync(path, 'utf8')).spec).toEqual({
+    pollingInterval: pollingSeconds,
+    minReplicaCount: minReplicas,
+    maxReplicaCount: maxReplicas,
+    fallback: { ...fallback, behavior: 'currentReplicasIfHigher' },
+    advanced: {
+      horizontalPodAutoscalerConfig: {
+        behavior: {
+          scaleUp: {
+            stabilizationWindowSeconds: 0,
+            selectPolicy: 'Max',
+            policies: [
+              { type: 'Percent', value: scaleUp.percent, periodSeconds: scaleUp.periodSeconds },
+              { type: 'Pods', value: scaleUp.pods, periodSeconds: scaleUp.periodSeconds },
+            ],
+          },
+          scaleDown: {
+            stabilizationWindowSeconds: scaleDown.stabilizationSeconds,
+            policies: [{ type: 'Pods', value: scaleDown.pods, periodSeconds: scaleDown.periodSeconds }],
+          },
+        },
+      },
+    },
   })
 })

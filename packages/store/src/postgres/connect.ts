@@ -13,7 +13,7 @@ export interface Connection {
   close(): Promise<void>
 }
 
-export interface PoolUse {
+interface PoolUse {
   /** Connections that a statement or a transaction has. */
   readonly used: number
   /** Statements and transactions that wait for one. */

@@ -127,8 +127,8 @@ describe('the figures of the database', () => {
   it('count live gateways and workers, and the weeks that are prepared', async () => {
     await ensurePartitions(db, noon)
     await ensurePartitions(db, new Date('2026-03-09T12:00:00Z'))
-    await heartbeat(db, gatewayId('gateway-1'), noon)
-    await heartbeat(db, gatewayId('gateway-2'), on('11:59:00'))
+    await heartbeat(db, { gatewayId: gatewayId('gateway-1'), connections: 0 }, noon)
+    await heartbeat(db, { gatewayId: gatewayId('gateway-2'), connections: 0 }, on('11:59:00'))
     const job = await givenJob(db)
     await start(db, job.key)
     await claim(db, job.key)

@@ -39,6 +39,8 @@ it('a pool tells how many of its connections are in use, and how many wait for o
   const idle = use()
   const busy = await db.transaction(async () => {
     const waiting = rows(db, sql`select 1`)
+    // The statement asks for its connection in the next turn.
+    await new Promise(setImmediate)
     const seen = use()
     return { seen, waiting }
   })
