@@ -26,7 +26,7 @@ export default defineConfig({
         test: {
           name: 'services',
           include: ['{packages,apps}/*/test/**/*.test.ts'],
-          exclude: ['apps/muster/test/{architecture,documents,spec}/**'],
+          exclude: ['apps/muster/test/{architecture,deploy,documents,spec}/**'],
           globalSetup: ['packages/testkit/src/services.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -36,10 +36,10 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'deploy',
-          include: ['deploy/test/**/*.test.ts'],
+          include: ['deploy/test/**/*.test.ts', 'apps/muster/test/deploy/**/*.test.ts'],
           globalSetup: ['packages/testkit/src/services.ts'],
-          testTimeout: 60_000,
-          // The first run fetches the programs that check what is here.
+          // They start compilers and servers; the first run fetches the programs that check what is here.
+          testTimeout: 180_000,
           hookTimeout: 180_000,
         },
       },

@@ -29,7 +29,12 @@ it('J26 G44 every role stops at SIGTERM and starts again while jobs run: nothing
   const calls: string[] = []
   const { devices, ...options } = await registered(
     { request, ca: hub.ca, mqttsPort: gateway.mqttsPort },
-    { count: restarted.length * perRole, prefix: 'roll', tags: { site: 'roll' }, behaviour: { latencyMs: [500, 2_500] } },
+    {
+      count: restarted.length * perRole,
+      prefix: 'roll',
+      tags: { site: 'roll' },
+      behaviour: { latencyMs: [500, 2_500] },
+    },
   )
   await using fleet = createFleet({ ...options, devices, onMethod: (deviceId) => calls.push(deviceId) })
   await putJob({ request }, 'roll-method', {

@@ -1,0 +1,87 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { eventually, type RunningPrometheus, startPrometheus } from '@muster/testkit'
+import { expect, it } from 'vitest'
+import { z } from 'zod'
+import { roles } from '../../src/roles.ts'
+import { startHub, type TestHub } from '../hub.ts'
+import { ending, putJob } from '../jobs.ts'
+import { startApiProcess, startProcess } from '../role-process.ts'
+import { givenFleet } from '../simulated.ts'
+
+const deployFolder = join(import.meta.dirname, '..', '..', '..', '..', 'deploy')
+const rulesFolder = join(deployFolder, 'prometheus', 'rules')
+const dashboardsFolder = join(deployFolder, 'grafana', 'dashboards')
+
+const dashboard = z.object({
+  title: z.string(),
+  panels: z.array(z.object({ title: z.string(), targets: z.array(z.object({ expr: z.string() })).default([]) })),
+})
+const panels = readdirSync(dashboardsFolder).flatMap((file) => {
+  const read = dashboard.parse(JSON.parse(readFileSync(join(dashboardsFolder, file), 'utf8')))
+  return read.panels.map(({ title, targets }) => ({ name: `${read.title}: ${title}`, targets }))
+})
+
+it('every panel has data of a hub whose roles are processes of their own', { timeout: 180_000 }, async () => {
+  // An API too, but only its certificates are used.
+  await using hub = await startHub({ roles: roles.filter(({ name }) => name === 'api') })
+  await using api = await startApiProcess(hub)
+  await using gateway = await startProcess(hub, ['gateway'])
+  await using dispatcher = await startProcess(hub, ['dispatcher'])
+  await using worker = await startProcess(hub, ['worker'])
+  await using prometheus = await startPrometheus(
+    Object.entries({ api, gateway, dispatcher, worker }).map(([component, { ports }]) => ({
+      component,
+      port: ports.http,
+    })),
+    { ruleFiles: readdirSync(rulesFolder).map((file) => join(rulesFolder, file)) },
+  )
+
+  const reached = { ...hub, request: api.request, mqttsPort: gateway.ports.mqtts ?? 0 }
+  const fleet = { count: 30, prefix: 'seen', tags: { site: 'north' }, behaviour: { latencyMs: [10, 200] } } as const
+  await using devices = await givenFleet(reached, fleet)
+  await devices.connect()
+
+  // A rate needs what happens between two scrapes, so the work goes on until every panel has seen some.
+  let round = 0
+  await eventually(
+    async () => {
+      round += 1
+      await work(reached, round)
+      expect(await withoutData(prometheus)).toEqual([])
+    },
+    { timeoutMs: 120_000 },
+  )
+})
+
+/** Something of every kind that the panels show. */
+async function work(hub: TestHub, round: number): Promise<void> {
+  const queryCondition = "tags.site = 'north'"
+  const updateTwin = { etag: '*', properties: { desired: { interval: round } } }
+  await putJob(hub, `twins-${round}`, { type: 'scheduleUpdateTwin', queryCondition, updateTwin })
+  const cloudToDeviceMethod = { methodName: 'reboot', payload: null, responseTimeoutInSeconds: 20 }
+  const reboot = { type: 'scheduleDeviceMethod', queryCondition, cloudToDeviceMethod }
+  await putJob(hub, `reboots-${round}`, reboot)
+  await ending(hub, `twins-${round}`)
+  await ending(hub, `reboots-${round}`)
+  await putJob(hub, `cancelled-${round}`, reboot)
+  await hub.request('POST', `/jobs/v2/cancelled-${round}/cancel`)
+  await ending(hub, `cancelled-${round}`)
+}
+
+async function withoutData(prometheus: RunningPrometheus): Promise<string[]> {
+  const found: string[] = []
+  for (const { name, targets } of panels) {
+    for (const { expr } of targets) {
+      const values = await prometheus.query(withVariables(expr))
+      // The first moments of a quantile divide nothing by nothing.
+      if (!values.some(Number.isFinite)) found.push(`${name}: ${expr}`)
+    }
+  }
+  return found
+}
+
+/** What Grafana puts into a query before it asks. */
+function withVariables(expr: string): string {
+  return expr.replaceAll('$__rate_interval', '1m').replaceAll(/\$(component|instance)\b/g, '.*')
+}
