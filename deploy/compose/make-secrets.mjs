@@ -10,6 +10,7 @@ const redis = keep('redis/password', randomPassword)
 keep('redis/redis.conf', () => `requirepass ${redis}`)
 keep('hub/database-url', () => `postgres://muster:${postgres}@postgres:5432/muster`)
 keep('hub/redis-url', () => `redis://:${redis}@redis:6379`)
+keep('hub/operator-token', randomPassword)
 keep('grafana/password', randomPassword)
 
 /** The text of the file; made when it is missing. It is there whole or not at all. */

@@ -1,7 +1,7 @@
 import { parser } from '@prometheus-io/lezer-promql'
 
 /** What Grafana puts into a query before it asks. A scrape every 15 s and a short range give a minute. */
-export function withVariables(expr: string): string {
+function withVariables(expr: string): string {
   return expr.replaceAll('$__rate_interval', '1m').replaceAll(/\$(component|instance)\b/g, '.*')
 }
 

@@ -13,7 +13,7 @@ import {
 } from '@grafana/grafana-foundation-sdk/dashboard'
 import { buildPanel, datasource, type PanelSpec } from './panel.ts'
 
-export interface Row {
+interface Row {
   readonly title: string
   readonly panels: readonly PanelSpec[]
 }

@@ -8,7 +8,7 @@ import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-s
 /** The datasource that the reader chooses at the top of the dashboard. */
 export const datasource = { type: 'prometheus', uid: '$datasource' } as const
 
-export interface Query {
+interface Query {
   readonly expr: string
   /** Labels as `{{code}}`. */
   readonly legend: string

@@ -51,7 +51,7 @@ export const stores: DashboardSpec = {
           description: 'For how many weeks to come there are partitions. Below 1: MusterPostgresTrouble.',
           unit: 'none',
           redBelow: 1,
-          queries: [{ expr: ofHub('muster_partitions_ahead_weeks'), legend: 'weeks' }],
+          queries: [{ expr: ofHub('muster_partitions_ahead'), legend: 'weeks' }],
         },
         {
           kind: 'stat',

@@ -115,6 +115,7 @@ describe('docker-compose.yml', () => {
     const secrets = {
       DATABASE_URL_FILE: 'postgres://muster:x@postgres:5432/muster',
       REDIS_URL_FILE: 'redis://:x@redis:6379',
+      MUSTER_OPERATOR_TOKEN_FILE: 'a-token-of-the-operator',
     }
     const files = Object.fromEntries(Object.keys(secrets).map((name) => [name, join(folder, name)]))
     try {

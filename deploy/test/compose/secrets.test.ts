@@ -13,6 +13,7 @@ const names = [
   'redis/redis.conf',
   'hub/database-url',
   'hub/redis-url',
+  'hub/operator-token',
   'grafana/password',
 ]
 

@@ -16,7 +16,7 @@ export interface Engine extends AsyncDisposable {
   docker(args: readonly string[], options?: RunOptions): Promise<string>
 }
 
-export interface RunOptions {
+interface RunOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
   readonly timeoutMs?: number

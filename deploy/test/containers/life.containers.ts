@@ -30,7 +30,7 @@ describe.skipIf(skipped !== null)('a hub of docker-compose.yml', () => {
   })
 
   it('is healthy after its first start', async () => {
-    await measured('up', () => project.compose(['up', '--detach', '--wait', '--no-build'], { timeoutMs: 600_000 }))
+    await measured('up', () => project.compose(['up', '--detach', '--wait', '--no-build'], { timeoutMs: 900_000 }))
 
     expect(await unhealthy(project)).toEqual([])
   })
@@ -177,15 +177,15 @@ async function metric(project: Project, service: string, port: number, series: s
   )
 }
 
-/** How many processes of each role Prometheus reaches. */
+/** How many containers of each service Prometheus reaches. */
 async function upCounts(project: Project): Promise<Record<string, number>> {
   const port = await project.portOf('prometheus', 9090)
-  const query = encodeURIComponent('count by (role) (up{job="muster"} == 1)')
+  const query = encodeURIComponent('count by (component) (up{job="muster"} == 1)')
   const response = await fetch(`http://127.0.0.1:${port}/api/v1/query?query=${query}`)
-  const { data }: { data: { result: { metric: { role: string }; value: [number, string] }[] } } = JSON.parse(
+  const { data }: { data: { result: { metric: { component: string }; value: [number, string] }[] } } = JSON.parse(
     await response.text(),
   )
-  return Object.fromEntries(data.result.map(({ metric, value }) => [metric.role, Number(value[1])]))
+  return Object.fromEntries(data.result.map(({ metric, value }) => [metric.component, Number(value[1])]))
 }
 
 async function measured<Result>(what: string, work: () => Promise<Result>): Promise<Result> {

@@ -32,7 +32,7 @@ export function openProject(engine: Engine, override: object): Project {
     MUSTER_HOSTNAME: 'localhost',
   }
 
-  const compose: Project['compose'] = async (args, { timeoutMs = 300_000 } = {}) => {
+  const compose: Project['compose'] = async (args, { timeoutMs = 600_000 } = {}) => {
     const files = ['--file', join(root, 'docker-compose.yml'), '--file', await overrideFile]
     return engine.docker(['compose', '--project-name', name, ...files, ...args], { env, timeoutMs })
   }

@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     name: 'containers',
     include: ['deploy/test/containers/**/*.containers.ts'],
-    testTimeout: 300_000,
+    testTimeout: 900_000,
     hookTimeout: 1_200_000,
     bail: 1,
   },

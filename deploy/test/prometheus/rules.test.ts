@@ -3,11 +3,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { catalogue, eventMetrics } from '@muster/runtime'
+import { findTool } from '@muster/testkit'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { metricsIn } from '../promql.ts'
-import { findTool } from './tools.ts'
 
 const folder = join(import.meta.dirname, '..', '..', 'prometheus')
 const rulesFolder = join(folder, 'rules')
@@ -93,6 +93,19 @@ describe('the rules for Prometheus', () => {
       ).toBe(true)
     }
   })
+})
+
+it.each([
+  ['Prometheus of docker-compose.yml', 'compose/prometheus.yml', /target_label: (\w+)/g],
+  ['PodMonitor', 'kubernetes/components/monitoring/pod-monitor.yaml', /targetLabel: (\w+)/g],
+])('%s names the component of a process, and with no label that a metric has itself', (_, path, label) => {
+  const text = readFileSync(join(folder, '..', path), 'utf8')
+  const ours = Object.values({ ...catalogue, ...eventMetrics() }).flatMap(({ labels }) => Object.keys(labels))
+
+  const given = [...text.matchAll(label)].map(([, name]) => name)
+
+  expect(given).toContain('component')
+  expect(given.filter((name) => name !== undefined && ours.includes(name))).toEqual([])
 })
 
 it('Alertmanager takes its configuration', async () => {
