@@ -117,8 +117,9 @@ async function startBackup(databaseUrl: string, cluster: string) {
       // Files may vanish meanwhile: the log knows of it.
       await run('cp', ['-a', cluster, copy]).catch(() => undefined)
       await rm(join(copy, 'postmaster.pid'))
-      await sql`select pg_create_restore_point(${point})`
       const [stopped] = await sql`select labelfile from pg_backup_stop()`
+      // Not before: a recovery reaches no point that lies within its backup.
+      await sql`select pg_create_restore_point(${point})`
       await writeFile(join(copy, 'backup_label'), stopped?.labelfile)
       await writeFile(join(copy, 'recovery.signal'), '')
       await run('chown', ['-R', `--reference=${cluster}`, copy])
