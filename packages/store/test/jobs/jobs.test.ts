@@ -371,6 +371,20 @@ describe('history', () => {
     )
     expect(partitions.map(({ relname }) => relname)).not.toContain('chunks_20260302')
   })
+
+  it('J15 is purged also when Postgres reads the names of all its tables first', async () => {
+    await using own = await openStore()
+    await givenRunningJob(own.db, { devices: 3 })
+
+    const purged = await own.db.transaction(async (tx) => {
+      // The plan of a database with many partitions.
+      await tx.execute(sql`set local enable_nestloop = off`)
+      await tx.execute(sql`set local enable_mergejoin = off`)
+      return purgeHistory(tx, { endedBefore: on('11:59:59'), limit: 10 })
+    })
+
+    expect(purged).toBe(0)
+  })
 })
 
 /** Puts a job without devices into a status that no single statement leads to. */

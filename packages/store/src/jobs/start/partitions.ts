@@ -94,16 +94,21 @@ async function exists(db: Db, table: string): Promise<boolean> {
   return found?.is_attached ?? false
 }
 
-/** Weeks that lie wholly before the limit and have no job left. */
+/**
+ * Weeks that lie wholly before the limit and have no job left. The partitions are found before their names are read as dates: else
+ * Postgres may read the names of all its tables so.
+ */
 async function unusedWeeks(db: Db, before: Date): Promise<string[]> {
   const found = await rows<{ week: string }>(
     db,
     sql`
+    with named as materialized (
+      select right(child.relname, 8) as stamp
+        from pg_inherits
+        join pg_class child on child.oid = inhrelid
+       where inhparent = 'chunks'::regclass)
     select partition.week
-      from (select to_char(to_date(right(child.relname, 8), 'YYYYMMDD'), 'YYYY-MM-DD') as week
-              from pg_inherits
-              join pg_class child on child.oid = inhrelid
-             where inhparent = 'chunks'::regclass) as partition
+      from (select to_char(to_date(stamp, 'YYYYMMDD'), 'YYYY-MM-DD') as week from named) as partition
      where partition.week < ${weekOf(before)}
        and not exists (select from jobs where jobs.week = partition.week::date)`,
   )
