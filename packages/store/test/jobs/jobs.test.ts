@@ -372,7 +372,7 @@ describe('history', () => {
     expect(partitions.map(({ relname }) => relname)).not.toContain('chunks_20260302')
   })
 
-  it('J15 is purged also when Postgres reads the names of all its tables first', async () => {
+  it('J15 goes although Postgres reads the names of all its tables first', async () => {
     await using own = await openStore()
     await givenRunningJob(own.db, { devices: 3 })
 
