@@ -7,7 +7,10 @@ import { filesBelow, workspaceFiles } from '../architecture/sources.ts'
 const root = fileURLToPath(new URL('../../../../', import.meta.url))
 
 const documents = [
-  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md'].map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') })),
+  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md'].map((path) => ({
+    path,
+    text: readFileSync(join(root, path), 'utf8'),
+  })),
   ...filesBelow('docs', '.md'),
   ...workspaceFiles('README.md'),
 ].map(({ path, text }) => ({ path, prose: text.replaceAll(/^```.*?^```/gms, '') }))

@@ -24,7 +24,7 @@ export interface IntegrityFigures {
 /**
  * Looks for faults of the hub itself, cheaply: at up to 500 ended jobs whose statistics are not kept yet, at the workers whose lease is
  * over, and at the counters of 20 open chunks, from a place on that `random` in [0, 1) chooses. So a wrong counter is found after
- * a while. All of it runs along partial indexes and looks up 2,000 rows at most: about 10 ms.
+ * a while. All of it runs along partial indexes and looks up 2,000 rows at most.
  */
 export async function readIntegrityFigures(db: Db, now: Date, random: number): Promise<IntegrityFigures> {
   const [found] = await boundedRead(db, (tx) =>

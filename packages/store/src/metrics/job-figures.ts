@@ -15,7 +15,7 @@ export interface JobFigures {
 
 /**
  * Counts the jobs that have not ended, up to 10,000 that wait for their start and 10,000 that run. Ended jobs are not counted: there
- * may be many, and a counter of the processes has them. Reads the partial indexes of jobs: 1,000 running jobs take a millisecond.
+ * may be many, and a counter of the processes has them. Reads the partial indexes of jobs.
  */
 export async function readJobFigures(db: Db, now: Date): Promise<JobFigures> {
   const [found] = await boundedRead(db, (tx) =>

@@ -26,8 +26,8 @@ export interface WorkFigures {
  * paused jobs, of later stages and of jobs that wait for their rate is not ready. The age leaves out jobs with a rate or a limit of
  * devices in flight: their work waits because somebody wants it. It begins when the stage was opened, or the device job became due.
  *
- * Leaps along the indexes of ready and due work, as the sweep does that looks for forgotten work, and reads at most four times 10,000
- * rows: what it costs grows with the jobs that have work, and stops at these bounds.
+ * Leaps along the indexes of ready and due work, as the sweep does that looks for forgotten work. What it costs grows with the jobs that
+ * have work, and stops at the bounds above.
  */
 export async function readWorkFigures(db: Db, now: Date): Promise<WorkFigures> {
   const [found] = await boundedRead(db, (tx) =>
