@@ -20,8 +20,13 @@ async function setReadOnly(isReadOnly: boolean): Promise<void> {
     (tx) => tx.execute(`do $$ begin execute format('alter database %I ${setting}', current_database()); end $$`),
     { accessMode: 'read write' },
   )
+  // Its own connection last, or those behind it would stay.
   await db
-    .execute('select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()')
+    .execute(
+      `select pg_terminate_backend(pid)
+         from (select pid from pg_stat_activity
+                where datname = current_database() order by pid = pg_backend_pid() offset 0) as connections`,
+    )
     .catch(() => {})
   await eventually(() =>
     isReadOnly
