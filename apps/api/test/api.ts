@@ -103,9 +103,13 @@ export async function openApi({
         do $$ begin
           execute format('alter database %I set default_transaction_read_only = on', current_database());
         end $$`)
-      // The setting counts for new connections, and this one ends, too.
+      // The setting counts for new connections, and this one ends, too: the last, or those behind it would stay.
       await connection.db
-        .execute('select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()')
+        .execute(
+          `select pg_terminate_backend(pid)
+             from (select pid from pg_stat_activity
+                    where datname = current_database() order by pid = pg_backend_pid() offset 0) as connections`,
+        )
         .catch(() => {})
     },
     async loseDatabase() {
