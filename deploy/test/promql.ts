@@ -1,9 +1,5 @@
+import { withVariables } from '@muster/testkit'
 import { parser } from '@prometheus-io/lezer-promql'
-
-/** What Grafana puts into a query before it asks. A scrape every 15 s and a short range give a minute. */
-function withVariables(expr: string): string {
-  return expr.replaceAll('$__rate_interval', '1m').replaceAll(/\$(component|instance)\b/g, '.*')
-}
 
 /** What is wrong with a query of a dashboard: faults of the language, and habits that mislead. */
 export function problemsOf(expr: string): string[] {

@@ -1,11 +1,5 @@
 import type { Hub, Readings } from '@muster/runtime'
-import {
-  gatewayDeadBefore,
-  readDatabaseFigures,
-  readIntegrityFigures,
-  readJobFigures,
-  readWorkFigures,
-} from '@muster/store'
+import { readDatabaseFigures, readIntegrityFigures, readJobFigures, readWorkFigures } from '@muster/store'
 
 /** How old the gauges of the hub may be. Every dispatcher reads them for itself, and several may scrape it. */
 const everyMs = 5_000
@@ -35,9 +29,7 @@ export function showHub({ db, bus, clock, metrics }: Pick<Hub, 'db' | 'bus' | 'c
       return { muster_job_integrity_violations: Object.values(found).reduce((sum, count) => sum + count, 0) }
     },
     async (): Promise<Readings> => {
-      const now = clock.now()
-      const gatewayAliveSince = gatewayDeadBefore(now)
-      const figures = await readDatabaseFigures(db, { gatewayAliveSince }, now)
+      const figures = await readDatabaseFigures(db, clock.now())
       return {
         muster_schema_version: figures.schemaVersion,
         muster_partitions_ahead: figures.partitionsAheadWeeks,
@@ -59,7 +51,10 @@ export function showHub({ db, bus, clock, metrics }: Pick<Hub, 'db' | 'bus' | 'c
   for (const each of read) metrics.whenScraped(remembered(each))
 }
 
-/** The last answer, a failure too, while it is fresh: a store that is away is not asked at every scrape. */
+/**
+ * The last answer, a failure too, while it is fresh: a store that is away is not asked at every scrape. It counts from the question on, so
+ * that all gauges of one scrape are asked for again together.
+ */
 function remembered<Value>(read: () => Promise<Value>): () => Promise<Value> {
   let last: { readonly atMs: number; readonly value: Promise<Value> } | null = null
   return () => {

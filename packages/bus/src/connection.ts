@@ -53,9 +53,13 @@ export async function openConnections(url: string, onError: (error: Error) => vo
  */
 export async function checkRedis(commands: Redis, prefix: string): Promise<void> {
   await commands.set(`${prefix}:probe`, '1', 'PX', probeMs)
-  const memory = await commands.info('memory')
-  const policy = /maxmemory_policy:(\S+)/.exec(memory)?.[1]
-  if (policy !== undefined && policy !== 'noeviction') {
+  const policy = valueIn(await commands.info('memory'), 'maxmemory_policy')
+  if (policy !== null && policy !== 'noeviction') {
     throw new Error(`Redis has maxmemory-policy ${policy}; expected noeviction`)
   }
+}
+
+/** A value of what Redis tells of itself. Null: it does not tell, as some hosts have it. */
+export function valueIn(info: string, name: string): string | null {
+  return new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1] ?? null
 }

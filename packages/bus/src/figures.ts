@@ -1,5 +1,6 @@
 import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { valueIn } from './connection.ts'
 
 /** The states of wake-ups: for a consumer now, being handled, for later. `prioritized` and `paused` ones do not exist here. */
 export const queueStates = ['waiting', 'active', 'delayed'] as const
@@ -36,8 +37,4 @@ export async function readFigures(
     memoryLimitBytes: Number(valueIn(memory, 'maxmemory') ?? 0),
     isNoeviction: policy === null ? null : policy === 'noeviction',
   }
-}
-
-function valueIn(info: string, name: string): string | null {
-  return new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1] ?? null
 }

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { eventually, type RunningPrometheus, startPrometheus } from '@muster/testkit'
+import { eventually, type RunningPrometheus, startPrometheus, withVariables } from '@muster/testkit'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
 import { roles } from '../../src/roles.ts'
@@ -79,9 +79,4 @@ async function withoutData(prometheus: RunningPrometheus): Promise<string[]> {
     }
   }
   return found
-}
-
-/** What Grafana puts into a query before it asks. */
-function withVariables(expr: string): string {
-  return expr.replaceAll('$__rate_interval', '1m').replaceAll(/\$(component|instance)\b/g, '.*')
 }

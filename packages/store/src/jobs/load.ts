@@ -4,7 +4,7 @@ import { type Settings, setLocally } from '../postgres/briefly.ts'
 import { at, type Db, rows } from '../postgres/sql.ts'
 import { countedConnections } from '../sessions/gateways.ts'
 import { mayTry } from './next-try.ts'
-import { readyWork } from './sweeps/work.ts'
+import { dueDeviceJobsOf, readyWork } from './sweeps/work.ts'
 
 /** What the hub has to do, in devices. */
 export interface HubLoad {
@@ -91,12 +91,7 @@ export function selectLoad(now: Date): SQL {
     later_attempts as (
       select job.job_key, job.type, job.permitted, 1
         from job, lateral (
-             select true
-               from device_jobs r
-               join chunks c using (week, job_key, chunk_no)
-              where r.week = job.week and r.job_key = job.job_key
-                and r.status = 'pending' and r.due_at <= ${at(soon)} and r.due_at < 'infinity'
-                and c.rest is null and c.status <> 'held' and c.stage_no <= job.open_stage
+             select true ${dueDeviceJobsOf(sql`job`, soon)}
               order by r.due_at
               limit least(${most.dueDevices}::int, ceil(job.permitted))) as r
        limit ${most.dueDevices}),

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { partitionsAhead } from '../jobs/start/partitions.ts'
 import { countAppliedMigrations } from '../postgres/migrate.ts'
 import { at, type Db, rows } from '../postgres/sql.ts'
+import { gatewayDeadBefore } from '../sessions/gateways.ts'
 import { boundedRead } from './bounded-read.ts'
 
 export interface DatabaseFigures {
@@ -20,17 +21,13 @@ export interface DatabaseFigures {
  * The state of the database, and the processes that live. Reads the catalog and two tables with a row for each process. Postgres asks the
  * file system for the size of each file: a few ms for some hundred tables and indexes.
  */
-export async function readDatabaseFigures(
-  db: Db,
-  { gatewayAliveSince }: { readonly gatewayAliveSince: Date },
-  now: Date,
-): Promise<DatabaseFigures> {
+export async function readDatabaseFigures(db: Db, now: Date): Promise<DatabaseFigures> {
   return boundedRead(db, async (tx) => {
     const [found] = await rows<{ bytes: string; gateways: number; workers: number }>(
       tx,
       sql`
       select pg_database_size(current_database())::text as bytes,
-             (select count(*) from gateways where heartbeat_at >= ${at(gatewayAliveSince)})::int as gateways,
+             (select count(*) from gateways where heartbeat_at >= ${at(gatewayDeadBefore(now))})::int as gateways,
              (select count(*) from workers where lease_until > ${at(now)})::int as workers`,
     )
     const { bytes = '0', gateways = 0, workers = 0 } = found ?? {}

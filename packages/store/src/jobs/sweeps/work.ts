@@ -15,17 +15,20 @@ export function readyWork(now: Date): SQL {
        and c.stage_no <= running.open_stage
        and ${mayTry(sql`c.not_before`, now)}
      limit 1`
-  const dueDeviceJob = sql`
-    select true
-      from device_jobs r
-      join chunks c using (week, job_key, chunk_no)
-     where r.week = running.week and r.job_key = running.job_key
-       and r.status = 'pending' and r.due_at <= ${at(now)} and r.due_at < 'infinity'
-       and c.rest is null and c.status <> 'held' and c.stage_no <= running.open_stage
-     limit 1`
+  const dueDeviceJob = sql`select true ${dueDeviceJobsOf(sql`running`, now)} limit 1`
   return sql`
     chunk_work ${leaps(sql`chunk_work`, sql`chunks where status = 'ready'`, chunk, now)},
     due_work ${leaps(sql`due_work`, sql`device_jobs where status = 'pending' and due_at < 'infinity'`, dueDeviceJob, now)}`
+}
+
+/** From `from` on: the device jobs `r` of a row of a job that can be attempted at this time, with their chunk `c`. */
+export function dueDeviceJobsOf(job: SQL, time: Date): SQL {
+  return sql`
+      from device_jobs r
+      join chunks c using (week, job_key, chunk_no)
+     where r.week = ${job}.week and r.job_key = ${job}.job_key
+       and r.status = 'pending' and r.due_at <= ${at(time)} and r.due_at < 'infinity'
+       and c.rest is null and c.status <> 'held' and c.stage_no <= ${job}.open_stage`
 }
 
 /**
