@@ -1,13 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { ApiEnv } from './http/endpoint.ts'
 
 /** The page on which a browser shows the document of the API. Nothing on it comes from another host. */
 const address = '/docs'
 
-/** Everything that the page loads. All but the script that starts it is from swagger-ui-dist. */
+/** Everything that the page loads. All but the script that starts it is from swagger-ui-dist, copied by the build. */
 const assets = {
   'swagger-ui.css': 'text/css; charset=utf-8',
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
@@ -51,8 +49,6 @@ const headers = {
 
 /** Serves the reference page. It needs no token, because it shows no data of the hub. */
 export function addReferencePage(app: OpenAPIHono<ApiEnv>): void {
-  const require = createRequire(import.meta.url)
-  const folder = dirname(require.resolve('swagger-ui-dist/package.json'))
   const serve = (path: string, type: string, read: () => string | Uint8Array<ArrayBuffer>) =>
     app.get(path, (c) => {
       c.set('route', address)
@@ -64,7 +60,7 @@ export function addReferencePage(app: OpenAPIHono<ApiEnv>): void {
   for (const [name, type] of Object.entries(assets)) {
     let content: Uint8Array<ArrayBuffer> | undefined
     serve(`${address}/${name}`, type, () => {
-      content ??= new Uint8Array(readFileSync(join(folder, name)))
+      content ??= new Uint8Array(readFileSync(new URL(`../dist/assets/${name}`, import.meta.url)))
       return content
     })
   }

@@ -19,6 +19,7 @@ export const role: Role = {
       clock: hub.clock,
       events: hub.events,
       throttles: hub.throttles,
+      tracing: hub.tracing,
       hostNames: hub.config.hostNames,
       continuationKey: continuationKey(owner.primaryKey),
       bearer:

@@ -4,11 +4,13 @@ import { gatewayId, storedIdentity } from '@muster/contract'
 import {
   createThrottles,
   type Events,
+  noTracing,
   openEvents,
   openLog,
   openMetrics,
   parseThrottleRates,
   type Throttles,
+  type Tracing,
 } from '@muster/runtime'
 import { connect, type Db, ensurePolicies, migrate, openSession, storeSubscriptions } from '@muster/store'
 import { createDatabase, templateDatabase, uniquePrefix } from '@muster/testkit'
@@ -42,6 +44,7 @@ export interface Api extends AsyncDisposable {
   readonly throttles: Throttles
   readonly bearer: BearerVerifier | null
   readonly clock: { time: Date; now(): Date }
+  readonly tracing: Tracing
   readonly policies: readonly Policy[]
   readonly app: ReturnType<typeof createApp>
   /** From then on Postgres cannot be had. */
@@ -83,6 +86,7 @@ export async function openApi({
     bus,
     events,
     throttles,
+    tracing: noTracing,
     bearer,
     clock,
     hostNames: [hostName, 'localhost'],
@@ -93,6 +97,7 @@ export async function openApi({
     db: connection.db,
     bus,
     events,
+    tracing: noTracing,
     throttles,
     bearer,
     clock,

@@ -1,6 +1,6 @@
-import { type JobKey, type JobType, runSeconds, toError } from '@muster/contract'
+import { type JobKey, type JobType, toError } from '@muster/contract'
 import { operationOf } from '@muster/operations'
-import { finishJob, type Hub } from '@muster/runtime'
+import { finishJob, type Hub, reportEnd } from '@muster/runtime'
 import {
   ConditionError,
   expireOverdueJobs,
@@ -12,7 +12,7 @@ import {
   startJob,
 } from '@muster/store'
 
-export type DispatchHub = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'metrics' | 'config' | 'throttles'>
+export type DispatchHub = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'metrics' | 'config' | 'throttles' | 'tracing'>
 
 /** Starts the job when it is due: freezes its target set and wakes the workers. Idempotent. Many may try at once. */
 export async function dispatchJob(hub: DispatchHub, key: JobKey): Promise<JobStart['kind']> {
@@ -22,9 +22,10 @@ export async function dispatchJob(hub: DispatchHub, key: JobKey): Promise<JobSta
     // A chunk is worked on at once, so it must not be larger than one portion of the rate.
     chunkSize: (type: JobType) => Math.min(operationOf(type).chunkSize, throttles.portionOf('jobDeviceOperations')),
   }
+  const startedAt = clock.now()
   try {
-    const start = await startJob(db, key, options, clock.now())
-    if (start.kind === 'started') await afterStart(hub, key, start)
+    const start = await startJob(db, key, options, startedAt)
+    if (start.kind === 'started') await afterStart(hub, key, start, startedAt)
     return start.kind
   } catch (error) {
     if (error instanceof ConditionError) await giveUp(hub, key, error.message)
@@ -51,18 +52,31 @@ function reasonOf(error: unknown): string {
 
 async function giveUp({ db, events, clock }: DispatchHub, key: JobKey, reason: string): Promise<void> {
   const job = await failJob(db, key, reason, clock.now())
-  if (job !== null) events.jobEnded({ jobId: job.jobId, type: job.type, status: job.status, seconds: runSeconds(job) })
+  if (job !== null) reportEnd(events, job)
 }
 
 async function afterStart(
   hub: DispatchHub,
   key: JobKey,
-  { jobId, type, deviceCount, deadlineAt }: Extract<JobStart, { kind: 'started' }>,
+  { jobId, type, deviceCount, deadlineAt, traceparent }: Extract<JobStart, { kind: 'started' }>,
+  startedAt: Date,
 ): Promise<void> {
-  const { bus, events, clock } = hub
-  events.jobStarted({ jobId, type, deviceCount })
-  if (deviceCount === 0 || deadlineAt <= clock.now()) return finishJob(hub, key)
-  if (!(await bus.wakeChunks(key, type))) events.wakeUpLost({ kind: 'chunks' })
+  const { bus, events, clock, tracing } = hub
+  const span = tracing.begin('start job', {
+    kind: 'consumer',
+    parent: traceparent,
+    startedAt,
+    attributes: { 'muster.job.id': jobId, 'muster.job.type': type, 'muster.device.count': deviceCount },
+  })
+  events.jobStarted({ jobId, type, deviceCount, traceId: span.traceId })
+  const hasWork = deviceCount > 0 && deadlineAt > clock.now()
+  if (hasWork) {
+    const waking = tracing.begin('wake workers', { kind: 'producer', parent: span.traceparent })
+    if (!(await bus.wakeChunks(key, type))) events.wakeUpLost({ kind: 'chunks' })
+    waking.end()
+  }
+  span.end()
+  if (!hasWork) return finishJob(hub, key)
   if (!(await bus.wakeAt(key, deadlineAt))) events.wakeUpLost({ kind: 'job' })
 }
 

@@ -4,7 +4,8 @@ import pLimit from 'p-limit'
 import { createLine, type Line } from './line.ts'
 
 /** The things that the parts of one gateway share. */
-export interface Gateway extends Pick<Hub, 'config' | 'db' | 'bus' | 'events' | 'metrics' | 'clock' | 'throttles'> {
+export interface Gateway
+  extends Pick<Hub, 'config' | 'db' | 'bus' | 'events' | 'metrics' | 'clock' | 'throttles' | 'tracing'> {
   readonly gatewayId: GatewayId
   readonly statements: Statements
 }

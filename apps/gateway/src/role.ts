@@ -22,13 +22,13 @@ export const role: Role = {
   name: 'gateway',
   async start(hub) {
     const gateway = openGateway(hub)
-    const { bus, clock, config, db, events, gatewayId, metrics } = gateway
+    const { bus, clock, config, db, events, gatewayId, metrics, tracing } = gateway
     const notifications: Notifications = createNotifications(gateway, (identity) => sessions.find(identity))
     const sessions: Sessions = createSessions(gateway, (session, { desiredVersion }) => {
       notifications.atVersion(session, desiredVersion)
     })
     const heartbeat = await startHeartbeat(gateway, { connections: sessions.count, onReturn: sessions.confirm })
-    const calls = createCalls({ events, metrics, clock, find: sessions.find })
+    const calls = createCalls({ events, metrics, clock, tracing, find: sessions.find })
     const door = await bus.serveGateway(gatewayId, {
       ...calls,
       pushDesired: notifications.push,
@@ -82,10 +82,10 @@ export const role: Role = {
 }
 
 function openGateway(hub: Hub): Gateway {
-  const { config, db, bus, events, metrics, clock, throttles } = hub
+  const { config, db, bus, events, metrics, clock, throttles, tracing } = hub
   // Half of the pool: the other roles of the process need it too.
   const statements = createStatements(Math.ceil(config.poolSize / 2))
-  return { config, db, bus, events, metrics, clock, throttles, gatewayId: gatewayId(randomUUID()), statements }
+  return { config, db, bus, events, metrics, clock, throttles, tracing, gatewayId: gatewayId(randomUUID()), statements }
 }
 
 function createTlsServer({ front, events }: Hub, broker: Broker): Server {

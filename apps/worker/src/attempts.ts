@@ -20,7 +20,7 @@ export interface Attempts {
 }
 
 export async function createAttempts(
-  hub: Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'metrics'>,
+  hub: Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'metrics' | 'tracing'>,
   { callsInFlight }: { callsInFlight: number },
 ): Promise<Attempts> {
   const { events } = hub
@@ -35,12 +35,17 @@ export async function createAttempts(
   function begin(claim: Claim, places: Places): void {
     // The lease was left while the claim was made.
     if (!lease.isOf(claim)) lease.doubt()
+    const { span } = claim
     const attempt = carryOut(hub, claim, { recorder, places, signal: stopping.signal })
-      .catch((error: unknown) => {
-        // What is not recorded goes back with the lease.
-        lease.doubt()
-        events.wakeUpFailed({ kind: claim.kind, jobKey: claim.job.key, error })
-      })
+      .then(
+        () => span.end(),
+        (error: unknown) => {
+          // What is not recorded goes back with the lease.
+          lease.doubt()
+          events.wakeUpFailed({ kind: claim.kind, jobKey: claim.job.key, error })
+          span.end('NotRecorded')
+        },
+      )
       .finally(() => {
         places[Symbol.dispose]()
         underWay.delete(claim)

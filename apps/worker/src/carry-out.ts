@@ -9,7 +9,7 @@ import type { Recorder } from './outcomes/recorder.ts'
 import type { Places } from './places.ts'
 import { route } from './route.ts'
 
-type Tools = Pick<Hub, 'db' | 'bus'>
+type Tools = Pick<Hub, 'db' | 'bus' | 'tracing'>
 
 /** Calls the devices of a claim and records the outcomes. Ends early when the signal aborts, with the rest unrecorded. */
 export async function carryOut(
@@ -38,10 +38,16 @@ export async function carryOut(
   const { byGateway, unknown, outcomes } = await route(hub, claim, signal)
   const method = operation.call(claim.job.body)
   const call = ([gatewayId, routed]: readonly [GatewayId, readonly Attempt[]]) => {
-    const call = { ...method, ...callOf(claim), gatewayId, targets: routed.map((attempt) => targetOf(claim, attempt)) }
+    const span = hub.tracing.begin('call gateway', {
+      kind: 'client',
+      parent: claim.span.traceparent,
+      attributes: { 'muster.gateway.id': gatewayId, 'muster.device.count': routed.length },
+    })
+    const targets = routed.map((attempt) => targetOf(claim, attempt))
+    const call = { ...method, ...callOf(claim), gatewayId, targets, traceparent: span.traceparent }
     const results = hub.bus.callDevices(call, { signal, patience: 'long' })
     // What waits to be recorded is bounded: a device has one result, and keeps its place until that is recorded.
-    return eachAtOnce(results, (some) => recordAndRelease(decideAll(some)))
+    return eachAtOnce(results, (some) => recordAndRelease(decideAll(some))).finally(() => span.end())
   }
   // The calls wait for no outcome: no device gets them later than some seconds after the claim.
   const known = () => recordAndRelease([...outcomes, ...decideAll(unknown)])

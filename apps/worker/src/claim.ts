@@ -1,3 +1,4 @@
+import type { Span } from '@muster/runtime'
 import type { ClaimedChunk, ClaimedDeviceJobs, RunningJob } from '@muster/store'
 
 /** Devices that this worker has claimed, for one attempt on each. `kind`: the wake-up that led to it; `given`: what Postgres gave. */
@@ -8,6 +9,8 @@ export type Claim = {
   readonly claimedAt: Date
   readonly deviceCount: number
   readonly attempts: readonly Attempt[]
+  /** From the claim to the last recorded outcome. */
+  readonly span: Span
 } & (
   | { readonly kind: 'chunks'; readonly given: ClaimedChunk }
   | { readonly kind: 'due'; readonly given: ClaimedDeviceJobs }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { trackingIdOf } from '@muster/contract'
 import type { StoreOperation } from '@muster/operations'
-import type { Hub } from '@muster/runtime'
+import { type Hub, traceIdOf } from '@muster/runtime'
 import { type Db, type Execution, isWorthRepeating, type LockedChunk } from '@muster/store'
 
 /**
@@ -21,7 +21,8 @@ export async function executeOneByOne(
     } catch (error) {
       if (isWorthRepeating(error)) throw error
       const trackingId = trackingIdOf(randomUUID(), now)
-      events.deviceJobFailed({ jobKey: chunk.job.key, deviceId, trackingId, error })
+      const { key: jobKey, traceparent } = chunk.job
+      events.deviceJobFailed({ jobKey, deviceId, trackingId, traceId: traceIdOf(traceparent), error })
       const description = `The hub failed on this device. Its log has the reason, under the tracking id ${trackingId}.`
       executions.push({ failures: [{ deviceId, error: { code: 'ServerError', description } }], desired: [] })
     }

@@ -11,9 +11,9 @@ const distrustMs = 1_000
 export const role: Role = {
   name: 'worker',
   async start(hub) {
-    const { bus, clock, config, db, events, metrics, throttles } = hub
+    const { bus, clock, config, db, events, metrics, throttles, tracing } = hub
     const attempts = await createAttempts(hub, { callsInFlight: config.callsInFlight })
-    const worker: WorkerHub = { db, bus, clock, events, metrics, throttles, attempts }
+    const worker: WorkerHub = { db, bus, clock, events, metrics, throttles, tracing, attempts }
     metrics.muster_worker_calls_limit.set(config.callsInFlight)
     metrics.whenScraped(() => ({ muster_worker_calls_in_flight: attempts.inFlight() }))
 

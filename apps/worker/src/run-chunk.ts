@@ -15,6 +15,7 @@ import {
   readRunningJob,
 } from '@muster/store'
 import type { Claim } from './claim.ts'
+import { beginClaimSpan } from './claim-span.ts'
 import { executeOneByOne } from './one-by-one.ts'
 import { countByCode } from './outcomes/count-by-code.ts'
 import { earlyPause, pace } from './pace.ts'
@@ -39,11 +40,12 @@ export async function runChunk(worker: WorkerHub, { key, type }: { key: JobKey; 
 
 /** Carries out a chunk inside Postgres, and tells the gateways about the changes. After one that fails comes the next one. */
 async function executeInStore(worker: WorkerHub, key: JobKey, operation: StoreOperation): Promise<Next> {
-  const { db, bus, clock, events, throttles } = worker
+  const { db, bus, clock, events, throttles, tracing } = worker
   const job = await readRunningJob(db, key)
   if (job === null) return 'done'
   const early = earlyPause(job, clock.now())
   if (early !== null) return early
+  const startedAt = clock.now()
   const execution = pace(throttles, operation.chunkSize, () => executeNextChunk(worker, job, operation))
   const executed = await execution.catch((error: unknown) => {
     if (error instanceof ChunkError) return error
@@ -56,7 +58,8 @@ async function executeInStore(worker: WorkerHub, key: JobKey, operation: StoreOp
   if (executed === null) return 'done'
   if ('laterMs' in executed) return executed
 
-  const { deviceCount, failures, desired } = executed
+  const { chunkNo, deviceCount, failures, desired } = executed
+  const span = beginClaimSpan(tracing, job, { chunkNo, deviceCount, startedAt })
   events.chunkRecorded({
     jobKey: key,
     type: operation.type,
@@ -65,8 +68,10 @@ async function executeInStore(worker: WorkerHub, key: JobKey, operation: StoreOp
     retried: 0,
     waiting: 0,
     failures: countByCode(failures.map(({ error }) => error)),
+    traceId: span.traceId,
   })
   if (!(await notifyDesired({ db, bus }, desired))) events.wakeUpLost({ kind: 'desired' })
+  span.end()
   return 'more'
 }
 
@@ -92,14 +97,16 @@ async function claimFirstAttempts(
   const claimed = await claimChunk(worker.db, job, workerId, now)
   if (claimed === null || isNotNow(claimed)) return claimed
   if (claimed.chunkNo === 0 && claimed.fence === 1) observeStart(worker, job, now)
-  const { askedSince } = claimed
+  const { askedSince, chunkNo } = claimed
+  const deviceCount = claimed.deviceIds.length
   return {
     kind: 'chunks',
     given: claimed,
     job,
     workerId,
     claimedAt: now,
-    deviceCount: claimed.deviceIds.length,
+    deviceCount,
+    span: beginClaimSpan(worker.tracing, job, { chunkNo, deviceCount, startedAt: now }),
     attempts: claimed.deviceIds.map((deviceId) => ({
       deviceId,
       attempt: 1,

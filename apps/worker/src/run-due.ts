@@ -2,6 +2,7 @@ import type { Next } from '@muster/bus'
 import type { JobKey } from '@muster/contract'
 import { claimDueDeviceJobs, isNotNow, type NotNow, type RunningJob } from '@muster/store'
 import type { Claim } from './claim.ts'
+import { beginClaimSpan } from './claim-span.ts'
 import { startAttempts } from './start-attempts.ts'
 import type { WorkerHub } from './worker-hub.ts'
 
@@ -20,7 +21,7 @@ export async function runDue(worker: WorkerHub, key: JobKey): Promise<Next> {
 }
 
 async function claimLaterAttempts(
-  { db, clock }: WorkerHub,
+  { db, clock, tracing }: WorkerHub,
   job: RunningJob,
   { workerId, limit }: { readonly workerId: string; readonly limit: number },
 ): Promise<Claim | NotNow | null> {
@@ -35,5 +36,6 @@ async function claimLaterAttempts(
     claimedAt: now,
     deviceCount: claimed.attempts.length,
     attempts: claimed.attempts,
+    span: beginClaimSpan(tracing, job, { chunkNo: null, deviceCount: claimed.attempts.length, startedAt: now }),
   }
 }

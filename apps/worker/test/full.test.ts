@@ -1,6 +1,6 @@
 import { connectBus } from '@muster/bus'
 import { jobKey } from '@muster/contract'
-import { createThrottles, openEvents, openLog, openMetrics } from '@muster/runtime'
+import { createThrottles, noTracing, openEvents, openLog, openMetrics } from '@muster/runtime'
 import { connect } from '@muster/store'
 import { uniquePrefix } from '@muster/testkit'
 import { expect, inject, it, onTestFinished } from 'vitest'
@@ -29,7 +29,7 @@ async function givenWorkerWithoutPostgres(): Promise<WorkerHub> {
   const metrics = openMetrics('1.2.3')
   const events = openEvents({ log: openLog('silent'), metrics })
   const clock = { now: () => new Date(), isTrusted: () => true }
-  const hub = { db, bus, clock, events, metrics, throttles: createThrottles({ bus, events }, {}) }
+  const hub = { db, bus, clock, events, metrics, throttles: createThrottles({ bus, events }, {}), tracing: noTracing }
   const attempts = await createAttempts(hub, { callsInFlight: 100 })
   onTestFinished(async () => {
     await Promise.allSettled([attempts.stop(AbortSignal.abort())])

@@ -1,6 +1,6 @@
 import { connectBus } from '@muster/bus'
 import { jsonText } from '@muster/contract'
-import { openEvents, openLog, openMetrics } from '@muster/runtime'
+import { noTracing, openEvents, openLog, openMetrics } from '@muster/runtime'
 import { claimChunk, type Db, insertWorker, type RunningJob } from '@muster/store'
 import { uniquePrefix } from '@muster/testkit'
 import type { Sql } from 'postgres'
@@ -9,6 +9,8 @@ import type { Claim } from '../src/claim.ts'
 import type { Decided } from '../src/outcomes/record-outcomes.ts'
 import { createRecorder } from '../src/outcomes/recorder.ts'
 import { givenJob, givenPostgres, noon, permitted } from './given.ts'
+
+export const noSpan = noTracing.begin('run chunk', { kind: 'consumer', parent: null })
 
 /** Postgres cannot take half of a character. */
 export const unwritable = '\ud800'
@@ -24,7 +26,7 @@ export async function givenClaims(size: { devices: number; chunkSize: number; is
   onTestFinished(() => bus[Symbol.asyncDispose]())
   const metrics = openMetrics('1.2.3')
   const events = openEvents({ log: openLog('silent'), metrics })
-  const hub = { db, bus, clock: { now: () => noon, isTrusted: () => true }, events, metrics }
+  const hub = { db, bus, clock: { now: () => noon, isTrusted: () => true }, events, metrics, tracing: noTracing }
   const pauses = givenPauses()
   const recorder = createRecorder(hub, { signal: new AbortController().signal, pause: pauses.pause })
   return { cut, direct, sql, hub, job, claims, events, pauses, recorder }
@@ -53,6 +55,7 @@ export async function claimAll(db: Db, job: RunningJob): Promise<Claim[]> {
       claimedAt: noon,
       deviceCount: attempts.length,
       attempts,
+      span: noSpan,
     })
   }
   return claims

@@ -5,6 +5,7 @@ import { expect, it } from 'vitest'
 import type { Claim } from '../src/claim.ts'
 import { takeLease } from '../src/lease.ts'
 import { given, givenJob, givenPostgres, noon, permitted } from './given.ts'
+import { noSpan } from './given-claims.ts'
 
 const later = (seconds: number) => new Date(noon.getTime() + 1_000 * seconds)
 
@@ -64,6 +65,7 @@ function claimOf(chunk: ClaimedChunk): Claim {
     claimedAt: noon,
     deviceCount: 1,
     attempts: [],
+    span: noSpan,
   }
 }
 

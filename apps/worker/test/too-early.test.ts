@@ -1,5 +1,5 @@
 import { connectBus } from '@muster/bus'
-import { createThrottles, openEvents, openLog, openMetrics } from '@muster/runtime'
+import { createThrottles, noTracing, openEvents, openLog, openMetrics } from '@muster/runtime'
 import { uniquePrefix } from '@muster/testkit'
 import { expect, inject, it, onTestFinished } from 'vitest'
 import { createAttempts } from '../src/attempts.ts'
@@ -31,10 +31,10 @@ async function givenWorker(db: Awaited<ReturnType<typeof givenPostgres>>['db']) 
   const events = openEvents({ log: openLog('silent'), metrics })
   const clock = { now: () => noon, isTrusted: () => true }
   const throttles = createThrottles({ bus, events }, { jobDeviceOperations: { tokens: 1_000, perMs: 3_600_000_000 } })
-  const attempts = await createAttempts({ db, bus, clock, events, metrics }, { callsInFlight: 100 })
+  const attempts = await createAttempts({ db, bus, clock, events, metrics, tracing: noTracing }, { callsInFlight: 100 })
   onTestFinished(async () => {
     await attempts.stop(AbortSignal.abort())
     await bus[Symbol.asyncDispose]()
   })
-  return { db, bus, clock, events, metrics, throttles, attempts }
+  return { db, bus, clock, events, metrics, throttles, tracing: noTracing, attempts }
 }

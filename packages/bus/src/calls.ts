@@ -15,6 +15,8 @@ export interface DeviceCall {
   readonly responseTimeoutSeconds: number
   /** The hub's time, in ms, from which on no device gets the call any more. */
   readonly deliverBeforeMs: number
+  /** The span that calls, as in the W3C header of this name. Null or absent: nothing is traced. Processes of an older version lack it. */
+  readonly traceparent?: string | null
 }
 
 export interface CallTarget {
@@ -60,7 +62,7 @@ const deliverWithinMs = 3_000
 
 /** A call that nobody has asked for before. */
 export function newCall(
-  call: Pick<DeviceCall, 'gatewayId' | 'methodName' | 'payload' | 'responseTimeoutSeconds'> & {
+  call: Pick<DeviceCall, 'gatewayId' | 'methodName' | 'payload' | 'responseTimeoutSeconds' | 'traceparent'> & {
     readonly identities: readonly string[]
   },
   now: Date,

@@ -67,6 +67,8 @@ export interface Job {
   readonly endTime: Date | null
   readonly maxExecutionTimeInSeconds: number
   readonly failureReason: string | null
+  /** The span that asked for it, as in the W3C header of this name. Null: nothing was traced. */
+  readonly traceparent: string | null
   /** Null until the target set is frozen. */
   readonly statistics: DeviceJobStatistics | null
 }

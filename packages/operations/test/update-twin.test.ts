@@ -58,6 +58,7 @@ function execute(deviceIds: readonly DeviceId[], patch: JsonObject) {
     week: '2026-03-02',
     body,
     lastGenerationNo,
+    traceparent: null,
     isLimited: false,
     rateFreeAt: null,
     startAt: new Date('2026-03-02'),

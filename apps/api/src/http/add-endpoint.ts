@@ -43,10 +43,11 @@ function whenOverridden(step: MiddlewareHandler<ApiEnv>): MiddlewareHandler<ApiE
   }
 }
 
-function admit({ path, permission, errorForm }: Endpoint, authorize: Authorize): MiddlewareHandler<ApiEnv> {
+function admit({ method, path, permission, errorForm }: Endpoint, authorize: Authorize): MiddlewareHandler<ApiEnv> {
   return async function admitRequest(c, next) {
     const apiVersion = queryParameter(c, 'api-version')
     c.set('route', path)
+    c.get('span').rename(`${method.toUpperCase()} ${path}`)
     if (errorForm === 'nested' && apiVersion !== undefined && apiVersion >= '2018') c.set('errorForm', 'nested')
     const { account } = await authorize({ authorization: c.req.header('authorization'), path: c.req.path, permission })
     c.set('account', account)

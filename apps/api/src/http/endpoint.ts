@@ -1,12 +1,12 @@
 import type { Permission } from '@muster/auth'
 import type { Vocabulary } from '@muster/contract'
-import type { Account, Arrival, Clock, Hub, ThrottleName } from '@muster/runtime'
+import type { Account, Arrival, Clock, Hub, Span, ThrottleName } from '@muster/runtime'
 import type { Context } from 'hono'
 import type { ZodType } from 'zod'
 import type { ErrorForm } from './errors.ts'
 
 /** The parts of the hub that the routes need. */
-export type Deps = Pick<Hub, 'db' | 'bus' | 'events' | 'throttles'> & { readonly clock: Clock }
+export type Deps = Pick<Hub, 'db' | 'bus' | 'events' | 'throttles' | 'tracing'> & { readonly clock: Clock }
 
 /** The values that a request has on its way through the app. */
 export interface ApiEnv {
@@ -14,6 +14,8 @@ export interface ApiEnv {
   Bindings: Partial<Arrival>
   Variables: {
     trackingId: string
+    /** Of the request. Its trace is named in the tracking id. */
+    span: Span
     /** The pattern of the address, never an id: it is a label of a metric. */
     route: string
     errorForm: ErrorForm

@@ -1,7 +1,17 @@
 import { HubError, type Job, type JobRequest } from '@muster/contract'
-import type { Account } from '@muster/runtime'
+import type { Account, Traceparent } from '@muster/runtime'
 import { insertJob, markScheduled } from '@muster/store'
-import type { Caller, Deps } from '../http/endpoint.ts'
+import type { ApiContext, Caller, Deps } from '../http/endpoint.ts'
+
+/** Who asks for a job, and the span in which that is. */
+interface Asked {
+  readonly actor: Account
+  readonly traceparent: Traceparent | null
+}
+
+export function askedBy(c: ApiContext): Asked {
+  return { actor: c.get('account'), traceparent: c.get('span').traceparent }
+}
 
 /**
  * Creates a job, and then wakes the dispatcher for its start. Only the row counts: if the bus cannot be reached, the answer to the
@@ -10,7 +20,7 @@ import type { Caller, Deps } from '../http/endpoint.ts'
  */
 export async function createJob(
   { db, bus, clock, events }: Deps,
-  request: JobRequest & { readonly queryCondition: string; readonly actor: Account },
+  request: JobRequest & { readonly queryCondition: string } & Asked,
   caller: Caller,
 ): Promise<Job> {
   const job = await insertJob(db, request, clock.now())

@@ -3,7 +3,7 @@ import { callerOf, type Deps, type Endpoint } from '../http/endpoint.ts'
 import { readDocument } from '../http/json-body.ts'
 import { jsonTextReply } from '../http/reply.ts'
 import { createdJobSchema } from '../http/schemas.ts'
-import { createJob } from './create-job.ts'
+import { askedBy, createJob } from './create-job.ts'
 import { addressedJobId, jobBodySchema, parseJobBody } from './job-body.ts'
 import { createdJobJson } from './job-json.ts'
 
@@ -22,7 +22,7 @@ export function jobMethodRoutes(deps: Deps): readonly Endpoint[] {
         const address = { jobId: addressedJobId(c.req.param('jobId') ?? ''), deviceId }
         const vocabulary = c.get('vocabulary')
         const request = parseJobBody(readDocument(c), address, { vocabulary, now: deps.clock.now() })
-        const job = await createJob(deps, { ...request, actor: c.get('account') }, callerOf(c))
+        const job = await createJob(deps, { ...request, ...askedBy(c) }, callerOf(c))
         return jsonTextReply(200, createdJobJson(job, vocabulary))
       },
     },

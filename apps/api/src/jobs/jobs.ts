@@ -23,7 +23,7 @@ import { readDocument } from '../http/json-body.ts'
 import { type Paging, pageHeaders, pageQuery } from '../http/paging.ts'
 import { jsonTextReply } from '../http/reply.ts'
 import { createdJobSchema, jobSchema } from '../http/schemas.ts'
-import { createJob } from './create-job.ts'
+import { askedBy, createJob } from './create-job.ts'
 import { addressedJobId, jobBodySchema, parseJobBody } from './job-body.ts'
 import { createdJobJson, jobJson } from './job-json.ts'
 
@@ -63,7 +63,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
         const address = { jobId: addressedJobId(c.req.param('jobId') ?? ''), deviceId: null }
         const vocabulary = c.get('vocabulary')
         const request = parseJobBody(readDocument(c), address, { vocabulary, now: clock.now() })
-        const job = await createJob(deps, { ...request, actor: c.get('account') }, callerOf(c))
+        const job = await createJob(deps, { ...request, ...askedBy(c) }, callerOf(c))
         return jsonTextReply(200, createdJobJson(job, vocabulary))
       },
     },
@@ -94,6 +94,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
         if (cancellation.kind === 'missing') throw notFound(jobId)
         if (cancellation.kind === 'terminal') throw ended(cancellation.status)
         const { job, isRepeated } = cancellation
+        c.get('span').linkTo(job.traceparent)
         // Not waited for: no call is delivered later than 3 s after its claim, whether the gateways hear of it or not.
         void bus.dropCall(callIdOf(job.key))
         if (!isRepeated) {

@@ -9,6 +9,7 @@ import {
   parseMethodRequest,
   unreachable,
 } from '@muster/contract'
+import type { Traceparent } from '@muster/runtime'
 import { findRoutes, type Route } from '@muster/store'
 import { addressedIdentity } from '../http/address.ts'
 import type { Deps, Endpoint } from '../http/endpoint.ts'
@@ -45,13 +46,15 @@ function routeOf(caller: Caller, path: string, whose: string): Endpoint {
       const { body, numberText } = readDocument(c)
       const request = parseMethodRequest(body, '', numberText)
       const { signal } = c.req.raw
-      return jsonTextReply(200, methodResponseText(await callWhenOnline(caller, { ...request, identity }, signal)))
+      const { traceparent } = c.get('span')
+      const response = await callWhenOnline(caller, { ...request, identity, traceparent }, signal)
+      return jsonTextReply(200, methodResponseText(response))
     },
   }
 }
 
 /** A method, and the device or module that it is for. */
-type Call = MethodRequest & { readonly identity: IdentityKey }
+type Call = MethodRequest & { readonly identity: IdentityKey; readonly traceparent: Traceparent | null }
 
 /**
  * Calls the device when it is online: connected and subscribed to methods. Waits for that as long as the caller asked. It also waits
@@ -89,6 +92,7 @@ async function callMethod(
       methodName: call.methodName,
       payload: call.payload,
       responseTimeoutSeconds: call.responseTimeoutInSeconds,
+      traceparent: call.traceparent,
     },
     clock.now(),
   )

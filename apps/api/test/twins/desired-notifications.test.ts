@@ -119,6 +119,7 @@ function chunkOf(ids: readonly string[], body: JsonObject): LockedChunk {
     week: '2026-03-02',
     body,
     lastGenerationNo,
+    traceparent: null,
     isLimited: false,
     rateFreeAt: null,
     startAt: new Date('2026-03-02'),

@@ -1,6 +1,6 @@
 import { type CallTarget, createWaits, type DeviceCall, type GatewayDoor, type Waits } from '@muster/bus'
 import { limits } from '@muster/contract'
-import type { Events, HubClock, Metrics } from '@muster/runtime'
+import { type Events, type HubClock, type Metrics, type Span, type Tracing, traceIdOf } from '@muster/runtime'
 import { type CallOutcome, settleCall } from '../sessions/pending-call.ts'
 import { type Session, send } from '../sessions/session.ts'
 import { methodRequestTopic } from '../topics/topics.ts'
@@ -10,6 +10,8 @@ type Undelivered = 'forgotten' | 'expired' | 'notOnline' | 'busy'
 
 /** The last calls that were dropped. An ask for one of them may still be on its way. */
 const droppedMax = 1_000
+/** Of the devices of one call, so many have a span: enough to see where the time goes. */
+const tracedMax = 10
 
 interface Calls extends Pick<GatewayDoor, 'call' | 'dropCall'> {
   /** From now on no device gets a call: it is not online here. Resolves when no call waits for its answer. */
@@ -24,9 +26,10 @@ export function createCalls(options: {
   events: Pick<Events, 'methodInvoked'>
   metrics: Pick<Metrics, 'muster_mqtt_messages_total'>
   clock: HubClock
+  tracing: Tracing
   find: (identity: string) => Session | undefined
 }): Calls {
-  const { events, metrics, clock, find } = options
+  const { events, metrics, clock, tracing, find } = options
   const nowMs = () => clock.now().getTime()
   const memory = createCallMemory(nowMs)
   const waits = createWaits()
@@ -35,7 +38,11 @@ export function createCalls(options: {
   let whenNoneIsAwaited: (() => void) | null = null
 
   /** The delivery that the target asks for, made now or before; or why there is none. */
-  const deliver = (call: DeviceCall, { identity, delivery, askedSinceMs }: CallTarget): DeliveredCall | Undelivered => {
+  const deliver = (
+    call: DeviceCall,
+    { identity, delivery, askedSinceMs }: CallTarget,
+    isTraced: boolean,
+  ): DeliveredCall | Undelivered => {
     const { callId, methodName, payload, responseTimeoutSeconds } = call
     const known = memory.find(identity, callId)
     if (known !== undefined && (known.delivery >= delivery || !known.isSettled)) return known
@@ -50,13 +57,16 @@ export function createCalls(options: {
     metrics.muster_mqtt_messages_total.inc({ kind: 'methodCall' })
 
     const startedAtMs = performance.now()
+    const span = isTraced ? beginDelivery(tracing, call, identity) : null
     const delivered = memory.add(identity, callId, delivery)
     awaited += 1
     addCall(waits, session, callId, {
       settle(outcome) {
         awaited -= 1
         if (awaited === 0) whenNoneIsAwaited?.()
-        events.methodInvoked({ outcome: outcome.kind, seconds: (performance.now() - startedAtMs) / 1000 })
+        const seconds = (performance.now() - startedAtMs) / 1000
+        events.methodInvoked({ outcome: outcome.kind, seconds, traceId: traceIdOf(call.traceparent ?? null) })
+        endDelivery(span, outcome)
         delivered.settle(outcome)
       },
       timeoutMs: responseTimeoutSeconds * 1000,
@@ -66,11 +76,12 @@ export function createCalls(options: {
 
   return {
     call(call, report) {
-      const begin = (target: CallTarget) => {
+      const traceId = traceIdOf(call.traceparent ?? null)
+      const begin = (target: CallTarget, no: number) => {
         const { identity } = target
-        const delivered = deliver(call, target)
+        const delivered = deliver(call, target, traceId !== undefined && no < tracedMax)
         if (typeof delivered === 'string') {
-          events.methodInvoked({ outcome: delivered, seconds: 0 })
+          events.methodInvoked({ outcome: delivered, seconds: 0, traceId })
           return report({ identity, kind: delivered })
         }
         const { deliveredAtMs } = delivered
@@ -109,6 +120,16 @@ function addCall(
       settle(outcome)
     },
   })
+}
+
+function beginDelivery(tracing: Tracing, { methodName, traceparent = null }: DeviceCall, identity: string): Span {
+  const attributes = { 'muster.device.id': identity, 'muster.method': methodName }
+  return tracing.begin('call device', { kind: 'client', parent: traceparent, attributes })
+}
+
+function endDelivery(span: Span | null, outcome: CallOutcome): void {
+  if (outcome.kind === 'answered') span?.note({ 'muster.status': outcome.status })
+  span?.end(outcome.kind === 'answered' ? undefined : outcome.kind)
 }
 
 function acceptsMethod(session: Session, methodName: string): boolean {

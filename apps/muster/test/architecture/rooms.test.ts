@@ -10,7 +10,7 @@ import { productSources, type SourceFile, workspaceFiles } from './sources.ts'
 const rooms: Readonly<Record<string, readonly string[]>> = {
   'packages/query': ['index', 'evaluation', 'sql', 'syntax', 'functions', 'operands', 'language'],
   'packages/store': ['index', 'metrics', 'jobs', 'sessions', 'queries', 'registry', 'twins', 'postgres'],
-  'packages/runtime': ['index', 'hub', 'operator', 'front', 'observability', 'metrics', 'config'],
+  'packages/runtime': ['index', 'hub', 'operator', 'front', 'observability', 'metrics', 'tracing', 'config'],
   'packages/local-services': ['index', 'local-services', 'postgres', 'redis', 'containers', 'machine'],
   'apps/api': ['index', 'role', 'app', 'reference-page', 'queries', 'jobs', 'registry', 'twins', 'methods', 'http'],
   'apps/gateway': [
@@ -48,6 +48,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'route',
     'outcomes',
     'lease',
+    'claim-span',
     'claim',
     'places',
     'pace',

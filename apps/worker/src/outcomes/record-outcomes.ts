@@ -121,9 +121,10 @@ function toRecord(
 
 function report({ events, metrics }: Tools, { claim, decided, count, cancelledAt }: Part & Recorded): void {
   const { key, type } = claim.job
+  const { traceId } = claim.span
   if (count < decided.length) {
     // Nobody knows which of them were written. The next owner of the claim reports them.
-    events.claimLost({ jobKey: key, type })
+    events.claimLost({ jobKey: key, type, traceId })
     return
   }
   const countOf = (kind: Outcome['kind']) => decided.filter(({ outcome }) => outcome.kind === kind).length
@@ -135,6 +136,7 @@ function report({ events, metrics }: Tools, { claim, decided, count, cancelledAt
     retried: countOf('retry'),
     waiting: countOf('waiting'),
     failures: countByCode(decided.flatMap(({ outcome }) => (outcome.kind === 'failed' ? [outcome.error] : []))),
+    traceId,
   })
   if (cancelledAt === null) return
   for (const { deliveredAtMs = 0 } of decided) {

@@ -68,10 +68,10 @@ export function createRecorder(
     await write([{ claim, decided: [unwritten(claim, one, reason)] }])
   }
 
-  function unwritten({ job }: Claim, one: Decided, error: unknown): Decided {
+  function unwritten({ job, span }: Claim, one: Decided, error: unknown): Decided {
     const { deviceId } = one.attempt
     const trackingId = trackingIdOf(randomUUID(), hub.clock.now())
-    hub.events.deviceJobFailed({ jobKey: job.key, deviceId, trackingId, error })
+    hub.events.deviceJobFailed({ jobKey: job.key, deviceId, trackingId, traceId: span.traceId, error })
     const description = `The hub could not write the outcome on this device. Its log has the reason, under the tracking id ${trackingId}.`
     return { ...one, outcome: { kind: 'failed', error: { code: 'ServerError', description } } }
   }

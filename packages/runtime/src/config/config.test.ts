@@ -61,6 +61,15 @@ it.each([
     { MUSTER_OPERATOR_TOKEN: 'fifteen-letters' },
     'MUSTER_OPERATOR_TOKEN: expected 16 to 256 ASCII characters without spaces',
   ],
+  [
+    { OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' },
+    'OTEL_EXPORTER_OTLP_ENDPOINT: expected a URL such as http://collector:4318, got "collector:4318"',
+  ],
+  [{ OTEL_TRACES_SAMPLER_ARG: '2' }, 'OTEL_TRACES_SAMPLER_ARG: expected a number from 0 to 1, got "2"'],
+  [
+    { OTEL_EXPORTER_OTLP_HEADERS: 'secret' },
+    'OTEL_EXPORTER_OTLP_HEADERS: expected headers such as authorization=Bearer%20secret, comma-separated',
+  ],
   [{ MUSTER_HTTP_PORT: 'http' }, 'MUSTER_HTTP_PORT: expected a whole number from 0 to 65535, got "http"'],
   [{ MUSTER_HTTP_PORT: ' ' }, 'MUSTER_HTTP_PORT: expected a whole number from 0 to 65535, got " "'],
   [{ MUSTER_HTTP_PORT: '0x50' }, 'MUSTER_HTTP_PORT: expected a whole number from 0 to 65535, got "0x50"'],
@@ -156,7 +165,7 @@ it.each(['MUSTER_COLOUR_OF_THE_CONSOLE', 'MUSTER_PORT', 'MUSTER_'])(
   'refuses the name %s, which is like none, and lists the settings',
   (name) => {
     expect(() => loadConfig(defaults, { [name]: 'red' })).toThrow(
-      new RegExp(`^${name} is no setting; the settings are DATABASE_URL, .*MUSTER_OPERATOR_TOKEN_FILE$`),
+      new RegExp(`^${name} is no setting; the settings are DATABASE_URL, .*OTEL_EXPORTER_OTLP_HEADERS_FILE$`),
     )
   },
 )
@@ -226,4 +235,15 @@ it.each([
   const inMinutes = ['jobOperations', 'queries', 'registryOperations']
   expect(throttleNames.map((name) => throttles[name]?.tokens)).toEqual(tokens)
   expect(throttleNames.filter((name) => throttles[name]?.perMs === 60_000)).toEqual(inMinutes)
+})
+
+it('reads the headers of the collector as OpenTelemetry writes them', () => {
+  const OTEL_EXPORTER_OTLP_HEADERS = 'authorization=Bearer%20a=b, x-scope = 50%'
+  const { tracing } = loadConfig(defaults, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318', OTEL_EXPORTER_OTLP_HEADERS })
+
+  expect(tracing).toEqual({
+    endpoint: 'http://c:4318',
+    headers: { authorization: 'Bearer a=b', 'x-scope': '50%' },
+    ratio: 1,
+  })
 })

@@ -38,6 +38,13 @@ export interface Config {
   /** Opens the pages for the operator below `/internal`. Null: there are none. */
   readonly operatorToken: string | null
 
+  /** Where traces go, and which part of them: 0 to 1. Null: nothing is traced. */
+  readonly tracing: {
+    readonly endpoint: string
+    readonly headers: Readonly<Record<string, string>>
+    readonly ratio: number
+  } | null
+
   readonly logLevel: Variables['MUSTER_LOG_LEVEL']
   /** More jobs wait in `queued`. */
   readonly maxRunningJobs: number
@@ -70,6 +77,7 @@ export function loadConfig(defaults: Defaults, env: Environment = process.env): 
   const variables = parseEnvironment(env)
   const { MUSTER_TLS_CERT: certFile, MUSTER_TLS_KEY: keyFile } = variables
   const { MUSTER_OIDC_ISSUER: issuer, MUSTER_OIDC_AUDIENCE: audience } = variables
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_HEADERS: headers = {} } = variables
   return {
     databaseUrl: variables.DATABASE_URL ?? null,
     redisUrl: variables.REDIS_URL ?? null,
@@ -90,6 +98,7 @@ export function loadConfig(defaults: Defaults, env: Environment = process.env): 
     oidc: issuer !== undefined && audience !== undefined ? { issuer, audience } : null,
     throttles: variables.MUSTER_THROTTLE,
     operatorToken: variables.MUSTER_OPERATOR_TOKEN ?? null,
+    tracing: endpoint === undefined ? null : { endpoint, headers, ratio: variables.OTEL_TRACES_SAMPLER_ARG },
     logLevel: variables.MUSTER_LOG_LEVEL,
     maxRunningJobs: variables.MUSTER_MAX_RUNNING_JOBS,
     historyDays: variables.MUSTER_HISTORY_DAYS,
@@ -128,6 +137,7 @@ function redacted(values: Variables): Partial<Record<keyof Variables, unknown>> 
     DATABASE_URL: redactUrl(values.DATABASE_URL),
     REDIS_URL: redactUrl(values.REDIS_URL),
     MUSTER_OPERATOR_TOKEN: values.MUSTER_OPERATOR_TOKEN === undefined ? null : '***',
+    OTEL_EXPORTER_OTLP_HEADERS: Object.keys(values.OTEL_EXPORTER_OTLP_HEADERS ?? {}),
     MUSTER_POLICIES: values.MUSTER_POLICIES.map(({ name, permissions }) => ({ name, permissions })),
   }
 }

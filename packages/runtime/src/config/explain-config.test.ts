@@ -33,6 +33,7 @@ const hidden: Readonly<Record<string, string>> = {
   REDIS_URL: 'redis://:aHVudGVyMg==@redis',
   MUSTER_POLICIES: '[{"name":"ops","permissions":["ServiceConnect"],"primaryKey":"aHVudGVyMg=="}]',
   MUSTER_OPERATOR_TOKEN: 'aHVudGVyMg==-aHVudGVyMg==',
+  OTEL_EXPORTER_OTLP_HEADERS: 'authorization=aHVudGVyMg==',
 }
 
 it('prints no password and no key', () => {

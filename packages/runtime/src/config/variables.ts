@@ -75,6 +75,19 @@ const bind = z.string().refine((text) => isIP(text) !== 0, {
   abort: true,
 })
 
+/** As OpenTelemetry has them: a list of pairs in one line, with values that are escaped as in a URL. */
+const headers = z.string().transform((text, context) => {
+  const pairs = text.split(',').map((pair) => /^\s*([!-~]+?)\s*=\s*(.*?)\s*$/.exec(pair))
+  if (pairs.every((pair) => pair !== null)) {
+    return Object.fromEntries(pairs.map(([, name = '', value = '']) => [name, unescaped(value)] as const))
+  }
+  context.addIssue({
+    code: 'custom',
+    message: 'expected headers such as authorization=Bearer%20secret, comma-separated',
+  })
+  return z.NEVER
+})
+
 /** Every variable that the product reads, by its name in the environment. */
 export const variables = z
   .object({
@@ -201,6 +214,29 @@ export const variables = z
         isSecret: true,
       }),
 
+    OTEL_EXPORTER_OTLP_ENDPOINT: url(/^https?$/, 'http://collector:4318')
+      .optional()
+      .register(descriptions, {
+        what: 'the collector that gets the traces, by OTLP over HTTP at `/v1/traces`',
+        values: '`http://collector:4318`',
+        otherwise: 'nothing is traced',
+      }),
+    OTEL_EXPORTER_OTLP_HEADERS: headers.optional().register(descriptions, {
+      what: 'what the collector asks for',
+      values: '`authorization=Bearer%20secret`, comma-separated',
+      otherwise: 'none',
+      isSecret: true,
+    }),
+    OTEL_TRACES_SAMPLER_ARG: z
+      .string()
+      .regex(/^(0(\.\d+)?|1(\.0+)?)$/, 'expected a number from 0 to 1')
+      .transform(Number)
+      .pipe(z.number().min(0).max(1))
+      .default(1)
+      .register(descriptions, {
+        what: 'the part of the traces that is kept. A caller that sends `traceparent` decides it for its own',
+      }),
+
     MUSTER_LOG_LEVEL: z.enum(logLevels).default('info').register(descriptions, {
       what: 'the least important lines that are logged',
     }),
@@ -278,6 +314,14 @@ function integer(min: number, max: number) {
 /** `hostname`: what it must be like. Postgres may have none, because it has Unix sockets too. */
 function url(protocol: RegExp, example: string, { hostname = /^/ } = {}) {
   return z.url({ protocol, hostname, error: `expected a URL such as ${example}` })
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 function parseJson(text: string, context: z.RefinementCtx): unknown {

@@ -1,5 +1,7 @@
-import { type JobKey, runSeconds } from '@muster/contract'
+import { type Job, type JobKey, runSeconds } from '@muster/contract'
 import { completeJob } from '@muster/store'
+import type { Events } from '../observability/events.ts'
+import { traceIdOf } from '../tracing/tracing.ts'
 import type { Hub } from './role.ts'
 
 /**
@@ -11,5 +13,10 @@ export async function finishJob(
   key: JobKey,
 ): Promise<void> {
   const job = await completeJob(db, key, clock.now())
-  if (job !== null) events.jobEnded({ jobId: job.jobId, type: job.type, status: job.status, seconds: runSeconds(job) })
+  if (job !== null) reportEnd(events, job)
+}
+
+export function reportEnd(events: Pick<Events, 'jobEnded'>, job: Job): void {
+  const { jobId, type, status, traceparent } = job
+  events.jobEnded({ jobId, type, status, seconds: runSeconds(job), traceId: traceIdOf(traceparent) })
 }

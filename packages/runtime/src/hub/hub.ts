@@ -12,6 +12,7 @@ import { openLog } from '../observability/log.ts'
 import { operatorDoor } from '../operator/operator-door.ts'
 import { queuePages, queuesPath } from '../operator/queue-pages.ts'
 import { scalingPage } from '../operator/scaling-page.ts'
+import { openTracing } from '../tracing/open-tracing.ts'
 import { startHubClock } from './hub-clock.ts'
 import type { Hub, HubClock, Role, RunningRole } from './role.ts'
 import { stopRoles } from './stop-roles.ts'
@@ -72,6 +73,12 @@ export async function runRoles(
     throw error
   })
 
+  const tracing = await openTracing(config, {
+    roles: roleNames,
+    clock: stores.clock,
+    onLoss: (error) => events.spansLost({ error }),
+  })
+
   const running: { role: Role; run: RunningRole }[] = []
   const checks = () => [
     ...stores.checks,
@@ -104,12 +111,14 @@ export async function runRoles(
   metrics.whenScraped(async () => ({ muster_redis_ping_seconds: await secondsOf(() => stores.bus.ping()) }))
   const throttles = createThrottles({ bus: stores.bus, events }, config.throttles)
   const { db, bus, clock } = stores
-  const hub: Hub = { config, db, bus, events, metrics, clock, front, throttles }
+  const hub: Hub = { config, db, bus, events, metrics, clock, front, throttles, tracing }
 
   const stop = once(async (reason: string) => {
     events.hubStopping({ reason })
     tls?.[Symbol.dispose]()
-    await stopRoles(running, { front, events, seconds: config.shutdownSeconds }).finally(() => stores.close())
+    await stopRoles(running, { front, events, seconds: config.shutdownSeconds }).finally(() =>
+      Promise.all([stores.close(), tracing.close()]),
+    )
   })
   try {
     for (const role of roles) {

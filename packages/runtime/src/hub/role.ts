@@ -5,6 +5,7 @@ import type { RoleName } from '../config/role-names.ts'
 import type { Front } from '../front/front.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Events } from '../observability/events.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import type { Throttles } from './throttles.ts'
 
 export interface Clock {
@@ -27,6 +28,7 @@ export interface Hub {
   readonly clock: HubClock
   readonly front: Front
   readonly throttles: Throttles
+  readonly tracing: Tracing
 }
 
 export interface Role {

@@ -23,6 +23,8 @@ export interface Field<Value> {
 type Fields = Readonly<Record<string, Field<unknown>>>
 export type ValuesOf<F> = { readonly [Name in keyof F]: F[Name] extends Field<infer Value> ? Value : never }
 
+/** Of the trace that the line belongs to. JSON leaves it out where there is none. */
+export const traceId: Field<string | undefined> = { shows: 'id, where something is traced', label: null }
 export const text: Field<string> = { shows: 'text', label: null }
 export const id: Field<string> = { shows: 'id', label: null }
 export const number: Field<number> = { shows: 'number', label: null }

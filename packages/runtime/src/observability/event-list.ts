@@ -30,6 +30,7 @@ import {
   text,
   time,
   timed,
+  traceId,
   type ValuesOf,
   word,
 } from './declare-event.ts'
@@ -89,6 +90,7 @@ export const eventList = {
   ),
   certificateRefused: counted('error', 'Changed certificates that could not be used', { error }),
   connectionNotAccepted: counted('error', 'HTTP connections that could not be accepted', { error }),
+  spansLost: counted('warn', 'Groups of spans that the collector did not take', { error }),
   operatorRefused: counted('warn', 'Requests for pages of the operator without its token', {
     reason: word(doorReasons),
     path: text,
@@ -135,11 +137,11 @@ export const eventList = {
     },
   ),
 
-  jobStarted: counted('info', 'Jobs started', { jobId: id, type: word(jobTypes), deviceCount: number }),
+  jobStarted: counted('info', 'Jobs started', { jobId: id, type: word(jobTypes), deviceCount: number, traceId }),
   jobEnded: counted(
     'info',
     'Jobs ended',
-    { jobId: id, type: word(jobTypes), status: word(endStatuses), seconds: optional(seconds) },
+    { jobId: id, type: word(jobTypes), status: word(endStatuses), seconds: optional(seconds), traceId },
     {
       metrics: ['muster_job_seconds'],
       move(metrics, { type, status, seconds }) {
@@ -158,6 +160,7 @@ export const eventList = {
       retried: number,
       waiting: number,
       failures: countsByCode,
+      traceId,
     },
     {
       metrics: ['muster_device_jobs_recorded_total', 'muster_device_jobs_failed_total'],
@@ -175,11 +178,13 @@ export const eventList = {
     jobKey: id,
     deviceId: id,
     trackingId: id,
+    traceId,
     error,
   }),
   claimLost: counted('warn', 'Outcomes refused because the claim was no longer ours', {
     jobKey: id,
     type: word(jobTypes),
+    traceId,
   }),
   wakeUpLost: counted('warn', 'Wake-ups that Redis did not take', { kind: word(wakeUpKinds) }),
   wakeUpFailed: counted('error', 'Wake-ups whose work met a bug or lost infrastructure', {
@@ -221,7 +226,7 @@ export const eventList = {
   methodInvoked: timed(
     'debug',
     'Direct methods invoked',
-    { outcome: word(callOutcomes), seconds },
+    { outcome: word(callOutcomes), seconds, traceId },
     {
       metrics: ['muster_delivery_total', 'muster_call_expired_total'],
       move(metrics, { outcome }) {

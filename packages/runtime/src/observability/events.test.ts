@@ -20,7 +20,13 @@ it('turns one event into one log line, one metric and one signal', async () => {
   const heard: unknown[] = []
   events.on('jobEnded', (fields) => heard.push(fields))
 
-  const fields = { jobId: 'reboot', type: 'scheduleDeviceMethod', status: 'completed', seconds: 2 } as const
+  const fields = {
+    jobId: 'reboot',
+    type: 'scheduleDeviceMethod',
+    status: 'completed',
+    seconds: 2,
+    traceId: 'a1',
+  } as const
   events.jobEnded(fields)
 
   expect(lines).toMatchObject([{ event: 'jobEnded', ...fields }])

@@ -27,6 +27,8 @@ export interface RunningJob extends LimitedJob {
   readonly deadlineAt: Date
   /** A device with a higher one was registered after the start: it is no target, whatever its name. */
   readonly lastGenerationNo: number
+  /** The span that asked for the job. Null: nothing was traced. */
+  readonly traceparent: string | null
 }
 
 /** A chunk whose devices a worker may attempt until its lease ends. A write with an old `fence` changes nothing. */
@@ -52,6 +54,7 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     last_generation_no: string
     is_limited: boolean
     rate_free_at: string | null
+    traceparent: string | null
   }>(
     db,
     'readRunningJob',
@@ -59,7 +62,7 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     select job_id, type, week::text, body::text,
            greatest(start_at, created_at)::text as start_at, deadline_at::text, last_generation_no,
            rate is not null or max_in_flight is not null as is_limited,
-           case when rate is not null then rate_free_at::text end as rate_free_at
+           case when rate is not null then rate_free_at::text end as rate_free_at, traceparent
       from jobs
      where job_key = ${key} and status = 'running' and paused_at is null`,
   )
@@ -75,6 +78,7 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     lastGenerationNo: Number(job.last_generation_no),
     isLimited: job.is_limited,
     rateFreeAt: instantOrNull(job.rate_free_at),
+    traceparent: job.traceparent,
   }
 }
 

@@ -29,6 +29,7 @@ export interface Execution {
 
 /** A chunk that has ended. `isFirst`: before it nothing of the job was done. */
 export interface Executed extends Execution {
+  readonly chunkNo: number
   readonly deviceCount: number
   readonly isFirst: boolean
 }
@@ -73,11 +74,12 @@ export async function executeChunk(
     const { chunk, deviceCount, desired } = begun
     if (job.isLimited) await spend(tx, job, deviceCount, now)
     const isFirst = chunk.chunkNo === 0 && chunk.claims === 0
-    if (chunk.deviceIds.length === 0) return { deviceCount, isFirst, failures: [], desired }
+    const { chunkNo } = chunk
+    if (chunk.deviceIds.length === 0) return { chunkNo, deviceCount, isFirst, failures: [], desired }
     locked.chunk = chunk
     const rest = await work(tx, chunk)
     await finishLockedChunk(tx, chunk, rest.failures, now)
-    return { deviceCount, isFirst, failures: rest.failures, desired: [...desired, ...rest.desired] }
+    return { chunkNo, deviceCount, isFirst, failures: rest.failures, desired: [...desired, ...rest.desired] }
   }
   const options = { settings: { lock_timeout: lockMs, ...alongIndexes } }
   try {

@@ -19,10 +19,17 @@ import { closeChunks } from './close-chunks.ts'
 import { jobEvent } from './job-events.ts'
 import { nextTry } from './next-try.ts'
 
-/** Inserts a job as `queued`. Null when the id exists already. Reads of the job show `queryCondition`. `actor`: who asks for it. */
+/**
+ * Inserts a job as `queued`. Null when the id exists already. Reads of the job show `queryCondition`. `actor`: who asks for it;
+ * `traceparent`: the span in which that is.
+ */
 export async function insertJob(
   db: Db,
-  request: JobRequest & { readonly queryCondition: string; readonly actor?: string },
+  request: JobRequest & {
+    readonly queryCondition: string
+    readonly actor?: string
+    readonly traceparent?: string | null
+  },
   now: Date,
 ): Promise<Job | null> {
   const { target } = request
@@ -33,10 +40,11 @@ export async function insertJob(
     sql`
     with inserted as (
       insert into jobs (job_id, type, status, query_condition, target_ids, body, max_execution_seconds,
-                        created_at, start_at, deadline_at)
+                        created_at, start_at, deadline_at, traceparent)
       values (${request.jobId}, ${request.type}, 'queued', ${request.queryCondition},
               ${target.kind === 'devices' ? texts(target.deviceIds) : null}, ${JSON.stringify(request.body)}::json,
-              ${request.maxExecutionTimeInSeconds}, ${at(now)}, ${at(startAt)}, ${at(deadlineAt)})
+              ${request.maxExecutionTimeInSeconds}, ${at(now)}, ${at(startAt)}, ${at(deadlineAt)},
+              ${request.traceparent ?? null})
       on conflict (job_id) do nothing
       returning *),
     ${jobEvent({ kind: 'created', now, actor: request.actor ?? null }, sql`inserted`)}
@@ -201,7 +209,7 @@ function isAfter(after: string): SQL {
 
 const jobColumns = sql.raw(
   `job_key::text, job_id, type, status, query_condition, body, max_execution_seconds, created_at::text, start_at::text,
-   ended_at::text, frozen_at::text, failure_reason`,
+   ended_at::text, frozen_at::text, failure_reason, traceparent`,
 )
 
 const noStatistics = sql.raw('null as counts')
@@ -233,6 +241,7 @@ interface JobRow extends Record<string, unknown> {
   readonly ended_at: string | null
   readonly frozen_at: string | null
   readonly failure_reason: string | null
+  readonly traceparent: string | null
   readonly counts: readonly number[] | null
 }
 
@@ -250,6 +259,7 @@ function toJob(row: JobRow): Job {
     endTime: instantOrNull(row.ended_at),
     maxExecutionTimeInSeconds: row.max_execution_seconds,
     failureReason: row.failure_reason,
+    traceparent: row.traceparent,
     statistics: row.frozen_at === null ? null : toStatistics(row),
   }
 }

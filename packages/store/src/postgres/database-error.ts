@@ -24,7 +24,12 @@ export function isStatementTimeout(error: unknown): boolean {
   return databaseError(error).code === '57014'
 }
 
+/** Others hold a lock that the statement needs. */
+export function isLockTimeout(error: unknown): boolean {
+  return databaseError(error).code === '55P03'
+}
+
 /** The same statement may succeed in a moment: Postgres was lost, or a deadlock ended the statement. */
 export function isWorthRepeating(error: unknown): boolean {
-  return isDatabaseLost(error) || ['40001', '40P01', '55P03'].includes(databaseError(error).code)
+  return isDatabaseLost(error) || isLockTimeout(error) || ['40001', '40P01'].includes(databaseError(error).code)
 }

@@ -1,11 +1,13 @@
 import { readdirSync } from 'node:fs'
 import { basename } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'drizzle-orm'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Client } from 'pg'
 import { leaveToNextStatement, settings } from './connect.ts'
+import { isLockTimeout } from './database-error.ts'
 import { type Db, rows } from './sql.ts'
 
 /** The database was migrated by a newer version, in a way that this one cannot work with. */
@@ -29,9 +31,16 @@ const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.u
 // Any number will do, as long as nothing else in the database uses it.
 const migrationLock = 7_301_964
 
+/** Whoever uses the table comes after a migration that waits for it. So a migration waits for a moment only, and lets the others go first. */
+const lockMs = 500
+const pauseMs = 1_000
+/** The longest statement of the hub is the search for a target set, a minute. */
+const mostTries = 120
+
 /**
  * Brings the schema up to date, in one transaction. Safe to call from many processes at once: one of them does it, under a lock that
- * ends with the transaction. Returns the names of the migrations that were missing, in their order.
+ * ends with the transaction. Tries again, for two minutes at least, while statements under way use what it changes. Returns the names of
+ * the migrations that were missing, in their order.
  * @throws SchemaTooNewError when the database knows migrations that this version does not.
  */
 export async function migrate(url: string): Promise<readonly string[]> {
@@ -39,16 +48,26 @@ export async function migrate(url: string): Promise<readonly string[]> {
   client.on('error', leaveToNextStatement)
   await client.connect()
   try {
-    return await drizzle(client).transaction(async (tx) => {
-      await rows(tx, sql`select pg_advisory_xact_lock(${migrationLock})`)
-      await refuseNewerSchema(tx)
-      const applied = await countAppliedMigrations(tx)
-      await applyMigrations(tx, applied)
-      return knownMigrations().slice(applied)
-    })
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await drizzle(client).transaction(applyMissing)
+      } catch (error) {
+        if (!isLockTimeout(error) || tries === mostTries) throw error
+        await sleep(pauseMs)
+      }
+    }
   } finally {
     await client.end()
   }
+}
+
+async function applyMissing(tx: Db): Promise<readonly string[]> {
+  await rows(tx, sql`select pg_advisory_xact_lock(${migrationLock})`)
+  await refuseNewerSchema(tx)
+  const applied = await countAppliedMigrations(tx)
+  await rows(tx, sql`select set_config('lock_timeout', ${String(lockMs)}, true)`)
+  await applyMigrations(tx, applied)
+  return knownMigrations().slice(applied)
 }
 
 /** The migrator of drizzle would take no lock, and end our transaction. Its table is kept as it keeps it. */

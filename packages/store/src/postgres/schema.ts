@@ -117,6 +117,7 @@ export const jobs = pgTable('jobs', {
   maxInFlight: integer('max_in_flight'),
   rateFreeAt: instant('rate_free_at'),
   priority: integer('priority').notNull().default(500),
+  traceparent: text('traceparent'),
 })
 
 export const stages = pgTable(

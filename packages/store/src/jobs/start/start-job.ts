@@ -20,6 +20,7 @@ export type JobStart =
       readonly type: JobType
       readonly deviceCount: number
       readonly deadlineAt: Date
+      readonly traceparent: string | null
     }
   /** No place is free. The job waits in `queued`. */
   | { readonly kind: 'full' }
@@ -98,7 +99,14 @@ async function start(tx: Db, key: JobKey, options: StartOptions, now: Date): Pro
   )
   if (started.length === 0) throw new UndoneError('idle')
   if (due.is_over) await closeChunks(tx, key, weekOf(now), 'expired', now)
-  return { kind: 'started', jobId: due.job_id, type: due.type, deviceCount, deadlineAt: instant(due.deadline_at) }
+  return {
+    kind: 'started',
+    jobId: due.job_id,
+    type: due.type,
+    deviceCount,
+    deadlineAt: instant(due.deadline_at),
+    traceparent: due.traceparent,
+  }
 }
 
 /** Two numbers, so that the lock differs from every lock of one number. Two jobs with the same one do not start at the same moment. */
@@ -115,7 +123,7 @@ async function readDue(tx: Db, key: JobKey, now: Date): Promise<DueRow | null> {
     tx,
     sql`
     select job_id, type, query_condition, target_ids is not null as is_listed, deadline_at::text,
-           deadline_at <= ${at(now)} as is_over, rate, max_in_flight
+           deadline_at <= ${at(now)} as is_over, rate, max_in_flight, traceparent
       from jobs
      where job_key = ${key} and ${isDue(now)}`,
   )
@@ -154,6 +162,7 @@ interface DueRow extends Record<string, unknown> {
   readonly is_over: boolean
   readonly rate: number | null
   readonly max_in_flight: number | null
+  readonly traceparent: string | null
 }
 
 /**
