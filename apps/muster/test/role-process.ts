@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 import type { Role, RunningHub } from '@muster/runtime'
 import { requestTo, type TestHub } from './hub.ts'
 
-const program = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+/** The program as it is built here. */
+export const ownProgram = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
 /** A process of its own for roles of a hub, as it is built. Disposing it kills it. */
 export interface RoleProcess extends AsyncDisposable {
@@ -16,11 +17,15 @@ export interface RoleProcess extends AsyncDisposable {
   signal(signal: NodeJS.Signals): void
 }
 
-/** Resolves when it serves. `nodeOptions` stand before the program. */
+/** Resolves when it serves. `nodeOptions` stand before the program, which may be that of another build. */
 export async function startProcess(
   hub: Pick<TestHub, 'environment'>,
   roles: readonly Role['name'][],
-  { settings = {}, nodeOptions = [] }: { settings?: NodeJS.ProcessEnv; nodeOptions?: readonly string[] } = {},
+  {
+    settings = {},
+    nodeOptions = [],
+    program = ownProgram,
+  }: { settings?: NodeJS.ProcessEnv; nodeOptions?: readonly string[]; program?: string } = {},
 ): Promise<RoleProcess> {
   const { PATH = '' } = process.env
   const child = spawn(process.execPath, [...nodeOptions, program, ...roles], {
