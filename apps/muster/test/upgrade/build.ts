@@ -3,10 +3,13 @@ import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { root } from './base.ts'
 
 const run = promisify(execFile)
+
+/** Of this checkout. */
+export const root = fileURLToPath(new URL('../../../../', import.meta.url))
 
 /** Disposing it removes it. */
 export interface Build extends AsyncDisposable {
