@@ -7,7 +7,7 @@ import { findBase } from './base.ts'
 import { type Build, buildCommit, root } from './build.ts'
 import { type Api, type Mix, type MixedHub, startMixedHub } from './mixed-hub.ts'
 
-const base = await findBase(root, process.env.MUSTER_SKEW_BASE)
+const base = await findBase(root, process.env.MUSTER_TEST_SKEW_BASE)
 const reason = 'absent' in base ? base.absent : null
 // The title of a skipped test is not shown everywhere.
 if (reason !== null) process.stderr.write(`skipped: a hub of two versions: ${reason}\n`)
