@@ -82,6 +82,20 @@ export const gateway: DashboardSpec = {
         },
         {
           kind: 'lines',
+          title: 'File descriptors',
+          description:
+            'The share of those that a process may open. Each connection takes one; at 1 no other is accepted.',
+          unit: 'percentunit',
+          redFrom: 0.8,
+          queries: [
+            {
+              expr: `max by (instance) (${of('process_open_fds')} / ${of('process_max_fds')})`,
+              legend: '{{instance}}',
+            },
+          ],
+        },
+        {
+          kind: 'lines',
           title: 'Event loop lag',
           description:
             'How long work waits for its turn in a process, 99 of 100 times. Above a tenth of a second devices notice it.',

@@ -18,6 +18,17 @@ export const jobs: DashboardSpec = {
         },
         {
           kind: 'lines',
+          title: 'Jobs created, started and cancelled',
+          description: 'By callers, and by the hub when they are due.',
+          unit: 'ops',
+          queries: [
+            { expr: perSecond('muster_job_created_total'), legend: 'created' },
+            { expr: perSecond('muster_job_started_total'), legend: 'started' },
+            { expr: perSecond('muster_job_cancelled_total'), legend: 'cancelled' },
+          ],
+        },
+        {
+          kind: 'lines',
           title: 'Jobs ended',
           description: 'By type and status.',
           unit: 'ops',
@@ -129,6 +140,16 @@ export const jobs: DashboardSpec = {
           queries: [
             { expr: total('muster_worker_calls_in_flight', 'instance'), legend: '{{instance}}' },
             { expr: total('muster_worker_calls_limit'), legend: 'limit of all' },
+          ],
+        },
+        {
+          kind: 'lines',
+          title: 'Live workers and gateways',
+          description: 'Of the whole hub, by their leases and signs of life in Postgres.',
+          unit: 'none',
+          queries: [
+            { expr: ofHub('muster_workers'), legend: 'workers' },
+            { expr: ofHub('muster_gateways'), legend: 'gateways' },
           ],
         },
         {

@@ -1,5 +1,5 @@
 import type { DashboardSpec } from './dashboard.ts'
-import { ofHub, perSecond, quantile, total } from './promql.ts'
+import { of, ofHub, perSecond, quantile, total } from './promql.ts'
 
 export const overview: DashboardSpec = {
   uid: 'muster-overview',
@@ -152,6 +152,43 @@ export const overview: DashboardSpec = {
           unit: 'short',
           isStacked: true,
           queries: [{ expr: total('muster_devices_connected', 'instance'), legend: '{{instance}}' }],
+        },
+        {
+          kind: 'lines',
+          title: 'Faults',
+          description: 'What met a bug or lost infrastructure. The log has an event of the same name, with the error.',
+          unit: 'ops',
+          queries: [
+            { expr: perSecond('muster_request_failed_total'), legend: 'requestFailed' },
+            { expr: perSecond('muster_device_job_failed_total'), legend: 'deviceJobFailed' },
+            { expr: perSecond('muster_wake_up_failed_total'), legend: 'wakeUpFailed' },
+            { expr: perSecond('muster_lease_renewal_failed_total'), legend: 'leaseRenewalFailed' },
+            { expr: perSecond('muster_bus_failed_total'), legend: 'busFailed' },
+            { expr: perSecond('muster_scrape_failed_total'), legend: 'scrapeFailed' },
+            { expr: perSecond('muster_load_not_read_total'), legend: 'loadNotRead' },
+            { expr: perSecond('muster_issuer_failed_total'), legend: 'issuerFailed' },
+            { expr: perSecond('muster_certificate_refused_total'), legend: 'certificateRefused' },
+            { expr: perSecond('muster_connection_not_accepted_total'), legend: 'connectionNotAccepted' },
+          ],
+        },
+        {
+          kind: 'lines',
+          title: 'Readiness lost',
+          description: 'By check. A balancer sends nothing to a process that is not ready.',
+          unit: 'ops',
+          queries: [{ expr: perSecond('muster_readiness_lost_total', 'check'), legend: '{{check}}' }],
+        },
+        {
+          kind: 'lines',
+          title: 'Age of processes',
+          description: 'A line that falls to 0 is a restart.',
+          unit: 's',
+          queries: [
+            {
+              expr: `time() - max by (instance) (${of('process_start_time_seconds')})`,
+              legend: '{{instance}}',
+            },
+          ],
         },
         {
           kind: 'lines',

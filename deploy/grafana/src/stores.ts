@@ -12,10 +12,12 @@ export const stores: DashboardSpec = {
         {
           kind: 'lines',
           title: 'Connections in use',
-          description: 'Of the pools of each process, and how many statements wait for one: MusterPostgresTrouble.',
+          description:
+            'Of the pools of each process, how many they may have, and how many statements wait for one: MusterPostgresTrouble.',
           unit: 'none',
           queries: [
             { expr: total('muster_postgres_pool_used', 'instance'), legend: '{{instance}} used' },
+            { expr: total('muster_postgres_pool_size', 'instance'), legend: '{{instance}} may have' },
             { expr: total('muster_postgres_pool_waiting', 'instance'), legend: '{{instance}} waiting' },
           ],
         },
@@ -117,6 +119,20 @@ export const stores: DashboardSpec = {
           queries: [
             {
               expr: `${perSecond('muster_sweep_seconds_sum', 'sweep')} / ${perSecond('muster_sweep_seconds_count', 'sweep')}`,
+              legend: '{{sweep}}',
+            },
+          ],
+        },
+        {
+          kind: 'lines',
+          title: 'Age of sweeps',
+          description:
+            'How long ago any dispatcher last ended a pass of each. Above a minute: MusterSweepsRepair. It also watches purgeHistory, which runs each hour and is not here.',
+          unit: 's',
+          redFrom: 60,
+          queries: [
+            {
+              expr: 'min by (sweep) (muster_sweep_age_seconds{sweep!="purgeHistory"})',
               legend: '{{sweep}}',
             },
           ],

@@ -18,6 +18,7 @@ export { type Account, createThrottles, type Throttles } from './hub/throttles.t
 export { catalogue } from './metrics/catalogue.ts'
 export type { Declaration as MetricDeclaration } from './metrics/declare.ts'
 export { type Metrics, openMetrics, type Readings } from './metrics/metrics.ts'
+export { nodeMetricsOnDemand } from './metrics/node-metrics.ts'
 export type { EndReason, GatewayStep, GroupedWrite } from './metrics/words.ts'
 export { type EventDeclaration, ownMetric } from './observability/declare-event.ts'
 export { eventList } from './observability/event-list.ts'

@@ -98,7 +98,8 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
         // Not waited for: no call is delivered later than 3 s after its claim, whether the gateways hear of it or not.
         void bus.dropCall(callIdOf(job.key))
         if (!isRepeated) {
-          events.jobCancelled({ jobId: job.jobId, type: job.type, seconds: runSeconds(job), ...callerOf(c) })
+          events.jobCancelled({ jobId: job.jobId, type: job.type, ...callerOf(c) })
+          events.jobEnded({ jobId: job.jobId, type: job.type, status: job.status, seconds: runSeconds(job) })
         }
         return jsonTextReply(200, jobJson(job, c.get('vocabulary')))
       },

@@ -294,14 +294,17 @@ describe('a job that is cancelled', () => {
 
   it('twice in the same moment is reported once', async () => {
     await api.send('PUT', '/jobs/v2/c4', methodJob)
-    const cancelled: string[] = []
-    const off = api.events.on('jobCancelled', ({ jobId }) => cancelled.push(jobId))
+    const seen: unknown[] = []
+    const off = [
+      api.events.on('jobCancelled', ({ jobId }) => seen.push(jobId)),
+      api.events.on('jobEnded', ({ jobId, status }) => seen.push([jobId, status])),
+    ]
 
     await api.send('POST', '/jobs/v2/c4/cancel')
     await api.send('POST', '/jobs/v2/c4/cancel')
-    off()
+    for (const stop of off) stop()
 
-    expect(cancelled).toEqual(['c4'])
+    expect(seen).toEqual(['c4', ['c4', 'cancelled']])
   })
 
   it('while it runs counts its devices as canceled', async () => {

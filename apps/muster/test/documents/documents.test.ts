@@ -1,7 +1,8 @@
-import { catalogue, eventMetrics, openEvents, openLog, openMetrics } from '@muster/runtime'
+import { catalogue, eventMetrics, nodeMetricsOnDemand, openEvents, openLog, openMetrics } from '@muster/runtime'
 import { expect, it } from 'vitest'
 import { eventsPage } from './events-page.ts'
 import { type ExposedMetric, exposedMetrics } from './exposed-metrics.ts'
+import { metricUses } from './metric-uses.ts'
 import { metricsPage } from './metrics-page.ts'
 
 const declared = { ...catalogue, ...eventMetrics() }
@@ -12,10 +13,29 @@ async function shownBy(roles: Parameters<typeof openMetrics>[1]): Promise<Readon
   return exposedMetrics((await metrics.scrape((error) => expect.fail(String(error)))).text)
 }
 
-it('docs/metrics.md says what the declarations say', async () => {
-  const names = [...(await shownBy(['dispatcher'])).keys()].filter((name) => !(name in declared))
+/** What the client library adds. */
+async function nodeNames(): Promise<string[]> {
+  return [...(await shownBy(['dispatcher'])).keys()].filter((name) => !(name in declared)).toSorted()
+}
 
-  await expect(metricsPage(names.toSorted())).toMatchFileSnapshot('../../../../docs/metrics.md')
+it('docs/metrics.md says what the declarations say', async () => {
+  await expect(metricsPage(await nodeNames(), metricUses())).toMatchFileSnapshot('../../../../docs/metrics.md')
+})
+
+it('every metric is read by a dashboard or an alert, or else is marked as on demand', async () => {
+  const { dashboard, alert } = metricUses()
+  const onDemand = new Map<string, string | null>([
+    ...Object.entries(declared).map(([name, { onDemand }]) => [name, onDemand] as const),
+    ...nodeMetricsOnDemand,
+  ])
+  const all = [...Object.keys(declared), ...(await nodeNames())]
+
+  const isRead = (name: string) => dashboard.has(name) || alert.has(name)
+  const isMarked = (name: string) => typeof onDemand.get(name) === 'string'
+
+  expect(all.filter((name) => !isRead(name) && !isMarked(name))).toEqual([])
+  expect(all.filter((name) => isRead(name) && isMarked(name))).toEqual([])
+  expect([...onDemand.keys(), ...dashboard, ...alert].filter((name) => !all.includes(name))).toEqual([])
 })
 
 it('docs/events.md says what the list of events says', async () => {

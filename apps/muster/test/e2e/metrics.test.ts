@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { catalogue, eventMetrics } from '@muster/runtime'
+import { sweepNames } from '@muster/store'
 import { eventually, findTool } from '@muster/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { roles } from '../../src/roles.ts'
@@ -12,7 +13,7 @@ import { openWay, type Way } from '../way.ts'
 let hub: TestHub
 let way: Way
 
-/** Work of every kind: a twin job, a method job that is answered, and one that waits and is cancelled. */
+/** Work of every kind: a twin job, a method job that is answered, and one that waits. */
 beforeAll(async () => {
   hub = await startHub({
     reach: async ({ port }) => {
@@ -112,6 +113,27 @@ describe('the metrics of a process with all roles', () => {
     expect(valueIn(text, 'muster_sweep_seconds_count{sweep="wakeForgottenWork"}')).toBeGreaterThan(0)
   })
 
+  it('count a job that is cancelled among those that have ended, once', async () => {
+    const ended = 'muster_job_ended_total{type="scheduleUpdateTwin",status="cancelled"}'
+    const startTime = new Date(Date.now() + 3_600_000).toISOString()
+    const updateTwin = { etag: '*', tags: { a: 2 } }
+    expect(valueIn(await scrape(), ended)).toBe(0)
+
+    await putJob(hub, 'cancelled', { type: 'scheduleUpdateTwin', queryCondition: '*', updateTwin, startTime })
+    await hub.request('POST', '/jobs/v2/cancelled/cancel')
+    await hub.request('POST', '/jobs/v2/cancelled/cancel')
+
+    expect(valueIn(await scrape(), ended)).toBe(1)
+  })
+
+  it('tell how long ago each sweep has ended a pass', async () => {
+    const text = await scrape()
+
+    for (const sweep of sweepNames) {
+      expect(valueIn(text, `muster_sweep_age_seconds{sweep="${sweep}"}`), sweep).toBeGreaterThan(0)
+    }
+  })
+
   it('tell of Postgres: the pools, and how long hot statements took', async () => {
     const text = await scrape()
 
@@ -149,6 +171,7 @@ it('a process without the dispatcher shows nothing of the hub as a whole', async
 
   const ofHub = Object.entries(catalogue).flatMap(([name, { scope }]) => (scope === 'hub' ? [name] : []))
   expect([...exposedMetrics(text).keys()].filter((name) => ofHub.includes(name))).toEqual([])
+  expect(text).not.toContain('muster_sweep_age_seconds{')
   expect(valueIn(text, 'muster_role_info{role="api"}')).toBe(1)
 })
 

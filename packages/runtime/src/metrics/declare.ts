@@ -14,6 +14,8 @@ interface Declared<L extends Labels> {
    * Every process with the dispatcher shows it, and no other process does.
    */
   readonly scope: 'process' | 'hub'
+  /** The question that somebody has who reads it by hand. Null: a dashboard or an alert reads it. */
+  readonly onDemand: string | null
 }
 
 export interface CounterDeclaration<L extends Labels = Labels> extends Declared<L> {
@@ -37,12 +39,12 @@ export type Declaration = CounterDeclaration | GaugeDeclaration | HistogramDecla
 export type Declarations = Readonly<Record<string, Declaration>>
 
 export function counter<const L extends Labels>(help: string, labels: L): CounterDeclaration<L> {
-  return { kind: 'counter', help, labels, scope: 'process' }
+  return { kind: 'counter', help, labels, scope: 'process', onDemand: null }
 }
 
 /** Begins with 0. */
 export function gauge<const L extends Labels>(help: string, labels: L): GaugeDeclaration<L> {
-  return { kind: 'gauge', help, labels, scope: 'process', startsAt: 0 }
+  return { kind: 'gauge', help, labels, scope: 'process', startsAt: 0, onDemand: null }
 }
 
 /** Has no value until one is known. */
@@ -60,7 +62,12 @@ export function histogram<const L extends Labels>(
   labels: L,
   buckets: readonly number[],
 ): HistogramDeclaration<L> {
-  return { kind: 'histogram', help, labels, scope: 'process', buckets }
+  return { kind: 'histogram', help, labels, scope: 'process', buckets, onDemand: null }
+}
+
+/** Marks what no dashboard and no alert reads, by the question that it answers. A test compares the marks with the files of `deploy`. */
+export function onDemand<D extends { readonly onDemand: string | null }>(question: string, declaration: D): D {
+  return { ...declaration, onDemand: question }
 }
 
 /** Every combination of closed words. None if a label is only bounded: its words are known when they come. */

@@ -1,11 +1,14 @@
 import { lagSeconds, setSizes } from './buckets.ts'
-import { counter, gauge, histogram } from './declare.ts'
+import { counter, gauge, histogram, onDemand } from './declare.ts'
 import { groupedWrites, messageKinds } from './words.ts'
 
 /** The connections of devices, and what goes over them. */
 export const gatewayMetrics = {
   muster_devices_connected: gauge('Devices connected to this process', {}),
-  muster_desired_pushed_total: counter('Desired patches sent to connected devices', {}),
+  muster_desired_pushed_total: onDemand(
+    'How many devices got a desired patch?',
+    counter('Desired patches sent to connected devices', {}),
+  ),
   muster_notification_lag_seconds: histogram(
     'From the word that desired properties have changed to the message to the device',
     {},

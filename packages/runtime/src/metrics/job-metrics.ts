@@ -1,7 +1,7 @@
 import { errorNames, jobTypes } from '@muster/contract'
 import { sweepNames } from '@muster/store'
 import { jobSeconds, lagSeconds, shortSeconds } from './buckets.ts'
-import { counter, gauge, histogram } from './declare.ts'
+import { counter, gauge, histogram, knownGauge } from './declare.ts'
 import { endStatuses, recordedOutcomes } from './words.ts'
 
 /** Jobs, the workers that carry them out, and the dispatchers that repair them. */
@@ -38,5 +38,9 @@ export const jobMetrics = {
     {},
   ),
   muster_sweep_repaired_total: counter('Rows repaired, by sweep', { sweep: sweepNames }),
+  muster_sweep_age_seconds: knownGauge(
+    'How long ago this dispatcher last ended a pass that succeeded, by sweep; before its first, how long ago it began. Any dispatcher sweeps for the whole hub, so take the minimum',
+    { sweep: sweepNames },
+  ),
   muster_sweep_seconds: histogram('Passes of sweeps that succeeded, by sweep', { sweep: sweepNames }, shortSeconds),
 }

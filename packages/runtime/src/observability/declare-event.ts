@@ -64,6 +64,8 @@ export interface EventDeclaration<F = Fields> {
   /** Its own metric. `total` counts it, `seconds` is a histogram of its field `seconds`. */
   readonly own: 'total' | 'seconds' | null
   readonly moves: Moves<F> | null
+  /** Of its own metric: see the declaration of metrics. */
+  readonly onDemand: string | null
 }
 
 /** Has no own metric. */
@@ -73,7 +75,7 @@ export function logged<const F extends Fields>(
   fields: F,
   moves: Moves<F> | null = null,
 ): EventDeclaration<F> {
-  return { level, meaning, fields, own: null, moves }
+  return { level, meaning, fields, own: null, moves, onDemand: null }
 }
 
 /** Is counted as `muster_..._total`. The metric says the meaning, so it stands in the plural: "Jobs ended". */
@@ -83,7 +85,7 @@ export function counted<const F extends Fields>(
   fields: F,
   moves: Moves<F> | null = null,
 ): EventDeclaration<F> {
-  return { level, meaning, fields, own: 'total', moves }
+  return { level, meaning, fields, own: 'total', moves, onDemand: null }
 }
 
 /** Is observed as `muster_..._seconds`, which also counts it. */
@@ -93,7 +95,7 @@ export function timed<const F extends Fields & { readonly seconds: Field<number>
   fields: F,
   moves: Moves<F> | null = null,
 ): EventDeclaration<F> {
-  return { level, meaning, fields, own: 'seconds', moves }
+  return { level, meaning, fields, own: 'seconds', moves, onDemand: null }
 }
 
 export interface OwnMetric {
@@ -102,7 +104,7 @@ export interface OwnMetric {
 }
 
 /** The own metric of an event. Null: it has none. */
-export function ownMetric(name: string, { own, meaning, fields }: EventDeclaration): OwnMetric | null {
+export function ownMetric(name: string, { own, meaning, fields, onDemand }: EventDeclaration): OwnMetric | null {
   if (own === null) return null
   const labels: Labels = Object.fromEntries(
     Object.entries(fields).flatMap(([field, { label }]) => (label === null ? [] : [[field, label]])),
@@ -111,7 +113,7 @@ export function ownMetric(name: string, { own, meaning, fields }: EventDeclarati
   const help = names.length === 0 ? meaning : `${meaning}, by ${names.join(', ')}`
   return {
     name: `muster_${snakeCase(name)}_${own}`,
-    declaration: own === 'total' ? counter(help, labels) : histogram(help, labels, waitSeconds),
+    declaration: { ...(own === 'total' ? counter(help, labels) : histogram(help, labels, waitSeconds)), onDemand },
   }
 }
 

@@ -2,6 +2,7 @@ import { errorNames, jobTypes } from '@muster/contract'
 import { sweepNames } from '@muster/store'
 import { roleNames } from '../config/role-names.ts'
 import { throttleNames } from '../config/throttle-rates.ts'
+import { onDemand } from '../metrics/declare.ts'
 import {
   callOutcomes,
   checkNames,
@@ -47,15 +48,24 @@ const caller = { account: optional(text), clientAddress: optional(text), trackin
  */
 export const eventList = {
   hubStarting: logged('info', 'A process starts', {}),
-  hubStarted: counted('info', 'Starts of this process', {
-    https: optional(port),
-    http: port,
-    mqtts: optional(port),
-    seconds,
-  }),
-  httpsPortReplaced: counted('warn', 'Starts without the privileges for the HTTPS port', { wanted: port, bound: port }),
-  hubStopping: counted('info', 'Stops of this process', { reason: text }),
-  roleStopped: counted('info', 'Roles stopped', { role: word(roleNames), seconds }),
+  hubStarted: onDemand(
+    'Has this process come up?',
+    counted('info', 'Starts of this process', {
+      https: optional(port),
+      http: port,
+      mqtts: optional(port),
+      seconds,
+    }),
+  ),
+  httpsPortReplaced: onDemand(
+    'Why does HTTPS not have its port?',
+    counted('warn', 'Starts without the privileges for the HTTPS port', { wanted: port, bound: port }),
+  ),
+  hubStopping: onDemand('Was this process told to stop?', counted('info', 'Stops of this process', { reason: text })),
+  roleStopped: onDemand(
+    'Which role holds up the end of this process?',
+    counted('info', 'Roles stopped', { role: word(roleNames), seconds }),
+  ),
   readinessLost: counted('warn', 'Readiness checks failed', { check: word(checkNames), error }),
   scrapeFailed: counted('warn', 'Readings of gauges that failed', { error }),
   busFailed: counted('warn', 'Errors of the connection to Redis', { error }),
@@ -71,13 +81,22 @@ export const eventList = {
       },
     },
   ),
-  clockTrusted: counted('info', 'Times at which the time of the hub was known again', { errorSeconds: seconds }),
-  clockDoubted: counted('warn', 'Times at which the time of the hub was not known any more', { reason: text }),
-  storeIncident: counted('warn', 'Ends and restarts of private stores', {
-    store: word(storeNames),
-    kind: word(storeIncidentKinds),
-    message: text,
-  }),
+  clockTrusted: onDemand(
+    'Is the time of the hub lost and found again and again?',
+    counted('info', 'Times at which the time of the hub was known again', { errorSeconds: seconds }),
+  ),
+  clockDoubted: onDemand(
+    'Is the time of the hub lost and found again and again?',
+    counted('warn', 'Times at which the time of the hub was not known any more', { reason: text }),
+  ),
+  storeIncident: onDemand(
+    'How often did a private store of npm start end?',
+    counted('warn', 'Ends and restarts of private stores', {
+      store: word(storeNames),
+      kind: word(storeIncidentKinds),
+      message: text,
+    }),
+  ),
   certificateLoaded: logged(
     'info',
     'The TLS listeners have a certificate',
@@ -90,12 +109,18 @@ export const eventList = {
   ),
   certificateRefused: counted('error', 'Changed certificates that could not be used', { error }),
   connectionNotAccepted: counted('error', 'HTTP connections that could not be accepted', { error }),
-  spansLost: counted('warn', 'Groups of spans that the collector did not take', { error }),
-  operatorRefused: counted('warn', 'Requests for pages of the operator without its token', {
-    reason: word(doorReasons),
-    path: text,
-    address: text,
-  }),
+  spansLost: onDemand(
+    'Does the collector take the spans?',
+    counted('warn', 'Groups of spans that the collector did not take', { error }),
+  ),
+  operatorRefused: onDemand(
+    'Does somebody try the pages of the operator?',
+    counted('warn', 'Requests for pages of the operator without its token', {
+      reason: word(doorReasons),
+      path: text,
+      address: text,
+    }),
+  ),
   loadNotRead: counted('warn', 'Readings of the load of the hub that failed', { error }),
 
   throttled: counted('debug', 'Operations over their rate, refused or put off', { throttle: word(throttleNames) }),
@@ -125,17 +150,7 @@ export const eventList = {
   requestFailed: counted('error', 'Requests that met a bug or lost infrastructure', { trackingId: id, error }),
   issuerFailed: counted('warn', 'Readings of the keys of the token issuer that failed', { error }),
   jobCreated: counted('info', 'Jobs accepted', { jobId: id, type: word(jobTypes), ...caller }),
-  jobCancelled: counted(
-    'info',
-    'Jobs cancelled by a caller',
-    { jobId: id, type: word(jobTypes), seconds: optional(seconds), ...caller },
-    {
-      metrics: ['muster_job_seconds'],
-      move(metrics, { type, seconds }) {
-        if (seconds !== null) metrics.muster_job_seconds.observe({ type, status: 'cancelled' }, seconds)
-      },
-    },
-  ),
+  jobCancelled: counted('info', 'Jobs cancelled by a caller', { jobId: id, type: word(jobTypes), ...caller }),
 
   jobStarted: counted('info', 'Jobs started', { jobId: id, type: word(jobTypes), deviceCount: number, traceId }),
   jobEnded: counted(
@@ -235,8 +250,14 @@ export const eventList = {
       },
     },
   ),
-  telemetryReceived: counted('trace', 'Telemetry messages received', { deviceId: id }),
-  reportedPatched: counted('trace', 'Patches of reported properties', { deviceId: id }),
+  telemetryReceived: onDemand(
+    'How much telemetry was accepted?',
+    counted('trace', 'Telemetry messages received', { deviceId: id }),
+  ),
+  reportedPatched: onDemand(
+    'How many reports were written?',
+    counted('trace', 'Patches of reported properties', { deviceId: id }),
+  ),
   desiredPushed: logged(
     'debug',
     'A desired patch was sent to connected devices',

@@ -1,0 +1,64 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { catalogue, eventMetrics } from '@muster/runtime'
+import { parse } from 'yaml'
+import { z } from 'zod'
+
+const deployFolder = join(import.meta.dirname, '..', '..', '..', '..', 'deploy')
+const histograms = new Set(
+  Object.entries({ ...catalogue, ...eventMetrics() }).flatMap(([name, { kind }]) => (kind === 'histogram' ? name : [])),
+)
+
+/** Where something in `deploy` reads metrics, and which. Names that the hub does not have are among them. */
+export interface MetricUses {
+  readonly dashboard: ReadonlySet<string>
+  readonly alert: ReadonlySet<string>
+}
+
+export function metricUses(): MetricUses {
+  return {
+    dashboard: new Set(dashboardQueries().flatMap(metricsIn)),
+    alert: new Set(alertQueries().flatMap(metricsIn)),
+  }
+}
+
+const expression = z.object({ expr: z.string() })
+const dashboard = z.object({
+  panels: z.array(z.object({ targets: z.array(expression).default([]) })),
+  annotations: z.object({ list: z.array(expression) }),
+})
+
+function dashboardQueries(): string[] {
+  return filesOf('grafana', 'dashboards').flatMap((text) => {
+    const { panels, annotations } = dashboard.parse(JSON.parse(text))
+    return [...panels.flatMap(({ targets }) => targets), ...annotations.list].map(({ expr }) => expr)
+  })
+}
+
+const rule = z.object({ alert: z.string().optional(), record: z.string().optional(), expr: z.string() })
+const ruleFile = z.object({ groups: z.array(z.object({ rules: z.array(rule) })) })
+
+/** Those of recorded series count for the alerts that ask for these. */
+function alertQueries(): string[] {
+  const rules = filesOf('prometheus', 'rules').flatMap((text) =>
+    ruleFile.parse(parse(text)).groups.flatMap((group) => group.rules),
+  )
+  const alerts = rules.flatMap(({ alert, expr }) => (alert === undefined ? [] : expr))
+  const recorded = rules.flatMap(({ record, expr }) =>
+    record !== undefined && alerts.some((asked) => asked.includes(record)) ? expr : [],
+  )
+  return [...alerts, ...recorded]
+}
+
+function filesOf(...folder: readonly string[]): string[] {
+  const path = join(deployFolder, ...folder)
+  return readdirSync(path).map((file) => readFileSync(join(path, file), 'utf8'))
+}
+
+/** The metrics that a query names, those of a histogram by its own name. Every metric of a process begins with one of three words. */
+function metricsIn(expr: string): string[] {
+  return [...expr.matchAll(/\b(?:muster|nodejs|process)_\w+/g)].map(([name]) => {
+    const whole = name.replace(/_(bucket|sum|count)$/, '')
+    return histograms.has(whole) ? whole : name
+  })
+}
