@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { signSasToken } from '@muster/auth'
 import { removeDataDir, startLocalServices } from '@muster/local-services'
-import { type Config, loadConfig, runRoles } from '@muster/runtime'
+import { type Config, loadConfig, roleNames, runRoles } from '@muster/runtime'
 import postgres from 'postgres'
 import { findPolicy, prepareDatabase } from '../src/database.ts'
 import { roles } from '../src/roles.ts'
@@ -61,6 +61,8 @@ export async function loadTwins(
 export interface BenchHub extends AsyncDisposable {
   /** A request to the service API in clear, as the owner. Throws for any status but 200. */
   request(method: string, path: string, options?: RequestOptions): Promise<Reply>
+  /** The page for Prometheus. */
+  metrics(): Promise<string>
 }
 
 interface RequestOptions {
@@ -73,9 +75,12 @@ export interface Reply {
   readonly continuation: string | null
 }
 
-/** Every role of a hub, in this process. */
-export async function startHub(config: Config): Promise<BenchHub> {
-  const running = await runRoles(roles, config)
+/** These roles of a hub, in this process: all, unless some are named. */
+export async function startHub(config: Config, names: readonly string[] = roleNames): Promise<BenchHub> {
+  const running = await runRoles(
+    roles.filter(({ name }) => names.includes(name)),
+    config,
+  )
   const owner = await findPolicy(config, 'iothubowner')
   const authorization = signSasToken({
     resource: 'localhost',
@@ -94,6 +99,7 @@ export async function startHub(config: Config): Promise<BenchHub> {
       if (response.status !== 200) throw new Error(`${method} ${path} answered ${response.status} ${text}`)
       return { text, continuation: response.headers.get('x-ms-continuation') }
     },
+    metrics: async () => (await fetch(`http://127.0.0.1:${running.ports.http}/metrics`)).text(),
     [Symbol.asyncDispose]: () => running.stop('the benchmark is over'),
   }
 }
