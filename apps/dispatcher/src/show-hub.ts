@@ -1,5 +1,5 @@
-import type { Hub, Readings } from '@muster/runtime'
-import { readDatabaseFigures, readIntegrityFigures, readJobFigures, readWorkFigures } from '@muster/store'
+import { type Hub, type Readings, workersNeeded } from '@muster/runtime'
+import { readDatabaseFigures, readIntegrityFigures, readJobFigures, readLoad, readWorkFigures } from '@muster/store'
 
 /** How old the gauges of the hub may be. Every dispatcher reads them for itself, and several may scrape it. */
 const everyMs = 5_000
@@ -8,7 +8,13 @@ const everyMs = 5_000
  * The gauges of the hub as a whole, read when they are scraped. What one store or one statement does not tell leaves the others as they
  * are.
  */
-export function showHub({ db, bus, clock, metrics }: Pick<Hub, 'db' | 'bus' | 'clock' | 'metrics'>): void {
+export function showHub({
+  db,
+  bus,
+  clock,
+  metrics,
+  config,
+}: Pick<Hub, 'db' | 'bus' | 'clock' | 'metrics' | 'config'>): void {
   const read = [
     async (): Promise<Readings> => {
       const { overdue, ...byStatus } = await readJobFigures(db, clock.now())
@@ -24,6 +30,9 @@ export function showHub({ db, bus, clock, metrics }: Pick<Hub, 'db' | 'bus' | 'c
         muster_work_oldest_ready_seconds: oldestReadySeconds,
       }
     },
+    async (): Promise<Readings> => ({
+      muster_workers_needed: workersNeeded(await readLoad(db, clock.now()), config),
+    }),
     async (): Promise<Readings> => {
       const found = await readIntegrityFigures(db, clock.now(), Math.random())
       return { muster_job_integrity_violations: Object.values(found).reduce((sum, count) => sum + count, 0) }

@@ -145,10 +145,12 @@ export const jobs: DashboardSpec = {
         {
           kind: 'lines',
           title: 'Live workers and gateways',
-          description: 'Of the whole hub, by their leases and signs of life in Postgres.',
+          description:
+            'Of the whole hub, by their leases and signs of life in Postgres, and how many workers its work would keep busy.',
           unit: 'none',
           queries: [
             { expr: ofHub('muster_workers'), legend: 'workers' },
+            { expr: ofHub('muster_workers_needed'), legend: 'workers needed' },
             { expr: ofHub('muster_gateways'), legend: 'gateways' },
           ],
         },

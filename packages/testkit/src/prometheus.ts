@@ -76,7 +76,8 @@ function configuration(targets: readonly Target[], ruleFiles: readonly string[])
         job_name: 'muster',
         static_configs: targets.map(({ component, port }) => ({
           targets: [`127.0.0.1:${port}`],
-          labels: { component },
+          // As the PodMonitor and the namespace of the manifests give them.
+          labels: { component, namespace: 'muster' },
         })),
       },
     ],

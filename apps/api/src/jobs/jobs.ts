@@ -14,8 +14,8 @@ import {
   limits,
   parseJobStatus,
   parseJobType,
-  runSeconds,
 } from '@muster/contract'
+import { reportEnd } from '@muster/runtime'
 import { cancelJob, listJobs, readJob } from '@muster/store'
 import { queryParameter } from '../http/address.ts'
 import { type ApiContext, callerOf, type Deps, type Endpoint } from '../http/endpoint.ts'
@@ -99,7 +99,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
         void bus.dropCall(callIdOf(job.key))
         if (!isRepeated) {
           events.jobCancelled({ jobId: job.jobId, type: job.type, ...callerOf(c) })
-          events.jobEnded({ jobId: job.jobId, type: job.type, status: job.status, seconds: runSeconds(job) })
+          reportEnd(events, job)
         }
         return jsonTextReply(200, jobJson(job, c.get('vocabulary')))
       },

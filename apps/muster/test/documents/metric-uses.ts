@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { catalogue, eventMetrics } from '@muster/runtime'
-import { parse } from 'yaml'
+import { parse, parseAllDocuments } from 'yaml'
 import { z } from 'zod'
 
 const deployFolder = join(import.meta.dirname, '..', '..', '..', '..', 'deploy')
@@ -13,12 +13,14 @@ const histograms = new Set(
 export interface MetricUses {
   readonly dashboard: ReadonlySet<string>
   readonly alert: ReadonlySet<string>
+  readonly autoscaler: ReadonlySet<string>
 }
 
 export function metricUses(): MetricUses {
   return {
     dashboard: new Set(dashboardQueries().flatMap(metricsIn)),
     alert: new Set(alertQueries().flatMap(metricsIn)),
+    autoscaler: new Set([...autoscalerQueries().values()].flatMap(metricsIn)),
   }
 }
 
@@ -48,6 +50,22 @@ function alertQueries(): string[] {
     record !== undefined && alerts.some((asked) => asked.includes(record)) ? expr : [],
   )
   return [...alerts, ...recorded]
+}
+
+const scaledObject = z.object({
+  metadata: z.object({ name: z.string() }),
+  spec: z.object({ triggers: z.tuple([z.object({ metadata: z.object({ query: z.string() }) })]) }),
+})
+
+/** By the name of what is scaled. */
+export function autoscalerQueries(): ReadonlyMap<string, string> {
+  const text = readFileSync(join(deployFolder, 'kubernetes', 'components', 'keda-prometheus', 'triggers.yaml'), 'utf8')
+  return new Map(
+    parseAllDocuments(text).map((each) => {
+      const { metadata, spec } = scaledObject.parse(each.toJS())
+      return [metadata.name, spec.triggers[0].metadata.query]
+    }),
+  )
 }
 
 function filesOf(...folder: readonly string[]): string[] {

@@ -13,12 +13,12 @@ writes it. A test compares it with what a process shows at \`/metrics\`.
 
 The port is that of plain HTTP (\`MUSTER_HTTP_PORT\`); every process has the page. \`process_...\` and \`nodejs_...\` are of Node.js.
 The name of a metric ends with its unit. No label holds the id of a device, a job or a policy, so the number of series does not
-grow with the fleet: a process has fewer than 2,000.
+grow with the fleet: a process has fewer than 2,000. [Sizing](operations/sizing.md#prometheus) has the numbers of each role.
 
 A series with words of a closed list is there from the start, with 0. One with a label that is only bounded comes with its first event.
 
-The last column says who reads it: a dashboard in \`deploy/grafana\`, an alert in \`deploy/prometheus\`, or, on demand, you, when you have
-that question. A test compares it with the dashboards and the alerts.
+The last column says who reads it: a dashboard in \`deploy/grafana\`, an alert in \`deploy/prometheus\`, the autoscaler of
+\`deploy/kubernetes/components/keda-prometheus\`, or, on demand, you, when you have that question. A test compares it with these files.
 
 ## Of each process
 

@@ -14,7 +14,7 @@ interface Declared<L extends Labels> {
    * Every process with the dispatcher shows it, and no other process does.
    */
   readonly scope: 'process' | 'hub'
-  /** The question that somebody has who reads it by hand. Null: a dashboard or an alert reads it. */
+  /** The question that somebody has who reads it by hand. Null: a file of `deploy` reads it. */
   readonly onDemand: string | null
 }
 
@@ -65,7 +65,7 @@ export function histogram<const L extends Labels>(
   return { kind: 'histogram', help, labels, scope: 'process', buckets, onDemand: null }
 }
 
-/** Marks what no dashboard and no alert reads, by the question that it answers. A test compares the marks with the files of `deploy`. */
+/** Marks what no dashboard, alert or autoscaler reads, by the question that it answers. A test compares the marks with these. */
 export function onDemand<D extends { readonly onDemand: string | null }>(question: string, declaration: D): D {
   return { ...declaration, onDemand: question }
 }

@@ -20,6 +20,10 @@ export const hubMetrics = {
   ),
   muster_gateways: hubGauge('Live gateways', {}),
   muster_workers: hubGauge('Live workers', {}),
+  muster_workers_needed: hubGauge(
+    'The load of the hub in workers, not rounded: what /internal/scaling tells of them, by the settings of the dispatcher',
+    {},
+  ),
   muster_schema_version: hubGauge('Migrations that the database has', {}),
   muster_partitions_ahead: hubGauge('Weeks after this one that have their partitions', {}),
   muster_database_bytes: hubGauge('Size of the database on disk', {}),

@@ -1,4 +1,4 @@
-/** What the client library adds to each process and no dashboard or alert reads, by the question that somebody has who reads it by hand. */
+/** What the client library adds to each process and no file of `deploy` reads, by the question that somebody has who reads it by hand. */
 const names = {
   'What keeps the event loop busy, or the process alive?': [
     'nodejs_active_handles',
