@@ -19,6 +19,8 @@ export default defineConfig({
             '{packages,apps}/*/src/**/*.test.ts',
             'apps/muster/test/{architecture,documents,spec}/**/*.test.ts',
           ],
+          // Thousands of made inputs take seconds, and longer on a busy machine.
+          testTimeout: 60_000,
         },
       },
       {
