@@ -17,7 +17,7 @@ export default defineConfig({
           isolate: false,
           include: [
             '{packages,apps}/*/src/**/*.test.ts',
-            'apps/muster/test/{architecture,documents,spec}/**/*.test.ts',
+            'apps/muster/test/{architecture,documents,pictures,spec}/**/*.test.ts',
           ],
           // Thousands of made inputs take seconds, and longer on a busy machine.
           testTimeout: 60_000,
@@ -28,7 +28,7 @@ export default defineConfig({
         test: {
           name: 'services',
           include: ['{packages,apps}/*/test/**/*.test.ts'],
-          exclude: ['apps/muster/test/{architecture,deploy,documents,spec}/**'],
+          exclude: ['apps/muster/test/{architecture,deploy,documents,pictures,spec}/**'],
           globalSetup: ['packages/testkit/src/services.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,

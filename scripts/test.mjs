@@ -4,7 +4,7 @@ import { runNode } from './run-node.mjs'
 
 // npm test [-- ARGS]: all tests. npm run test:unit [-- ARGS]: those that need neither Postgres, Redis nor a build. npm run
 // test:long [-- ARGS]: the random and the crowded ones alone, with so many cases that it takes a while. npm run test:deploy
-// [-- ARGS]: those of the files for production. ARGS go to vitest.
+// [-- ARGS]: those of the files for production. npm run pictures: draws the dashboards of docs/pictures. ARGS go to vitest.
 
 /** Cases, histories, requests and devices. The same variables change those of the other two, and these, too. */
 const longRuns = {
@@ -32,11 +32,12 @@ const selections = {
   unit: { build: false, args: ['--project', 'unit'], env: {} },
   deploy: { build: true, args: ['--project', 'deploy'], env: {} },
   long: { build: true, args: ['--project', 'services', ...longTests], env: longRuns },
+  pictures: { build: true, args: ['--config', 'vitest.pictures.config.ts'], env: {} },
   // The fault tests start real processes, which run what was built.
   all: { build: true, args: [], env: {} },
 }
 const [first, ...rest] = process.argv.slice(2)
-const isNamed = first === 'unit' || first === 'deploy' || first === 'long'
+const isNamed = ['unit', 'deploy', 'long', 'pictures'].includes(first)
 const { build, args, env } = isNamed ? selections[first] : selections.all
 
 await prepare({ build })

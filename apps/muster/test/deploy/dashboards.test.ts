@@ -1,26 +1,19 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { eventually, type RunningPrometheus, startPrometheus, withVariables } from '@muster/testkit'
 import { expect, it } from 'vitest'
-import { z } from 'zod'
 import { roles } from '../../src/roles.ts'
 import { startHub, type TestHub } from '../hub.ts'
 import { ending, putJob } from '../jobs.ts'
+import { readDashboards } from '../pictures/dashboard-files.ts'
 import { startApiProcess, startProcess } from '../role-process.ts'
 import { givenFleet } from '../simulated.ts'
 
-const deployFolder = join(import.meta.dirname, '..', '..', '..', '..', 'deploy')
-const rulesFolder = join(deployFolder, 'prometheus', 'rules')
-const dashboardsFolder = join(deployFolder, 'grafana', 'dashboards')
+const rulesFolder = join(import.meta.dirname, '..', '..', '..', '..', 'deploy', 'prometheus', 'rules')
 
-const dashboard = z.object({
-  title: z.string(),
-  panels: z.array(z.object({ title: z.string(), targets: z.array(z.object({ expr: z.string() })).default([]) })),
-})
-const panels = readdirSync(dashboardsFolder).flatMap((file) => {
-  const read = dashboard.parse(JSON.parse(readFileSync(join(dashboardsFolder, file), 'utf8')))
-  return read.panels.map(({ title, targets }) => ({ name: `${read.title}: ${title}`, targets }))
-})
+const panels = readDashboards().flatMap((dashboard) =>
+  dashboard.panels.map(({ title, targets }) => ({ name: `${dashboard.title}: ${title}`, targets })),
+)
 
 it('every panel has data of a hub whose roles are processes of their own', { timeout: 180_000 }, async () => {
   // An API too, but only its certificates are used.
