@@ -115,7 +115,8 @@ function configuration(targets: readonly Target[], { ruleFiles, scrapeSeconds }:
           const before = targets.slice(0, index).filter((other) => other.component === component)
           return {
             targets: [`127.0.0.1:${port}`],
-            labels: { component, instance: `${component}-${before.length + 1}` },
+            // The namespace as the PodMonitor of the manifests gives it.
+            labels: { component, instance: `${component}-${before.length + 1}`, namespace: 'muster' },
           }
         }),
       },
