@@ -7,7 +7,7 @@ import type { Picture, PicturePanel } from './drawing/picture.ts'
 const rateInterval = '15s'
 
 const origin =
-  'Drawn by the project from the queries of this dashboard and the answers of a Prometheus. It is not a picture of Grafana.'
+  'Drawn by the project (npm run pictures) from the queries of this dashboard and the answers of a Prometheus. It is not a picture of Grafana.'
 
 /** A dashboard with what Prometheus answers to its queries. `empty` are the titles of panels without any value. */
 export async function answered(

@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { startPrometheus } from '@muster/testkit'
@@ -9,7 +9,7 @@ import { startApiProcess, startProcess } from '../role-process.ts'
 import { answered } from './answers.ts'
 import { readDashboards } from './dashboard-files.ts'
 import { drawPicture } from './drawing/picture.ts'
-import { type Event, lengthSeconds, prepareStory } from './story.ts'
+import { lengthSeconds, prepareStory, type Scene } from './story.ts'
 
 const root = join(import.meta.dirname, '..', '..', '..', '..')
 const rulesFolder = join(root, 'deploy', 'prometheus', 'rules')
@@ -42,10 +42,10 @@ it('draws every dashboard of a hub whose roles are processes of their own', asyn
     { ruleFiles: (await readdir(rulesFolder)).map((file) => join(rulesFolder, file)), scrapeSeconds: stepSeconds },
   )
   const reached = { ...hub, request: api.request, httpPort: api.ports.http }
-  const events = await prepareStory({ hub: reached, gateways: [firstGateway, secondGateway], worker: secondWorker })
+  const scenes = await prepareStory({ hub: reached, gateways: [firstGateway, secondGateway], worker: secondWorker })
 
   const start = Date.now() / 1000
-  await live(events)
+  await play(scenes)
 
   const range = { start, end: start + lengthSeconds, stepSeconds }
   const drawn = await Promise.all(
@@ -55,15 +55,14 @@ it('draws every dashboard of a hub whose roles are processes of their own', asyn
     })),
   )
   expect(drawn.flatMap(({ empty }) => empty)).toEqual([])
-  await mkdir(picturesFolder, { recursive: true })
   for (const { uid, picture } of drawn) await writeFile(join(picturesFolder, `${uid}.svg`), drawPicture(picture))
 })
 
-/** Lets each event begin at its second, whether or not those before it have ended. The time itself is what the pictures show. */
-async function live(events: readonly Event[]): Promise<void> {
+/** Lets each scene begin at its second, whether or not those before it have ended. The time itself is what the pictures show. */
+async function play(scenes: readonly Scene[]): Promise<void> {
   await Promise.all([
     wait(lengthSeconds * 1000),
-    ...events.map(async ({ second, happen }) => {
+    ...scenes.map(async ({ second, happen }) => {
       await wait(second * 1000)
       await happen()
     }),

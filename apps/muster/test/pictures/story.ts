@@ -12,8 +12,8 @@ export interface Stage {
   readonly worker: RoleProcess
 }
 
-/** Something that begins so many seconds after the start. */
-export interface Event {
+/** Something that begins so many seconds after the start of the story. */
+export interface Scene {
   readonly second: number
   happen(): Promise<unknown>
 }
@@ -32,7 +32,7 @@ const inTheNorth = "tags.site = 'north'"
 const inTheSouth = "tags.site = 'south'"
 
 /** Quiet at first and in the end; between them jobs of each kind, devices that come and go, and callers that make mistakes. */
-export async function prepareStory(stage: Stage): Promise<readonly Event[]> {
+export async function prepareStory(stage: Stage): Promise<readonly Scene[]> {
   const { hub, worker } = stage
   const [north, south] = await Promise.all(sites.map((site, index) => fleetOf(stage, site, index)))
   const { twins, reboot, cancel } = jobsOf(hub)
