@@ -4,6 +4,7 @@ import { roleNames } from '../config/role-names.ts'
 import { throttleNames } from '../config/throttle-rates.ts'
 import { onDemand } from '../metrics/declare.ts'
 import {
+  answerClassOf,
   callOutcomes,
   checkNames,
   doorReasons,
@@ -137,7 +138,7 @@ export const eventList = {
     {
       metrics: ['muster_requests_total'],
       move: (metrics, { route, status }) =>
-        metrics.muster_requests_total.inc({ route, class: `${Math.floor(status / 100)}xx` }),
+        metrics.muster_requests_total.inc({ route, class: answerClassOf(route, status) }),
     },
   ),
   requestRefused: counted('info', 'Requests answered with an error', {

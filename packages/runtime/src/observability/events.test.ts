@@ -67,6 +67,20 @@ it('observes the seconds of a request', async () => {
   )
 })
 
+it('counts what a device does not answer apart from the errors of the hub', async () => {
+  const { metrics, events } = setup()
+  const served = { seconds: 0.01, trackingId: 't' }
+  const methods = '/twins/{deviceId}/methods'
+
+  for (const status of [502, 503, 504]) events.requestServed({ ...served, method: 'POST', route: methods, status })
+  events.requestServed({ ...served, method: 'POST', route: '/devices/query', status: 504 })
+
+  const text = await scraped(metrics)
+  expect(text).toContain(`muster_requests_total{route="${methods}",class="device"} 2`)
+  expect(text).toContain(`muster_requests_total{route="${methods}",class="5xx"} 1`)
+  expect(text).toContain('muster_requests_total{route="/devices/query",class="5xx"} 1')
+})
+
 it('stops telling a listener that has left', () => {
   const { events } = setup()
   const heard: unknown[] = []
