@@ -57,18 +57,33 @@ export function showHub({
       }
     },
   ]
-  for (const each of read) metrics.whenScraped(remembered(each))
+  const round = countRounds()
+  for (const each of read) metrics.whenScraped(remembered(each, round))
 }
 
 /**
- * The last answer, a failure too, while it is fresh: a store that is away is not asked at every scrape. It counts from the question on, so
- * that all gauges of one scrape are asked for again together.
+ * The number of the round of questions to the stores. A new one begins when somebody asks and the last is too old. Readings that each kept
+ * a time of their own would not all be asked again in the same scrape.
  */
-function remembered<Value>(read: () => Promise<Value>): () => Promise<Value> {
-  let last: { readonly atMs: number; readonly value: Promise<Value> } | null = null
+function countRounds(): () => number {
+  let round = 0
+  let beganAtMs = Number.NEGATIVE_INFINITY
   return () => {
     const nowMs = performance.now()
-    if (last === null || nowMs - last.atMs >= everyMs) last = { atMs: nowMs, value: read() }
+    if (nowMs - beganAtMs >= everyMs) {
+      round += 1
+      beganAtMs = nowMs
+    }
+    return round
+  }
+}
+
+/** The answer of this round, a failure too: a store that is away is not asked at every scrape. */
+function remembered<Value>(read: () => Promise<Value>, currentRound: () => number): () => Promise<Value> {
+  let last: { readonly round: number; readonly value: Promise<Value> } | null = null
+  return () => {
+    const round = currentRound()
+    if (last?.round !== round) last = { round, value: read() }
     return last.value
   }
 }
