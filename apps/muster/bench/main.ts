@@ -1,6 +1,7 @@
 import { cpus } from 'node:os'
 import { Command, InvalidArgumentError } from 'commander'
 import { print } from './figures.ts'
+import { benchLoad } from './load.ts'
 import { benchQueries } from './queries.ts'
 import { benchSeries } from './series.ts'
 import { benchSizes } from './sizes.ts'
@@ -21,6 +22,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   queries: { measures: 'pages, conditions, groups and previews, as a caller gets them', run: benchQueries },
   statements: { measures: 'processor time of hot statements, planned once and each time', run: benchStatements },
   sweeps: { measures: 'a pass of each sweep, beside up to 1,000 running jobs that wait', run: benchSweeps },
+  load: { measures: 'the statements behind the gauges of work and behind /internal/scaling', run: benchLoad },
   sizes: { measures: 'bytes on disk of twins and of the history of jobs', run: benchSizes },
   series: { measures: 'series that each role shows to Prometheus, while jobs run over all devices', run: benchSeries },
   waits: { measures: 'device jobs that wait: a partial index beside a table of their own', run: benchWaits },
