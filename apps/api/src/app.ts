@@ -42,6 +42,7 @@ export function createApp(
   const paging = createPaging(deps.continuationKey)
   const refuse = (c: ApiContext, error: HubError) => {
     const caller = callerOf(c)
+    c.set('isOfDevice', error.isOfDevice)
     const jobId = c.req.param('jobId')
     deps.events.requestRefused({
       method: c.req.method,

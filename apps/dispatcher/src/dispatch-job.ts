@@ -38,7 +38,7 @@ export async function dispatchJob(hub: DispatchHub, key: JobKey): Promise<JobSta
 async function putOff(hub: DispatchHub, key: JobKey, error: unknown): Promise<void> {
   if (isWorthRepeating(error)) throw error
   const { db, events, clock } = hub
-  events.wakeUpFailed({ kind: 'job', jobKey: key, error })
+  events.wakeUpFailed({ kind: 'job', jobKey: key, traceId: undefined, error })
   const attempts = await putOffStart(db, key, clock.now())
   if (attempts !== null && attempts >= mostTries) {
     await giveUp(hub, key, `the job could not be started, ${attempts} times: ${reasonOf(error)}`)

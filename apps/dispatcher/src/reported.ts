@@ -10,7 +10,7 @@ export async function reported<Value>(
   try {
     return await work()
   } catch (error) {
-    events.wakeUpFailed({ kind: 'job', jobKey: key, error })
+    events.wakeUpFailed({ kind: 'job', jobKey: key, traceId: undefined, error })
     return null
   }
 }

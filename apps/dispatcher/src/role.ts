@@ -20,7 +20,7 @@ export const role: Role = {
         if (kind === 'idle') await closeWindow(hub, key)
       } catch (error) {
         // Postgres was lost, or there is a bug. The job is unchanged, and the reconciler will find it.
-        hub.events.wakeUpFailed({ kind: 'job', jobKey: key, error })
+        hub.events.wakeUpFailed({ kind: 'job', jobKey: key, traceId: undefined, error })
       }
     })
     return {

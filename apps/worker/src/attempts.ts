@@ -42,7 +42,7 @@ export async function createAttempts(
         (error: unknown) => {
           // What is not recorded goes back with the lease.
           lease.doubt()
-          events.wakeUpFailed({ kind: claim.kind, jobKey: claim.job.key, error })
+          events.wakeUpFailed({ kind: claim.kind, jobKey: claim.job.key, traceId: span.traceId, error })
           span.end('NotRecorded')
         },
       )

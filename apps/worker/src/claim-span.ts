@@ -7,14 +7,22 @@ import type { RunningJob } from '@muster/store'
  */
 const chunksInTrace = 10
 
-/** `chunkNo` null: device jobs of several chunks. */
-export function beginClaimSpan(
+interface Work {
+  readonly name: 'run chunk' | 'run due device jobs'
+  /** Null: device jobs of several chunks, or nobody knows which. */
+  readonly chunkNo: number | null
+  readonly deviceCount: number
+  readonly startedAt: Date
+}
+
+/** A span for work that was claimed a moment ago. */
+export function beginWorkSpan(
   tracing: Tracing,
   job: RunningJob,
-  { chunkNo, deviceCount, startedAt }: { chunkNo: number | null; deviceCount: number; startedAt: Date },
+  { name, chunkNo, deviceCount, startedAt }: Work,
 ): Span {
   const isInTrace = chunkNo !== null && chunkNo < chunksInTrace
-  const span = tracing.begin(chunkNo === null ? 'run due device jobs' : 'run chunk', {
+  const span = tracing.begin(name, {
     kind: 'consumer',
     parent: isInTrace ? job.traceparent : null,
     startedAt,
@@ -26,6 +34,12 @@ export function beginClaimSpan(
     },
   })
   if (!isInTrace) span.linkTo(job.traceparent)
-  tracing.begin('claim', { kind: 'internal', parent: span.traceparent, startedAt }).end()
+  return span
+}
+
+/** The same, for calls to come. Its first part is the claim itself. */
+export function beginClaimSpan(tracing: Tracing, job: RunningJob, work: Work): Span {
+  const span = beginWorkSpan(tracing, job, work)
+  tracing.begin('claim', { kind: 'internal', parent: span.traceparent, startedAt: work.startedAt }).end()
   return span
 }

@@ -24,7 +24,7 @@ export const role: Role = {
           return wakeUp.kind === 'chunks' ? await runChunk(worker, wakeUp) : await runDue(worker, wakeUp.key)
         } catch (error) {
           // The lease ends, or the transaction was rolled back. A sweep then finds the work.
-          events.wakeUpFailed({ kind: wakeUp.kind, jobKey: wakeUp.key, error })
+          events.wakeUpFailed({ kind: wakeUp.kind, jobKey: wakeUp.key, traceId: undefined, error })
           return 'done'
         }
       },

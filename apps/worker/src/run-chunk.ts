@@ -15,7 +15,7 @@ import {
   readRunningJob,
 } from '@muster/store'
 import type { Claim } from './claim.ts'
-import { beginClaimSpan } from './claim-span.ts'
+import { beginClaimSpan, beginWorkSpan } from './claim-span.ts'
 import { executeOneByOne } from './one-by-one.ts'
 import { countByCode } from './outcomes/count-by-code.ts'
 import { earlyPause, pace } from './pace.ts'
@@ -52,14 +52,16 @@ async function executeInStore(worker: WorkerHub, key: JobKey, operation: StoreOp
     throw error
   })
   if (executed instanceof ChunkError) {
-    events.wakeUpFailed({ kind: 'chunks', jobKey: key, error: executed.cause })
+    const span = beginWorkSpan(tracing, job, { name: 'run chunk', chunkNo: null, deviceCount: 0, startedAt })
+    events.wakeUpFailed({ kind: 'chunks', jobKey: key, traceId: span.traceId, error: executed.cause })
+    span.end('ChunkError')
     return 'more'
   }
   if (executed === null) return 'done'
   if ('laterMs' in executed) return executed
 
   const { chunkNo, deviceCount, failures, desired } = executed
-  const span = beginClaimSpan(tracing, job, { chunkNo, deviceCount, startedAt })
+  const span = beginWorkSpan(tracing, job, { name: 'run chunk', chunkNo, deviceCount, startedAt })
   events.chunkRecorded({
     jobKey: key,
     type: operation.type,
@@ -70,8 +72,8 @@ async function executeInStore(worker: WorkerHub, key: JobKey, operation: StoreOp
     failures: countByCode(failures.map(({ error }) => error)),
     traceId: span.traceId,
   })
-  if (!(await notifyDesired({ db, bus }, desired))) events.wakeUpLost({ kind: 'desired' })
-  span.end()
+  const isTold = await notifyDesired({ db, bus }, desired).finally(() => span.end())
+  if (!isTold) events.wakeUpLost({ kind: 'desired' })
   return 'more'
 }
 
@@ -106,7 +108,7 @@ async function claimFirstAttempts(
     workerId,
     claimedAt: now,
     deviceCount,
-    span: beginClaimSpan(worker.tracing, job, { chunkNo, deviceCount, startedAt: now }),
+    span: beginClaimSpan(worker.tracing, job, { name: 'run chunk', chunkNo, deviceCount, startedAt: now }),
     attempts: claimed.deviceIds.map((deviceId) => ({
       deviceId,
       attempt: 1,

@@ -36,6 +36,11 @@ async function claimLaterAttempts(
     claimedAt: now,
     deviceCount: claimed.attempts.length,
     attempts: claimed.attempts,
-    span: beginClaimSpan(tracing, job, { chunkNo: null, deviceCount: claimed.attempts.length, startedAt: now }),
+    span: beginClaimSpan(tracing, job, {
+      name: 'run due device jobs',
+      chunkNo: null,
+      deviceCount: claimed.attempts.length,
+      startedAt: now,
+    }),
   }
 }

@@ -49,16 +49,25 @@ export class HubError extends Error {
   readonly info: Readonly<Record<string, string>> | undefined
   /** After this time, another try may succeed. */
   readonly retryAfterMs: number | undefined
+  /** The device is at fault, and not the hub, whatever the status says. */
+  readonly isOfDevice: boolean
 
   constructor(
     code: ErrorName,
-    options: { message: string; info?: Readonly<Record<string, string>>; retryAfterMs?: number; cause?: unknown },
+    options: {
+      message: string
+      info?: Readonly<Record<string, string>>
+      retryAfterMs?: number
+      isOfDevice?: boolean
+      cause?: unknown
+    },
   ) {
     super(options.message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'HubError'
     this.code = code
     this.info = options.info
     this.retryAfterMs = options.retryAfterMs
+    this.isOfDevice = options.isOfDevice ?? false
   }
 
   get httpStatus(): number {

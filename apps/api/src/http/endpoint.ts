@@ -19,6 +19,8 @@ export interface ApiEnv {
     /** The pattern of the address, never an id: it is a label of a metric. */
     route: string
     errorForm: ErrorForm
+    /** The answer is an error for which the device is at fault. */
+    isOfDevice: boolean
     vocabulary: Vocabulary
     /** The account whose throttles the request uses. */
     account: Account

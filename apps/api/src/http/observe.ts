@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { trackingIdOf } from '@muster/contract'
 import type { MiddlewareHandler } from 'hono'
-import type { ApiEnv, Deps } from './endpoint.ts'
+import { type ApiEnv, callerOf, type Deps } from './endpoint.ts'
 
 /** Gives every request its ids and its span, and reports it when it has been served. */
 export function observe({
@@ -20,14 +20,16 @@ export function observe({
     c.set('span', span)
     c.set('errorForm', 'envelope')
     c.set('route', 'none')
+    c.set('isOfDevice', false)
     await next()
     c.res.headers.set('x-ms-request-id', requestId)
     const { status } = c.res
     const route = c.get('route')
     span.note({ 'http.response.status_code': status, 'http.route': route })
-    span.end(status >= 500 ? String(status) : undefined)
+    // A span without an end is not sent: nobody without a token fills the store of traces.
+    if (callerOf(c).account !== null) span.end(status >= 500 ? String(status) : undefined)
     const seconds = (performance.now() - startedMs) / 1000
-    events.requestServed({ method, route, status, seconds, trackingId })
+    events.requestServed({ method, route, status, isOfDevice: c.get('isOfDevice'), seconds, trackingId })
   }
 }
 

@@ -1,5 +1,5 @@
 import { HubError, type Job, type JobRequest } from '@muster/contract'
-import type { Account, Traceparent } from '@muster/runtime'
+import { type Account, type Traceparent, traceIdOf } from '@muster/runtime'
 import { insertJob, markScheduled } from '@muster/store'
 import type { ApiContext, Caller, Deps } from '../http/endpoint.ts'
 
@@ -36,7 +36,7 @@ export async function createJob(
   if (isOnBus && job.startTime > clock.now()) {
     // The job exists. Its status is late, which a sweep repairs; that is no error for the caller.
     await markScheduled(db, job.key).catch((error: unknown) =>
-      events.wakeUpFailed({ kind: 'job', jobKey: job.key, error }),
+      events.wakeUpFailed({ kind: 'job', jobKey: job.key, traceId: traceIdOf(job.traceparent), error }),
     )
   }
   return job

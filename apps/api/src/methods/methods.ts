@@ -112,9 +112,15 @@ function answerOf(result: Exclude<CallResult, { kind: 'notOnline' }>): MethodRes
     case 'answered':
       return { status: result.status, payload: result.payload }
     case 'noAnswer':
-      throw new HubError('GatewayTimeout', { message: 'Timed out waiting for the response from device.' })
+      throw new HubError('GatewayTimeout', {
+        message: 'Timed out waiting for the response from device.',
+        isOfDevice: true,
+      })
     case 'badAnswer':
-      throw new HubError('GenericBadGateway', { message: `The device's answer could not be used: ${result.reason}` })
+      throw new HubError('GenericBadGateway', {
+        message: `The device's answer could not be used: ${result.reason}`,
+        isOfDevice: true,
+      })
     case 'connectionLost':
       throw new HubError('DeviceConnectionClosedRemotely', {
         message: 'Device unavailable: its connection ended before it answered.',

@@ -81,6 +81,22 @@ describe('a direct method', () => {
     expect(nested(reply)).toMatchObject({ errorCode, message: expect.stringContaining(message) })
   })
 
+  it.each([
+    ['noAnswer', true],
+    ['badAnswer', true],
+    ['gatewayLost', false],
+    ['expired', false],
+  ])('that comes to %s is an error of the device: %s', async (kind, isOfDevice) => {
+    await using _ = await givenDevice(`fault-${kind}`, { kind, reason: 'no JSON' } as never)
+    const served: boolean[] = []
+    const off = api.events.on('requestServed', (fields) => served.push(fields.isOfDevice))
+
+    await call(`fault-${kind}`)
+    off()
+
+    expect(served).toEqual([isOfDevice])
+  })
+
   it('of a gateway that is gone is 504', async () => {
     await api.send('PUT', '/devices/orphan', {})
     await connectDevice(api, 'orphan', 'gateway-gone')

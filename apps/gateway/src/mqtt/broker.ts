@@ -45,7 +45,7 @@ export async function createBroker(gateway: Gateway, sessions: Sessions): Promis
   }
   // Not 'clientReady', which comes after the first packets that follow the CONNACK.
   aedes.on('connackSent', (_, client) => sessions.ready(client))
-  aedes.on('connectionError', () => events.connectionRefused({ reason: 'protocol' }))
+  aedes.on('connectionError', () => events.connectionRefused({ reason: 'protocol', clientId: null }))
   aedes.on('keepaliveTimeout', (client) => note(client, 'keepAlive'))
   // An error of the socket has a code. An error without a code means that the device broke the protocol.
   aedes.on('clientError', (client, error) => note(client, 'code' in error ? 'lost' : 'protocol'))

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { toError } from '@muster/contract'
+import { clip, toError } from '@muster/contract'
 import { cachePolicies } from '@muster/store'
 import type { AedesOptions, Client, PublishPacket } from 'aedes'
 import { type ConnectRequest, createAuthentication } from '../admission/authenticate.ts'
@@ -76,7 +76,7 @@ export function createRules(
       const request = { clientId: client.id, userName, password: password?.toString() ?? '', certificate }
       void admitInTime(client, request).then((reason) => {
         if (reason === null) return done(null, true)
-        gateway.events.connectionRefused({ reason })
+        gateway.events.connectionRefused({ reason, clientId: clip(client.id) })
         done(Object.assign(new Error(`refused: ${reason}`), { returnCode: returnCodeOf(reason) }), null)
       })
     },

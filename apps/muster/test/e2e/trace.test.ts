@@ -96,7 +96,7 @@ it('O2 the tracking id of an error is the id of its trace', async () => {
 })
 
 it('O4 a caller goes on with a trace of its own, and decides whether it is kept', async () => {
-  const [kept, dropped] = [randomBytes(16).toString('hex'), randomBytes(16).toString('hex')]
+  const [kept, dropped, refused] = Array.from({ length: 3 }, () => randomBytes(16).toString('hex'))
   const ask = (traceparent: string) =>
     fetch(`http://127.0.0.1:${processes.api.ports.http}/jobs/v2/query?api-version=2021-04-12`, {
       headers: { authorization: hub.token, traceparent },
@@ -104,11 +104,17 @@ it('O4 a caller goes on with a trace of its own, and decides whether it is kept'
   await ask(`00-${dropped}-00f067aa0ba902b7-00`)
   await ask(`00-${kept}-00f067aa0ba902b7-01`)
   const wrong = await ask('no-traceparent')
+  const unknown = await fetch(`http://127.0.0.1:${processes.api.ports.http}/jobs/v2/query?api-version=2021-04-12`, {
+    headers: { traceparent: `00-${refused}-00f067aa0ba902b7-01` },
+  })
 
   const span = await sent(({ traceId }) => traceId === kept)
   expect(span.parentId).toBe('00f067aa0ba902b7')
-  expect(wrong.status).toBe(200)
-  expect(collector.spans.filter(({ traceId }) => traceId === dropped)).toEqual([])
+  expect([wrong.status, unknown.status]).toEqual([200, 401])
+  // They would have come before the last one.
+  await request('GET', '/statistics/devices')
+  await sent(({ name }) => name === 'GET /statistics/devices')
+  expect(collector.spans.filter(({ traceId }) => traceId === dropped || traceId === refused)).toEqual([])
 })
 
 it('O5 the chunks of a large job are traces of their own after the tenth, linked to that of the job; so is a cancel', async () => {
@@ -144,9 +150,24 @@ it('O6 nothing else is a trace: no sweep, no heartbeat, no page of the operator'
   ])
 })
 
+it('O4 of the other traces the hub keeps a part', async () => {
+  await using other = await startCollector()
+  const settings = { OTEL_EXPORTER_OTLP_ENDPOINT: other.endpoint, OTEL_TRACES_SAMPLER_ARG: '0.5' }
+  const api = await startProcess(hub, ['api'], { settings })
+  onTestFinished(() => api[Symbol.asyncDispose]())
+  const ask = requestTo(api.ports.http, hub.token)
+  for (let n = 0; n < 60; n += 1) await ask('GET', '/statistics/devices')
+  api.signal('SIGTERM')
+  await api.ended
+
+  // A fair coin falls 60 times on the same side once in 2^59.
+  expect(other.spans.length).toBeGreaterThan(0)
+  expect(other.spans.length).toBeLessThan(60)
+})
+
 it('O7 a process that stops sends its last spans, and one without its collector does its work', async () => {
   const other = await startCollector()
-  const settings = { OTEL_EXPORTER_OTLP_ENDPOINT: other.endpoint, OTEL_TRACES_SAMPLER_ARG: '1' }
+  const settings = { OTEL_EXPORTER_OTLP_ENDPOINT: other.endpoint }
   const api = await startProcess(hub, ['api'], { settings })
   onTestFinished(() => api[Symbol.asyncDispose]())
   await requestTo(api.ports.http, hub.token)('GET', '/statistics/devices')

@@ -1,6 +1,6 @@
 import type { CallResult } from '@muster/bus'
 import type { Outcome } from '@muster/operations'
-import { finishJob, type Hub } from '@muster/runtime'
+import { finishJob, type Hub, traceIdOf } from '@muster/runtime'
 import {
   type DeviceOutcome,
   markDueWhereReachable,
@@ -70,7 +70,7 @@ async function followUp(hub: Tools, job: RunningJob, results: readonly (Part & R
   await eachAtOnce(steps, (step) =>
     step().catch((error: unknown) => {
       for (const kind of new Set(results.map(({ claim }) => claim.kind)))
-        hub.events.wakeUpFailed({ kind, jobKey: job.key, error })
+        hub.events.wakeUpFailed({ kind, jobKey: job.key, traceId: traceIdOf(job.traceparent), error })
     }),
   )
 }

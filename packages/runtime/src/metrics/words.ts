@@ -127,11 +127,5 @@ export const messageKinds = [
 export const groupedWrites = ['activity', 'reachable', 'closed', 'confirmed', 'outcomes'] as const
 export type GroupedWrite = (typeof groupedWrites)[number]
 
-/** Classes of HTTP statuses. `device`: the 502 and 504 of a direct method, which the device did not answer, or not well. */
+/** Classes of HTTP statuses. `device`: an answer of 500 or more for which the device is at fault, and not the hub. */
 export const answerClasses = ['1xx', '2xx', '3xx', '4xx', '5xx', 'device'] as const
-
-/** What a device does is no error of the hub, whatever the status says. */
-export function answerClassOf(route: string, status: number): string {
-  const isOfDevice = route.endsWith('/methods') && (status === 502 || status === 504)
-  return isOfDevice ? 'device' : `${Math.floor(status / 100)}xx`
-}

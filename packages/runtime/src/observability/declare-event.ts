@@ -27,6 +27,7 @@ export type ValuesOf<F> = { readonly [Name in keyof F]: F[Name] extends Field<in
 export const traceId: Field<string | undefined> = { shows: 'id, where something is traced', label: null }
 export const text: Field<string> = { shows: 'text', label: null }
 export const id: Field<string> = { shows: 'id', label: null }
+export const flag: Field<boolean> = { shows: 'true or false', label: null }
 export const number: Field<number> = { shows: 'number', label: null }
 export const port: Field<number> = { shows: 'port', label: null }
 export const seconds: Field<number> = { shows: 'seconds', label: null }

@@ -4,7 +4,6 @@ import { roleNames } from '../config/role-names.ts'
 import { throttleNames } from '../config/throttle-rates.ts'
 import { onDemand } from '../metrics/declare.ts'
 import {
-  answerClassOf,
   callOutcomes,
   checkNames,
   doorReasons,
@@ -23,6 +22,7 @@ import {
   counted,
   countsByCode,
   error,
+  flag,
   id,
   logged,
   number,
@@ -132,13 +132,16 @@ export const eventList = {
       method: bounded(text, 'the methods of HTTP'),
       route: bounded(text, 'the routes of the service API'),
       status: number,
+      isOfDevice: flag,
       seconds,
       trackingId: id,
     },
     {
       metrics: ['muster_requests_total'],
-      move: (metrics, { route, status }) =>
-        metrics.muster_requests_total.inc({ route, class: answerClassOf(route, status) }),
+      move(metrics, { route, status, isOfDevice }) {
+        const statusClass = isOfDevice && status >= 500 ? 'device' : `${Math.floor(status / 100)}xx`
+        metrics.muster_requests_total.inc({ route, class: statusClass })
+      },
     },
   ),
   requestRefused: counted('info', 'Requests answered with an error', {
@@ -206,6 +209,7 @@ export const eventList = {
   wakeUpFailed: counted('error', 'Wake-ups whose work met a bug or lost infrastructure', {
     kind: word(wakeUpKinds),
     jobKey: id,
+    traceId,
     error,
   }),
   leaseRenewalFailed: counted('error', 'Renewals of leases that met a bug or lost infrastructure', { error }),
@@ -238,7 +242,7 @@ export const eventList = {
       move: (metrics) => metrics.muster_devices_connected.dec(),
     },
   ),
-  connectionRefused: counted('info', 'Connections refused', { reason: word(refusalReasons) }),
+  connectionRefused: counted('info', 'Connections refused', { reason: word(refusalReasons), clientId: optional(id) }),
   methodInvoked: timed(
     'debug',
     'Direct methods invoked',

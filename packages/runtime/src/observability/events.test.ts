@@ -60,25 +60,31 @@ it('counts connected devices up and down', async () => {
 it('observes the seconds of a request', async () => {
   const { metrics, events } = setup()
 
-  events.requestServed({ method: 'GET', route: '/jobs/v2/{id}', status: 200, seconds: 0.01, trackingId: 't' })
+  events.requestServed({
+    method: 'GET',
+    route: '/jobs/v2/{id}',
+    status: 200,
+    isOfDevice: false,
+    seconds: 0.01,
+    trackingId: 't',
+  })
 
   expect(await scraped(metrics)).toContain(
     'muster_request_served_seconds_bucket{le="0.02",method="GET",route="/jobs/v2/{id}"} 1',
   )
 })
 
-it('counts what a device does not answer apart from the errors of the hub', async () => {
+it('counts an answer for which the device is at fault apart from the errors of the hub', async () => {
   const { metrics, events } = setup()
-  const served = { seconds: 0.01, trackingId: 't' }
-  const methods = '/twins/{deviceId}/methods'
+  const served = { method: 'POST', route: '/twins/{deviceId}/methods', seconds: 0.01, trackingId: 't' }
 
-  for (const status of [502, 503, 504]) events.requestServed({ ...served, method: 'POST', route: methods, status })
-  events.requestServed({ ...served, method: 'POST', route: '/devices/query', status: 504 })
+  events.requestServed({ ...served, status: 504, isOfDevice: true })
+  events.requestServed({ ...served, status: 504, isOfDevice: false })
+  events.requestServed({ ...served, status: 404, isOfDevice: true })
 
   const text = await scraped(metrics)
-  expect(text).toContain(`muster_requests_total{route="${methods}",class="device"} 2`)
-  expect(text).toContain(`muster_requests_total{route="${methods}",class="5xx"} 1`)
-  expect(text).toContain('muster_requests_total{route="/devices/query",class="5xx"} 1')
+  for (const statusClass of ['device', '5xx', '4xx'])
+    expect(text).toContain(`muster_requests_total{route="${served.route}",class="${statusClass}"} 1`)
 })
 
 it('stops telling a listener that has left', () => {
