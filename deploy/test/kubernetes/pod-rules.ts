@@ -60,9 +60,14 @@ function spreadComplaints({ labels, pod, role }: Workload): readonly string[] {
   const strange = pod.topologySpreadConstraints.filter(({ labelSelector }) =>
     Object.entries(labelSelector.matchLabels).some(([name, value]) => labels[name] !== value),
   )
+  // Nodes of a lost zone stay registered: where they count, no pod may replace theirs elsewhere.
+  const stuck = pod.topologySpreadConstraints.filter(
+    ({ whenUnsatisfiable, nodeTaintsPolicy }) => whenUnsatisfiable === 'DoNotSchedule' && nodeTaintsPolicy !== 'Honor',
+  )
   return complaints([
     [role === undefined || pod.topologySpreadConstraints.length > 0, 'is not spread over machines'],
     [strange.length === 0, `is spread by labels that it has not: ${strange.map((each) => each.topologyKey)}`],
+    [stuck.length === 0, `cannot be replaced when nodes are lost: ${stuck.map((each) => each.topologyKey)}`],
   ])
 }
 

@@ -51,7 +51,14 @@ const pod = z.looseObject({
     containers: z.array(container),
     volumes: z.array(z.looseObject({ name: z.string() })).default([]),
     topologySpreadConstraints: z
-      .array(z.looseObject({ topologyKey: z.string(), labelSelector: z.looseObject({ matchLabels: labels }) }))
+      .array(
+        z.looseObject({
+          topologyKey: z.string(),
+          whenUnsatisfiable: z.string(),
+          nodeTaintsPolicy: z.string().default('Ignore'),
+          labelSelector: z.looseObject({ matchLabels: labels }),
+        }),
+      )
       .default([]),
   }),
 })

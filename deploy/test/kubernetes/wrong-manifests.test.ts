@@ -82,6 +82,7 @@ describe.skipIf('absent' in rendered)('a manifest that is wrong is found', () =>
       '"matchLabels":{"app":"x"}',
       'is spread by',
     ],
+    ['Deployment muster-worker', '"nodeTaintsPolicy":"Honor"', '"nodeTaintsPolicy":"Ignore"', 'cannot be replaced'],
   ])('by the rules of pods: %s with %s as %s', (...given) => {
     expect(podComplaints(changed(given), releaseVersion()).join('\n')).toContain(given[3])
   })
