@@ -42,7 +42,7 @@ export function buildDashboard({ uid, title, description, rows }: DashboardSpec)
     .withVariable(new DatasourceVariableBuilder('datasource').label('Prometheus').type('prometheus'))
     .withVariable(processVariable('component', 'label_values(muster_build_info, component)'))
     .withVariable(processVariable('instance', 'label_values(muster_build_info{component=~"$component"}, instance)'))
-    // Where this hub's documents can be read. Whoever hosts them elsewhere changes it when importing.
+    // Where this hub's documents can be read. Whoever hosts them puts the address into the files before Grafana reads them.
     .withVariable(new ConstantVariableBuilder('docs').label('Documents').value('docs'))
     .annotation(
       mark(
