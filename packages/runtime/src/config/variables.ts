@@ -272,7 +272,7 @@ export const variables = z
         readBy: ['worker'],
       }),
     MUSTER_SHUTDOWN_SECONDS: integer(1, 3600).default(25).register(descriptions, {
-      what: 'how long a stop may take. The grace period of a container must be at least ten seconds longer',
+      what: 'how long a stop may take. The grace period of a container must be twelve seconds longer, and longer by what its preStop waits',
       unit: 'seconds',
     }),
   })
