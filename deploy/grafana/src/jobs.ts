@@ -1,5 +1,5 @@
 import type { DashboardSpec } from './dashboard.ts'
-import { ofHub, perSecond, quantile, total } from './promql.ts'
+import { of, ofHub, perSecond, quantile, total } from './promql.ts'
 
 export const jobs: DashboardSpec = {
   uid: 'muster-jobs',
@@ -12,7 +12,7 @@ export const jobs: DashboardSpec = {
         {
           kind: 'lines',
           title: 'Jobs by status',
-          description: 'Of the last days, as long as the hub keeps them.',
+          description: 'Jobs that have not ended.',
           unit: 'none',
           queries: [{ expr: ofHub('muster_jobs', 'status'), legend: '{{status}}' }],
         },
@@ -60,8 +60,7 @@ export const jobs: DashboardSpec = {
         {
           kind: 'lines',
           title: 'Cancel lag',
-          description:
-            'From the answer to a cancel to the last call that was handed over after it. The promise is 2 s.',
+          description: 'From the answer to a cancel to each call that was handed over after it. The promise is 2 s.',
           unit: 's',
           redFrom: 2,
           queries: [{ expr: `${quantile(0.99, 'muster_cancel_lag_seconds')} >= 0 or vector(0)`, legend: '99 of 100' }],
@@ -122,10 +121,13 @@ export const jobs: DashboardSpec = {
         {
           kind: 'lines',
           title: 'Jobs without answers',
-          description: 'Jobs of which a device did not answer in the last five minutes, by worker.',
+          description:
+            'Jobs of which a device did not answer in the last five minutes, by worker. From 3 on one worker: MusterDevicesDoNotAnswer.',
           unit: 'none',
           redFrom: 3,
-          queries: [{ expr: total('muster_worker_jobs_without_answers', 'instance'), legend: '{{instance}}' }],
+          queries: [
+            { expr: `max by (instance) (${of('muster_worker_jobs_without_answers')})`, legend: '{{instance}}' },
+          ],
         },
       ],
     },

@@ -13,11 +13,14 @@ export const overview: DashboardSpec = {
         {
           kind: 'stat',
           title: 'Alerts that fire',
-          description: 'Each has an entry in docs/operations/runbook.md.',
+          description: 'By name. Each has an entry in docs/operations/runbook.md.',
           unit: 'none',
           redFrom: 1,
           queries: [
-            { expr: 'count(ALERTS{alertname=~"Muster.+",alertstate="firing"}) or vector(0)', legend: 'firing' },
+            {
+              expr: 'count by (alertname) (ALERTS{alertname=~"Muster.+",alertstate="firing"}) or on () label_replace(vector(0), "alertname", "none", "", "")',
+              legend: '{{alertname}}',
+            },
           ],
         },
         {
@@ -56,7 +59,7 @@ export const overview: DashboardSpec = {
           description: 'Processes that Prometheus reaches, by role. A process may have several roles.',
           unit: 'none',
           redBelow: 1,
-          queries: [{ expr: 'count by (role) (muster_role_info)', legend: '{{role}}' }],
+          queries: [{ expr: orNone('count by (role) (muster_role_info)'), legend: '{{role}}' }],
         },
       ],
     },
@@ -93,7 +96,7 @@ export const overview: DashboardSpec = {
         {
           kind: 'stat',
           title: 'Error budget: cancels',
-          description: 'What is left of the 0.1 % of cancels after which a device may be called later than 2 s.',
+          description: 'What is left of the 0.1 % of calls after a cancel that may come more than 2 s later.',
           unit: 'percentunit',
           redBelow: 0.1,
           queries: [
@@ -200,4 +203,12 @@ export const overview: DashboardSpec = {
       ],
     },
   ],
+}
+
+/** A role of which no process is left has no series: it gets a 0, which is red. */
+function orNone(byRole: string): string {
+  const none = ['api', 'dispatcher', 'worker', 'gateway'].map(
+    (role) => `label_replace(vector(0), "role", "${role}", "", "")`,
+  )
+  return [byRole, ...none].join(' or ')
 }

@@ -38,7 +38,7 @@ const height = { stat: 4, lines: 8 } as const
 const letters = 'ABCDEFGHIJ'
 
 export function buildPanel(spec: PanelSpec): { build(): Panel } {
-  const builder = spec.kind === 'stat' ? statBuilder() : linesBuilder(spec)
+  const builder = spec.kind === 'stat' ? statBuilder(spec) : linesBuilder(spec)
   builder
     .title(spec.title)
     .description(spec.description)
@@ -58,11 +58,14 @@ export function buildPanel(spec: PanelSpec): { build(): Panel } {
   return builder
 }
 
-function statBuilder(): StatBuilder {
-  return new StatBuilder().reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']))
+function statBuilder({ queries }: PanelSpec): StatBuilder {
+  const builder = new StatBuilder().reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']))
+  // Grafana leaves out the name of a number that is alone.
+  if (queries.some(({ legend }) => legend.includes('{{'))) builder.textMode(common.BigValueTextMode.ValueAndName)
+  return builder
 }
 
-function linesBuilder({ isStacked = false, redFrom }: PanelSpec): TimeseriesBuilder {
+function linesBuilder({ isStacked = false, redFrom, redBelow }: PanelSpec): TimeseriesBuilder {
   const builder = new TimeseriesBuilder()
     .lineWidth(1)
     .axisSoftMin(0)
@@ -78,16 +81,18 @@ function linesBuilder({ isStacked = false, redFrom }: PanelSpec): TimeseriesBuil
       new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Multi).sort(common.SortOrder.Descending),
     )
   if (isStacked) builder.stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal))
-  if (redFrom !== undefined) {
+  if (redFrom !== undefined || redBelow !== undefined) {
     builder.thresholdsStyle(new common.GraphThresholdsStyleConfigBuilder().mode(common.GraphThresholdsStyleMode.Line))
   }
   return builder
 }
 
-function thresholdsOf({ redFrom, redBelow }: PanelSpec): ThresholdsConfigBuilder {
+function thresholdsOf({ kind, redFrom, redBelow }: PanelSpec): ThresholdsConfigBuilder {
+  // Among lines a step is a line of its colour, and colours nothing else.
+  const redStep = redFrom ?? (kind === 'lines' ? redBelow : undefined)
   const steps =
-    redBelow === undefined
-      ? [{ value: null, color: 'green' }, ...(redFrom === undefined ? [] : [{ value: redFrom, color: 'red' }])]
+    redBelow === undefined || kind === 'lines'
+      ? [{ value: null, color: 'green' }, ...(redStep === undefined ? [] : [{ value: redStep, color: 'red' }])]
       : [
           { value: null, color: 'red' },
           { value: redBelow, color: 'green' },

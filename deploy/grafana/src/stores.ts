@@ -165,6 +165,7 @@ export const stores: DashboardSpec = {
           title: 'Days to the end of the certificate',
           description: 'Below 14: MusterRedisOrTimeTrouble.',
           unit: 'd',
+          redBelow: 14,
           queries: [
             {
               expr: 'min by (instance) ((muster_certificate_expiry_timestamp_seconds - time()) / 86400)',
