@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs'
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { ApiEnv } from './http/endpoint.ts'
+import { jsonReply } from './http/reply.ts'
+
+/** What a browser finds at `/`, and where a program finds what. */
+const entry = { name: 'Muster', reference: '/docs', document: '/openapi.json', health: '/health/ready' } as const
 
 /** The page on which a browser shows the document of the API. Nothing on it comes from another host. */
 const address = '/docs'
@@ -47,7 +51,7 @@ const headers = {
   'cache-control': 'public, max-age=3600',
 } as const
 
-/** Serves the reference page. It needs no token, because it shows no data of the hub. */
+/** Serves the reference page, and the way to it from `/`. It needs no token, because it shows no data of the hub. */
 export function addReferencePage(app: OpenAPIHono<ApiEnv>): void {
   const serve = (path: string, type: string, read: () => string | Uint8Array<ArrayBuffer>) =>
     app.get(path, (c) => {
@@ -55,6 +59,11 @@ export function addReferencePage(app: OpenAPIHono<ApiEnv>): void {
       return new Response(read(), { headers: { ...headers, 'content-type': type } })
     })
 
+  app.get('/', (c) => {
+    c.set('route', '/')
+    const wantsPage = c.req.header('accept')?.includes('text/html') ?? false
+    return wantsPage ? c.redirect(address) : jsonReply(200, entry)
+  })
   serve(address, 'text/html; charset=utf-8', () => page)
   serve(`${address}/start.js`, 'text/javascript; charset=utf-8', () => startScript)
   for (const [name, type] of Object.entries(assets)) {

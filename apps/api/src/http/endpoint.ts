@@ -49,6 +49,8 @@ export interface Endpoint {
   readonly method: 'get' | 'put' | 'post' | 'patch' | 'delete'
   /** Parameters in braces. */
   readonly path: string
+  /** Its name in clients that are made from the document. */
+  readonly operationId: string
   readonly summary: string
   readonly permission: Permission
   /** The throttle that a call uses. */

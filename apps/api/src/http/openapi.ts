@@ -31,21 +31,33 @@ export const securitySchemes = {
   },
 } as const
 
+/** The page fills it in. A program has to say it: which words an answer has depends on it. */
+const apiVersion = z.string().openapi({ description: 'A date. Required.', example: documentInfo.info.version })
+
 /** An endpoint as the document shows it. */
 export function describeEndpoint(endpoint: Endpoint): RouteConfig {
-  const { method, path, summary, permission, throttle, body, bodyBytes = limits.requestBodyBytes, reply } = endpoint
+  const {
+    method,
+    path,
+    operationId,
+    summary,
+    permission,
+    throttle,
+    body,
+    bodyBytes = limits.requestBodyBytes,
+    reply,
+  } = endpoint
   const bodyLimit = body === undefined ? '' : ` Its body may have ${bodyBytes / 1024 / 1024} MiB.`
   return {
     method,
     path,
+    operationId,
     summary,
     description: `Needs the permission ${permission}. Counts as ${throttle}.${bodyLimit}`,
     tags: [path.split('/')[1] ?? ''],
     request: {
       params: described(Object.fromEntries([...path.matchAll(/{(.+?)}/g)].map(([, name = '']) => [name, '']))),
-      query: described({ 'api-version': 'A date, such as 2021-04-12. Required.' }).extend(
-        described(endpoint.query ?? {}).partial().shape,
-      ),
+      query: z.object({ 'api-version': apiVersion, ...described(endpoint.query ?? {}).partial().shape }),
       headers: described(endpoint.headers ?? {}).partial(),
       ...(body === undefined ? {} : { body: { required: true, content: { 'application/json': { schema: body } } } }),
     },

@@ -9,6 +9,7 @@ export function importExportRoutes(): readonly Endpoint[] {
     {
       method: 'get',
       path: '/jobs',
+      operationId: 'listImportExportJobs',
       summary: 'List import and export jobs: there are none',
       permission: 'RegistryWrite',
       throttle: 'jobOperations',
@@ -18,6 +19,7 @@ export function importExportRoutes(): readonly Endpoint[] {
     {
       method: 'post',
       path: '/jobs/create',
+      operationId: 'createImportExportJob',
       summary: 'Refused: this hub has no import and export jobs',
       permission: 'RegistryWrite',
       throttle: 'jobOperations',
@@ -32,6 +34,7 @@ export function importExportRoutes(): readonly Endpoint[] {
     {
       method: 'get',
       path: '/jobs/{jobId}',
+      operationId: 'getImportExportJob',
       summary: 'Read an import or export job: there is none',
       permission: 'RegistryWrite',
       throttle: 'jobOperations',
@@ -41,6 +44,7 @@ export function importExportRoutes(): readonly Endpoint[] {
     {
       method: 'delete',
       path: '/jobs/{jobId}',
+      operationId: 'cancelImportExportJob',
       summary: 'Cancel an import or export job: there is none',
       permission: 'RegistryWrite',
       throttle: 'jobOperations',

@@ -12,6 +12,7 @@ export function jobMethodRoutes(deps: Deps): readonly Endpoint[] {
     {
       method: 'put',
       path: '/jobs/v2/{deviceId}/methods/{jobId}',
+      operationId: 'createDeviceMethodJob',
       summary: 'Create a direct method job for one device',
       permission: 'ServiceConnect',
       throttle: 'jobOperations',

@@ -34,6 +34,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
     {
       method: 'get',
       path: '/jobs/v2/query',
+      operationId: 'listJobs',
       summary: 'List jobs, latest first',
       permission: 'ServiceConnect',
       throttle: 'jobOperations',
@@ -53,6 +54,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
     {
       method: 'put',
       path: '/jobs/v2/{jobId}',
+      operationId: 'createJob',
       summary: 'Create a job',
       permission: 'ServiceConnect',
       throttle: 'jobOperations',
@@ -70,6 +72,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
     {
       method: 'get',
       path: '/jobs/v2/{jobId}',
+      operationId: 'getJob',
       summary: 'Read a job and its statistics',
       permission: 'ServiceConnect',
       throttle: 'jobOperations',
@@ -84,6 +87,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
     {
       method: 'post',
       path: '/jobs/v2/{jobId}/cancel',
+      operationId: 'cancelJob',
       summary: 'Cancel a job that has not ended',
       permission: 'ServiceConnect',
       throttle: 'jobOperations',

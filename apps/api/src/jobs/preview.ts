@@ -15,6 +15,7 @@ export function previewRoutes({ db }: Pick<Deps, 'db'>): readonly Endpoint[] {
     {
       method: 'post',
       path: '/jobs/v2/preview',
+      operationId: 'previewJob',
       summary: 'Count the devices that a job with this target would be for, if it started now; nothing is written',
       permission: 'ServiceConnect',
       throttle: 'queries',

@@ -22,8 +22,8 @@ import { createRoutesToCome, type RoutesToCome } from './await-route.ts'
 export function methodRoutes(deps: Deps): readonly Endpoint[] {
   const caller = { ...deps, routesToCome: createRoutesToCome(deps.db) }
   return [
-    routeOf(caller, '/twins/{deviceId}/methods', 'a device'),
-    routeOf(caller, '/twins/{deviceId}/modules/{moduleId}/methods', 'a module'),
+    routeOf(caller, '/twins/{deviceId}/methods', 'Device'),
+    routeOf(caller, '/twins/{deviceId}/modules/{moduleId}/methods', 'Module'),
   ]
 }
 
@@ -31,11 +31,12 @@ interface Caller extends Pick<Deps, 'db' | 'bus' | 'clock'> {
   readonly routesToCome: RoutesToCome
 }
 
-function routeOf(caller: Caller, path: string, whose: string): Endpoint {
+function routeOf(caller: Caller, path: string, noun: 'Device' | 'Module'): Endpoint {
   return {
     method: 'post',
     path,
-    summary: `Call a direct method on ${whose} and wait for its answer`,
+    operationId: `invoke${noun}Method`,
+    summary: `Call a direct method on a ${noun.toLowerCase()} and wait for its answer`,
     permission: 'ServiceConnect',
     throttle: 'directMethods',
     body: methodCallSchema,

@@ -15,6 +15,7 @@ export function queryRoutes({ db }: Pick<Deps, 'db'>, paging: Paging): readonly 
     {
       method: 'post',
       path: '/devices/query',
+      operationId: 'query',
       summary: 'Query twins (FROM devices, devices.modules) or the device jobs of jobs (FROM devices.jobs)',
       permission: 'ServiceConnect',
       throttle: 'queries',

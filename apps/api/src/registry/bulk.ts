@@ -11,6 +11,7 @@ export function bulkRoutes(deps: Deps): readonly Endpoint[] {
     {
       method: 'post',
       path: '/devices',
+      operationId: 'changeDevices',
       summary: 'Create, update or delete up to 100 devices; 400 with the same reply when some could not be',
       permission: 'RegistryWrite',
       throttle: 'registryOperations',

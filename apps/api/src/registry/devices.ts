@@ -20,6 +20,7 @@ export function deviceRoutes(deps: Deps): readonly Endpoint[] {
     {
       method: 'get',
       path: '/devices',
+      operationId: 'listDevices',
       summary: 'List devices',
       permission: 'RegistryRead',
       throttle: 'registryOperations',

@@ -26,11 +26,13 @@ export function identityRoutes(
   deps: Deps,
   { noun, path, summaries, body, reply, addressed, readBody, toJson }: Kind,
 ): readonly Endpoint[] {
+  const name = noun === 'device' ? 'Device' : 'Module'
   const answer = (identity: Identity) => jsonReply(200, toJson(identity), etagHeader(identity.etag))
   return [
     {
       method: 'put',
       path,
+      operationId: `put${name}`,
       summary: summaries.put,
       permission: 'RegistryWrite',
       throttle: 'registryOperations',
@@ -46,6 +48,7 @@ export function identityRoutes(
     {
       method: 'get',
       path,
+      operationId: `get${name}`,
       summary: `Read a ${noun}`,
       permission: 'RegistryRead',
       throttle: 'registryOperations',
@@ -55,6 +58,7 @@ export function identityRoutes(
     {
       method: 'delete',
       path,
+      operationId: `delete${name}`,
       summary: summaries.delete,
       permission: 'RegistryWrite',
       throttle: 'registryOperations',

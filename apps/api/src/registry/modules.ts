@@ -21,6 +21,7 @@ export function moduleRoutes(deps: Deps): readonly Endpoint[] {
     {
       method: 'get',
       path: '/devices/{deviceId}/modules',
+      operationId: 'listModules',
       summary: 'List the modules of a device',
       permission: 'RegistryRead',
       throttle: 'registryOperations',

@@ -8,6 +8,7 @@ export function statisticsRoutes({ db }: Deps): readonly Endpoint[] {
     {
       method: 'get',
       path: '/statistics/devices',
+      operationId: 'countDevices',
       summary: 'Count the devices',
       permission: 'RegistryRead',
       throttle: 'registryOperations',
@@ -24,6 +25,7 @@ export function statisticsRoutes({ db }: Deps): readonly Endpoint[] {
     {
       method: 'get',
       path: '/statistics/service',
+      operationId: 'countConnectedDevices',
       summary: 'Count the devices that are connected',
       permission: 'RegistryRead',
       throttle: 'registryOperations',

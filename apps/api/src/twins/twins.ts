@@ -20,17 +20,19 @@ import { patchAndNotify, replaceAndNotify } from './change-twin.ts'
 
 export function twinRoutes(deps: Deps): readonly Endpoint[] {
   return [
-    ...routesOf(deps, '/twins/{deviceId}', 'a device'),
-    ...routesOf(deps, '/twins/{deviceId}/modules/{moduleId}', 'a module'),
+    ...routesOf(deps, '/twins/{deviceId}', 'Device'),
+    ...routesOf(deps, '/twins/{deviceId}/modules/{moduleId}', 'Module'),
   ]
 }
 
-function routesOf(deps: Deps, path: string, whose: string): readonly Endpoint[] {
+function routesOf(deps: Deps, path: string, noun: 'Device' | 'Module'): readonly Endpoint[] {
+  const whose = `a ${noun.toLowerCase()}`
   const headers = { 'if-match': 'The etag of the twin that is to be changed; * or nothing: whatever it is' }
   return [
     {
       method: 'get',
       path,
+      operationId: `get${noun}Twin`,
       summary: `Read the twin of ${whose}`,
       permission: 'ServiceConnect',
       throttle: 'twinReads',
@@ -45,6 +47,7 @@ function routesOf(deps: Deps, path: string, whose: string): readonly Endpoint[] 
     {
       method: 'patch',
       path,
+      operationId: `update${noun}Twin`,
       summary: `Merge a patch into the tags and desired properties of ${whose}`,
       permission: 'ServiceConnect',
       throttle: 'twinUpdates',
@@ -61,6 +64,7 @@ function routesOf(deps: Deps, path: string, whose: string): readonly Endpoint[] 
     {
       method: 'put',
       path,
+      operationId: `replace${noun}Twin`,
       summary: `Replace the tags and desired properties of ${whose}; a section that is left out is cleared`,
       permission: 'ServiceConnect',
       throttle: 'twinUpdates',

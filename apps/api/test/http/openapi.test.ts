@@ -74,6 +74,26 @@ describe('the document', () => {
     expect(described.length).toBeGreaterThan(10)
   })
 
+  it('names every operation, each with another name, and fills in the api-version', async () => {
+    const { body } = await api.send('GET', '/openapi.json', undefined, { authorization: null, apiVersion: null })
+    const operations = Object.values<Record<string, { operationId: string; parameters: { name: string }[] }>>(
+      body.paths,
+    ).flatMap((item) => Object.values(item))
+    const names = operations.map(({ operationId }) => operationId)
+
+    expect(new Set(names).size).toBe(names.length)
+    expect(names).toEqual(expect.arrayContaining(['createJob', 'cancelJob', 'getDeviceTwin', 'invokeModuleMethod']))
+    for (const { parameters } of operations) {
+      expect(parameters).toContainEqual(
+        expect.objectContaining({
+          name: 'api-version',
+          required: true,
+          schema: expect.objectContaining({ example: '2021-04-12' }),
+        }),
+      )
+    }
+  })
+
   it('holds no reference that leads nowhere', async () => {
     const { body } = await api.send('GET', '/openapi.json', undefined, { authorization: null, apiVersion: null })
 

@@ -36,6 +36,15 @@ function describe({ status, headers }: Response) {
   return { status, type: headers.get('content-type') }
 }
 
+it('H26 the root leads a browser to the page, and tells a program where to find what', async () => {
+  const asBrowser = await api.app.request('http://hub.example.net/', { headers: { accept: 'text/html,*/*' } })
+  const asProgram = await get('/')
+  const found: unknown = JSON.parse(await asProgram.text())
+
+  expect([asBrowser.status, asBrowser.headers.get('location')]).toEqual([302, '/docs'])
+  expect(found).toEqual({ name: 'Muster', reference: '/docs', document: '/openapi.json', health: '/health/ready' })
+})
+
 it('H16 nothing of it comes from another host, and the browser is told to see to that', async () => {
   const [page, start, style] = [
     await textOf('/docs'),
@@ -65,10 +74,13 @@ it.each(['/docs/../package.json', '/docs/package.json', '/docs/%2e%2e/package.js
   },
 )
 
-it.each(['/docs', '/docs/start.js', '/openapi.json'])('%s is there to be read, and for nothing else', async (path) => {
-  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
-    const { status, headers } = await api.send(method, path)
+it.each(['/', '/docs', '/docs/start.js', '/openapi.json'])(
+  '%s is there to be read, and for nothing else',
+  async (path) => {
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+      const { status, headers } = await api.send(method, path)
 
-    expect([method, status, headers.get('allow')]).toEqual([method, 405, 'GET, HEAD'])
-  }
-})
+      expect([method, status, headers.get('allow')]).toEqual([method, 405, 'GET, HEAD'])
+    }
+  },
+)

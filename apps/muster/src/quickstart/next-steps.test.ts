@@ -24,7 +24,7 @@ it('shows what a client needs to know', () => {
     hub.connectionString,
     hub.caFile,
     'localhost:8883',
-    'https://localhost/',
+    'https://localhost/docs',
     'Postgres 16',
     'Redis 7',
     '/data/hub.log',

@@ -16,6 +16,7 @@ export function nextSteps(hub: LocalHub, { dataDir, isDefault, logFile }: DataFo
   const muster = musterCommand(isDefault ? {} : { MUSTER_DATA_DIR: dataDir })
   return `
   Service API        https://${addressOf(hub)}  (in clear: http://127.0.0.1:${hub.httpPort})
+  Reference          https://${addressOf(hub)}/docs
   MQTT over TLS      ${hub.hostName}:${hub.mqttsPort}
   Connection string  ${hub.connectionString}
   CA certificate     ${hub.caFile}
