@@ -63,10 +63,19 @@ describe('the next chunk of a twin job', () => {
 
     const versions = ['one-a', 'one-b'].map((identity) => ({ identity, version: 2 }))
     expect(first).toEqual({
-      executed: { deviceCount: 3, isFirst: true, failures: [], desired: [{ patch: both.desired, versions }] },
+      executed: {
+        chunkNo: 0,
+        deviceCount: 3,
+        isFirst: true,
+        failures: [],
+        desired: [{ patch: both.desired, versions }],
+      },
       left: [],
     })
-    expect(second).toEqual({ executed: { deviceCount: 1, isFirst: false, failures: [], desired: [] }, left: [] })
+    expect(second).toEqual({
+      executed: { chunkNo: 1, deviceCount: 1, isFirst: false, failures: [], desired: [] },
+      left: [],
+    })
     expect(none).toEqual({ executed: null, left: [] })
     expect(await versionsOf(['one-a', 'one-b', 'one-c', 'one-d'])).toEqual([3, 3, 3, 3])
     expect(await readTwin(db, deviceId('one-c'))).toMatchObject({ tags: { floor: 3 } })
@@ -77,7 +86,12 @@ describe('the next chunk of a twin job', () => {
     await givenDevices(db, ['tags-a'], { isReachable: true })
     const job = await givenTwinJob(['tags-a'])
 
-    expect((await carryOut(job, { tags: { floor: 3 } })).executed).toEqual({ deviceCount: 1, isFirst: true, ...done })
+    expect((await carryOut(job, { tags: { floor: 3 } })).executed).toEqual({
+      chunkNo: 0,
+      deviceCount: 1,
+      isFirst: true,
+      ...done,
+    })
   })
 
   it('J10 leaves twins open that are deleted, made anew or nearly full, and patches the others once', async () => {
@@ -99,7 +113,7 @@ describe('the next chunk of a twin job', () => {
     }))
 
     expect(left).toEqual([['left-anew', 'left-full', 'left-gone']])
-    expect(executed).toEqual({ deviceCount: 4, isFirst: true, failures, desired: [] })
+    expect(executed).toEqual({ chunkNo: 0, deviceCount: 4, isFirst: true, failures, desired: [] })
     expect(await versionsOf(['left-a', 'left-anew', 'left-full'])).toEqual([3, 2, 2])
     expect(await counts(db, job)).toEqual([4, 2, 2, 0, 0, 0])
   })
@@ -141,7 +155,7 @@ describe('the next chunk of a twin job', () => {
     await expect(executeChunk(db, running, { begin, work }, noon)).rejects.toThrow('the transaction of a chunk failed')
     expect(await executeChunk(db, running, { begin, work: async () => done }, noon)).toBeNull()
     const later = await executeChunk(db, running, { begin, work: async () => done }, on('12:00:01'))
-    expect(later).toEqual({ deviceCount: 1, isFirst: false, ...done })
+    expect(later).toEqual({ chunkNo: 0, deviceCount: 1, isFirst: false, ...done })
   })
 
   it('finds its twins along their index, so that two of them lock in the same order', async () => {
