@@ -86,7 +86,7 @@ describe('a direct method', () => {
     ['badAnswer', true],
     ['gatewayLost', false],
     ['expired', false],
-  ])('that comes to %s is an error of the device: %s', async (kind, isOfDevice) => {
+  ])('tells the operator whose fault an error is: %s, of the device: %s', async (kind, isOfDevice) => {
     await using _ = await givenDevice(`fault-${kind}`, { kind, reason: 'no JSON' } as never)
     const served: boolean[] = []
     const off = api.events.on('requestServed', (fields) => served.push(fields.isOfDevice))

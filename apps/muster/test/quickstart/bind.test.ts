@@ -17,7 +17,7 @@ it.runIf(process.platform === 'linux')(
     const [response] = await once(get({ host: 'localhost', port: hub.httpsPort, ca: hub.ca }), 'response')
     await fleet.connect()
 
-    expect(response.statusCode).toBe(404)
+    expect(response.statusCode).toBe(200)
     expect(fleet.connectedCount).toBe(1)
     expect(await isServed(hub.httpsPort)).toBe(false)
     expect(await isServed(hub.mqttsPort)).toBe(false)
