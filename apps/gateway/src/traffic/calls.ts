@@ -13,6 +13,12 @@ const droppedMax = 1_000
 /** Of the devices of one call, so many have a span: enough to see where the time goes. */
 const tracedMax = 10
 
+/** The trace that a call belongs to, if any, and whether this device of it has a span. */
+interface Traced {
+  readonly traceId: string | undefined
+  readonly hasSpan: boolean
+}
+
 interface Calls extends Pick<GatewayDoor, 'call' | 'dropCall'> {
   /** From now on no device gets a call: it is not online here. Resolves when no call waits for its answer. */
   drain(): Promise<void>
@@ -41,7 +47,7 @@ export function createCalls(options: {
   const deliver = (
     call: DeviceCall,
     { identity, delivery, askedSinceMs }: CallTarget,
-    isTraced: boolean,
+    { traceId, hasSpan }: Traced,
   ): DeliveredCall | Undelivered => {
     const { callId, methodName, payload, responseTimeoutSeconds } = call
     const known = memory.find(identity, callId)
@@ -57,7 +63,7 @@ export function createCalls(options: {
     metrics.muster_mqtt_messages_total.inc({ kind: 'methodCall' })
 
     const startedAtMs = performance.now()
-    const span = isTraced ? beginDelivery(tracing, call, identity) : null
+    const span = hasSpan ? beginDelivery(tracing, call, identity) : null
     const delivered = memory.add(identity, callId, delivery)
     awaited += 1
     addCall(waits, session, callId, {
@@ -65,7 +71,7 @@ export function createCalls(options: {
         awaited -= 1
         if (awaited === 0) whenNoneIsAwaited?.()
         const seconds = (performance.now() - startedAtMs) / 1000
-        events.methodInvoked({ outcome: outcome.kind, seconds, traceId: traceIdOf(call.traceparent ?? null) })
+        events.methodInvoked({ outcome: outcome.kind, seconds, traceId })
         endDelivery(span, outcome)
         delivered.settle(outcome)
       },
@@ -79,7 +85,7 @@ export function createCalls(options: {
       const traceId = traceIdOf(call.traceparent ?? null)
       const begin = (target: CallTarget, no: number) => {
         const { identity } = target
-        const delivered = deliver(call, target, traceId !== undefined && no < tracedMax)
+        const delivered = deliver(call, target, { traceId, hasSpan: traceId !== undefined && no < tracedMax })
         if (typeof delivered === 'string') {
           events.methodInvoked({ outcome: delivered, seconds: 0, traceId })
           return report({ identity, kind: delivered })

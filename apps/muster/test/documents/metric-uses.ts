@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { catalogue, eventMetrics } from '@muster/runtime'
 import { parse, parseAllDocuments } from 'yaml'
 import { z } from 'zod'
+import { readDashboards } from '../pictures/dashboard-files.ts'
 
 const deployFolder = join(import.meta.dirname, '..', '..', '..', '..', 'deploy')
 const histograms = new Set(
@@ -24,17 +25,10 @@ export function metricUses(): MetricUses {
   }
 }
 
-const expression = z.object({ expr: z.string() })
-const dashboard = z.object({
-  panels: z.array(z.object({ targets: z.array(expression).default([]) })),
-  annotations: z.object({ list: z.array(expression) }),
-})
-
 function dashboardQueries(): string[] {
-  return filesOf('grafana', 'dashboards').flatMap((text) => {
-    const { panels, annotations } = dashboard.parse(JSON.parse(text))
-    return [...panels.flatMap(({ targets }) => targets), ...annotations.list].map(({ expr }) => expr)
-  })
+  return readDashboards().flatMap(({ panels, annotations }) =>
+    [...panels.flatMap(({ targets }) => targets), ...annotations.list].map(({ expr }) => expr),
+  )
 }
 
 const rule = z.object({ alert: z.string().optional(), record: z.string().optional(), expr: z.string() })

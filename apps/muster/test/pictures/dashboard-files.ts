@@ -9,6 +9,7 @@ const dashboard = z.object({
   uid: z.string(),
   title: z.string(),
   description: z.string(),
+  annotations: z.object({ list: z.array(z.object({ expr: z.string() })) }),
   panels: z.array(
     z.object({
       type: z.enum(['row', 'stat', 'timeseries']),
