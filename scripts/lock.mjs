@@ -30,7 +30,7 @@ try {
   const install = () => spawnSync('npm', ['install', ...args], { cwd: folder, stdio: 'inherit' }).status
   let status = install()
   // What npm has written about the others follows from it, so it has to write that again.
-  if (status === 0 && leaveOutCompiler(join(folder, lock))) status = install()
+  if (status === 0 && leaveOutTypes(join(folder, lock))) status = install()
   if (status === 0) copyFileSync(join(folder, lock), join(root, lock))
   process.exitCode = status ?? 1
 } finally {
@@ -38,15 +38,27 @@ try {
 }
 
 /**
- * valibot works without TypeScript, and says that it would like some: an optional peer. Because we build with TypeScript, npm would then
- * install it in production too, 30 MB of it. Returns whether the lock had it.
+ * What only a compiler reads has no place in production, and npm would install 33 MB of it there. valibot would like some TypeScript,
+ * and drizzle-orm the types of two drivers: optional peers, which npm installs because we build and test with them. bl, mqtt and
+ * others bring declarations as dependencies; those that we compile with are among our own. Returns whether the lock had any.
  */
-function leaveOutCompiler(path) {
+function leaveOutTypes(path) {
   const content = JSON.parse(readFileSync(path, 'utf8'))
-  const peer = content.packages['node_modules/valibot']
-  if (peer?.peerDependencies === undefined) return false
-  delete peer.peerDependencies
-  delete peer.peerDependenciesMeta
-  writeFileSync(path, `${JSON.stringify(content, null, 2)}\n`)
-  return true
+  let isChanged = false
+  for (const name of ['valibot', 'drizzle-orm']) {
+    const peer = content.packages[`node_modules/${name}`]
+    if (peer?.peerDependencies === undefined) continue
+    delete peer.peerDependencies
+    delete peer.peerDependenciesMeta
+    isChanged = true
+  }
+  for (const name of ['bl', 'mqtt']) {
+    const { dependencies = {} } = content.packages[`node_modules/${name}`] ?? {}
+    for (const types of Object.keys(dependencies).filter((dependency) => dependency.startsWith('@types/'))) {
+      delete dependencies[types]
+      isChanged = true
+    }
+  }
+  if (isChanged) writeFileSync(path, `${JSON.stringify(content, null, 2)}\n`)
+  return isChanged
 }

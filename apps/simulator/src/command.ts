@@ -13,7 +13,7 @@ import { type Simulation, simulate } from './simulate.ts'
  * `muster simulate`. Without a connection string, the `hub.json` at `hubFile` says how to reach the local hub. The path is asked for
  * when the command runs; what it throws is the command's error.
  */
-export function simulateCommand({ hubFile }: { readonly hubFile: () => string }): Command {
+export function simulateCommand({ hubFile }: { readonly hubFile: () => string | Promise<string> }): Command {
   const command = new Command('simulate')
     .description('register simulated devices, connect them over MQTT and let them answer, until Ctrl-C')
     .option('--connection-string <text>', 'a service connection string; default: the hub that runs on this machine')
@@ -39,7 +39,7 @@ export function simulateCommand({ hubFile }: { readonly hubFile: () => string })
     .option('--silent <percent>', 'share of devices that never answer methods', parseShare, 0)
     .option('--offline <percent>', 'share of devices that are registered and do not connect', parseShare, 0)
   return command.action(async (options: Options) => {
-    const path = hubFile()
+    const path = await hubFile()
     const stop = new AbortController()
     // Only the first signal: a second Ctrl-C ends the process at once.
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())

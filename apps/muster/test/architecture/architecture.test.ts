@@ -20,6 +20,8 @@ const homes: Record<string, readonly string[]> = {
   'apps/api': ['hono', '@hono/zod-openapi'],
   'apps/gateway': ['aedes', 'ws'],
   'apps/simulator': ['mqtt'],
+  'packages/client': ['eventsource-parser'],
+  'apps/cli': ['@bomb.sh/tab', '@jmespath-community/jmespath', 'cli-table3', 'smol-toml'],
 }
 
 const namesThatSayNothing =
@@ -87,11 +89,12 @@ function isIn(path: string, folder: string): boolean {
   return path.startsWith(`${folder}/`)
 }
 
-/** The config; and what looks for programs and servers on the machine it finds itself on. */
+/** The config; that of callers, who have no hub; and what looks for programs and servers on the machine it finds itself on. */
 function mayReadEnvironment(path: string): boolean {
   return (
     [
       'packages/runtime/src/config/config.ts',
+      'apps/cli/src/environment.ts',
       'packages/testkit/src/services.ts',
       'packages/testkit/src/fuzz-seconds.ts',
     ].includes(path) || isIn(path, 'packages/local-services')

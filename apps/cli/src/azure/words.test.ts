@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest'
+import { ownWords } from './words.ts'
+
+describe('the words of an az script', () => {
+  it('become a command here, with JSON as the output and nothing to ask', () => {
+    expect(ownWords(['iot', 'hub', 'job', 'cancel', '--job-id', 'j1', '-n', 'myhub'])).toEqual([
+      'job',
+      'cancel',
+      '--yes',
+      '--job-id',
+      'j1',
+      '-n',
+      'myhub',
+      '--output',
+      'json',
+    ])
+  })
+
+  it('keep the output that they name', () => {
+    expect(ownWords(['iot', 'hub', 'query', '-q', 'SELECT * FROM devices', '-o', 'table'])).toEqual([
+      'query',
+      '-q',
+      'SELECT * FROM devices',
+      '-o',
+      'table',
+    ])
+  })
+
+  it('have the short names of long options replaced, also with an equals sign', () => {
+    expect(ownWords(['job', 'create', '--jt', 'scheduleDeviceMethod', '--mn=reboot=now'])).toEqual([
+      'job',
+      'create',
+      '--job-type',
+      'scheduleDeviceMethod',
+      '--method-name=reboot=now',
+    ])
+  })
+
+  it('are left alone after two dashes', () => {
+    expect(ownWords(['device', 'show', '--', '--jt'])).toEqual(['device', 'show', '--', '--jt'])
+  })
+
+  it('are refused when there is no such command here', () => {
+    expect(() => ownWords(['iot', 'hub', 'monitor-events', '-n', 'myhub'])).toThrow(
+      /^"iot hub monitor-events -n" is none of job create, /,
+    )
+  })
+})

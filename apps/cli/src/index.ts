@@ -1,0 +1,5 @@
+export { ownWords } from './azure/words.ts'
+export { addClientCommands } from './client-commands.ts'
+export { addCompletion } from './completion.ts'
+export { type Environment, endQuietlyOnBrokenPipe, readEnvironment } from './environment.ts'
+export { complaintOf, exitCodes } from './failure.ts'

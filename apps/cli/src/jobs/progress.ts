@@ -1,0 +1,49 @@
+import type { DeviceJobStatistics } from '@muster/client'
+
+/** Shows how far a job is. On a terminal one line is drawn again and again; elsewhere each change is a line. */
+export interface Progress extends Disposable {
+  show(status: string, counts: DeviceJobStatistics): void
+  /** A line that stays. */
+  note(text: string): void
+}
+
+const quiet: Progress = { show() {}, note() {}, [Symbol.dispose]() {} }
+
+export function openProgress(jobId: string, stderr: NodeJS.WriteStream, isQuiet: boolean): Progress {
+  if (isQuiet) return quiet
+  let shown = ''
+  return {
+    show(status, counts) {
+      const line = `${jobId}  ${progressText(status, counts)}`
+      if (stderr.isTTY) stderr.write(`\r\u001b[K${line}`)
+      else if (line !== shown) stderr.write(`${line}\n`)
+      shown = line
+    },
+    note(text) {
+      stderr.write(stderr.isTTY ? `\r\u001b[K${text}\n` : `${text}\n`)
+    },
+    [Symbol.dispose]() {
+      if (stderr.isTTY && shown !== '') stderr.write('\n')
+      shown = ''
+    },
+  }
+}
+
+const barLength = 30
+
+/** `running  ███░░░  26 of 40, 24 succeeded, 2 failed`. Counts that are 0 are left out. */
+export function progressText(status: string, counts: DeviceJobStatistics): string {
+  const { deviceCount, succeededCount, failedCount, runningCount, pendingCount, canceledCount } = counts
+  const doneCount = succeededCount + failedCount + canceledCount
+  const filled = deviceCount === 0 ? 0 : Math.floor((doneCount / deviceCount) * barLength)
+  const bar = '█'.repeat(filled) + '░'.repeat(barLength - filled)
+  const parts = [
+    [succeededCount, 'succeeded'],
+    [failedCount, 'failed'],
+    [canceledCount, 'canceled'],
+    [runningCount, 'running'],
+    [pendingCount, 'pending'],
+  ] as const
+  const shown = parts.flatMap(([count, word]) => (count === 0 ? [] : [`${count} ${word}`]))
+  return `${status}  ${bar}  ${[`${doneCount} of ${deviceCount}`, ...shown].join(', ')}`
+}

@@ -1,0 +1,70 @@
+import type { Client, Twin } from '@muster/client'
+import type { Command } from 'commander'
+import { openRun } from '../command/client-command.ts'
+import { confirm } from '../command/confirm.ts'
+import type { Environment } from '../environment.ts'
+import { CommandError, usageError } from '../failure.ts'
+import { addDeviceCommand, type DeviceOptions, deviceIdOf } from './device-command.ts'
+
+interface DeleteOptions extends DeviceOptions {
+  readonly queryCondition?: string
+  readonly etag?: string
+  readonly yes?: boolean
+}
+
+/** `muster device delete`. */
+export function addDeviceDelete(group: Command, environment: Environment): void {
+  addDeviceCommand(group, 'delete', 'delete a device, or all that meet a condition, with their twins and modules', [
+    'muster device delete d1',
+    'muster device delete -q "tags.building = 43" --yes',
+  ])
+    .option('-q, --query-condition <condition>', 'all devices whose twins meet it')
+    .option('--etag <etag>', 'only while it has this one')
+    .option('-y, --yes', 'do not ask before many are deleted')
+    .action(async (argument: string | undefined, options: DeleteOptions) => {
+      const { client } = await openRun(options, environment)
+      if (options.queryCondition === undefined) {
+        await client.devices.delete(deviceIdOf(argument, options), { etag: options.etag })
+        return
+      }
+      if (argument !== undefined || options.deviceId !== undefined || options.etag !== undefined) {
+        throw usageError('--query-condition excludes a device id and --etag')
+      }
+      await deleteMany(client, options.queryCondition, options, environment)
+    })
+}
+
+/** The most that the hub takes in one call. */
+const changesMax = 100
+
+async function deleteMany(
+  client: Client,
+  condition: string,
+  { yes }: DeleteOptions,
+  environment: Environment,
+): Promise<void> {
+  const { deviceCount } = await client.jobs.preview({ queryCondition: condition })
+  if (deviceCount === 0) throw new CommandError(`no device meets ${condition}`)
+  const question = `${deviceCount} devices meet the condition. Delete them, with their twins and modules?`
+  if (!yes) await confirm(question, environment)
+  let deletedCount = 0
+  // A page at a time is read and deleted, so the first page is each time the next.
+  for (;;) {
+    const [page = []] = await firstPage(client, condition)
+    if (page.length === 0) break
+    const changes = page.map(({ deviceId }) => ({ id: deviceId, importMode: 'delete' }) as const)
+    const { errors } = await client.devices.change(changes)
+    const refused = errors.filter(({ errorCode }) => errorCode !== 'DeviceNotFound')
+    if (refused[0] !== undefined) throw new CommandError(`${refused[0].deviceId}: ${refused[0].errorStatus}`)
+    deletedCount += changes.length - errors.length
+  }
+  environment.stderr.write(`${deletedCount} devices deleted\n`)
+}
+
+async function firstPage(client: Client, condition: string): Promise<readonly (readonly Pick<Twin, 'deviceId'>[])[]> {
+  const rows = client.query<Pick<Twin, 'deviceId'>>(`SELECT deviceId FROM devices WHERE ${condition}`, {
+    pageSize: changesMax,
+  })
+  for await (const page of rows.pages()) return [page]
+  return []
+}

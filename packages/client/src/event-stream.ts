@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createParser, type EventSourceMessage } from 'eventsource-parser'
+import type { CallOptions, Exchange } from './exchange.ts'
+import { MusterError } from './muster-error.ts'
+import type { JobEvent, JobStatisticsTold } from './wire.ts'
+
+export interface FollowOptions extends CallOptions {
+  /** Goes on after this event, which was received before. */
+  readonly lastEventId?: string | undefined
+  /** Called when the connection is lost, before the next try. */
+  readonly onReconnect?: ((reason: Error) => void) | undefined
+}
+
+/** The hub sends a comment every 15 s. After three that are missing, the connection is dead. */
+const silenceMs = 45_000
+const firstWaitMs = 500
+const longestWaitMs = 30_000
+
+/**
+ * What the hub tells on an event stream. When the connection is lost, it opens another one after the last event that it has got, so
+ * that none is missing and none comes twice. The waits in between double from half a second to half a minute. It ends when the hub
+ * says that nothing more will come. Rejects when the hub refuses the stream.
+ */
+export async function* followEvents(
+  exchange: Exchange,
+  path: string,
+  options: FollowOptions & { readonly endsWithJob: boolean },
+): AsyncGenerator<JobEvent | JobStatisticsTold> {
+  let { lastEventId } = options
+  let hasEnded = false
+  for (let failures = 0; !hasEnded; failures += 1) {
+    try {
+      for await (const message of connect(exchange, path, { ...options, lastEventId })) {
+        failures = 0
+        lastEventId = message.id ?? lastEventId
+        if (message.event === 'dropped') break
+        const told = toldBy(message)
+        hasEnded = options.endsWithJob && (hasEnded || told.kind === 'ended' || told.kind === 'cancelled')
+        yield told
+      }
+      if (hasEnded) return
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      if (error === nothingMore) return
+      if (!mayPass(error)) throw error
+      options.onReconnect?.(error)
+    }
+    await sleep(waitMs(failures), undefined, options.signal === undefined ? {} : { signal: options.signal })
+  }
+}
+
+const nothingMore = new Error('the hub has told everything')
+
+/** One connection, until it ends. */
+async function* connect(
+  exchange: Exchange,
+  path: string,
+  { signal, timeoutMs, lastEventId }: FollowOptions,
+): AsyncGenerator<EventSourceMessage> {
+  const silence = new AbortController()
+  const timer = setTimeout(() => silence.abort(silent()), silenceMs)
+  const headers = { accept: 'text/event-stream', 'last-event-id': lastEventId }
+  try {
+    const response = await exchange.send({
+      method: 'GET',
+      path,
+      headers,
+      isSafe: true,
+      timeoutMs,
+      signal: signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]),
+    })
+    if (response.status === 204) throw nothingMore
+    const messages: EventSourceMessage[] = []
+    const parser = createParser({ onEvent: (message) => messages.push(message) })
+    const decoder = new TextDecoder()
+    for await (const chunk of response.body ?? []) {
+      timer.refresh()
+      parser.feed(decoder.decode(chunk, { stream: true }))
+      yield* messages.splice(0)
+    }
+  } finally {
+    clearTimeout(timer)
+    // It ends the connection when the caller has had enough.
+    silence.abort(silent())
+  }
+}
+
+function silent(): MusterError {
+  return new MusterError('CallTimedOut', { message: `the event stream was silent for ${silenceMs / 1000} s` })
+}
+
+function toldBy({ event, data }: EventSourceMessage): JobEvent | JobStatisticsTold {
+  const told = JSON.parse(data)
+  return event === 'statistics' ? { ...told, kind: 'statistics' } : told
+}
+
+/** A refusal does not pass, unless it says when to come again. Anything else is a lost connection. */
+function mayPass(error: unknown): error is Error {
+  if (error instanceof MusterError) return error.status === null || error.status === 429 || error.status >= 500
+  return error instanceof Error && !(error instanceof SyntaxError)
+}
+
+function waitMs(failures: number): number {
+  return Math.min(longestWaitMs, firstWaitMs * 2 ** failures) * (0.5 + Math.random() / 2)
+}

@@ -1,0 +1,112 @@
+import { type FollowOptions, followEvents } from './event-stream.ts'
+import type { CallOptions, Exchange } from './exchange.ts'
+import { listOf, type PageOptions, type Pages, pagesOf } from './pages.ts'
+import type {
+  CreatedJob,
+  DeviceJob,
+  DeviceJobCounts,
+  Job,
+  JobEvent,
+  JobFailures,
+  JobPreview,
+  JobStatisticsTold,
+  JobTarget,
+  NewMethodJob,
+  NewTwinJob,
+} from './wire.ts'
+
+/** Which device jobs of a job. Several statuses or codes are separated by commas. */
+export interface DeviceJobFilter {
+  readonly status?: string | undefined
+  readonly errorCode?: string | undefined
+  readonly deviceId?: string | undefined
+}
+
+interface DevicesPage {
+  readonly items: readonly DeviceJob[]
+  readonly counts?: DeviceJobCounts
+  readonly continuationToken?: string
+}
+
+export interface Jobs {
+  /** @throws MusterError JobAlreadyExists */
+  create(job: NewTwinJob | NewMethodJob, options?: CallOptions): Promise<CreatedJob>
+  /** The devices that a job would find now. Writes nothing. */
+  preview(target: JobTarget, options?: CallOptions): Promise<JobPreview>
+  /** @throws MusterError JobNotFound, as the others below */
+  get(jobId: string, options?: CallOptions): Promise<Job>
+  /** Latest first. */
+  list(
+    filter?: { readonly jobType?: string | undefined; readonly jobStatus?: string | undefined },
+    options?: PageOptions,
+  ): Pages<Job>
+  /** @throws MusterError OperationNotAllowedInCurrentState when it has ended */
+  cancel(jobId: string, options?: CallOptions): Promise<Job>
+  devices(jobId: string, filter?: DeviceJobFilter, options?: PageOptions): Pages<DeviceJob>
+  deviceCounts(jobId: string, filter?: DeviceJobFilter, options?: CallOptions): Promise<DeviceJobCounts>
+  /** Every device job, as text that is read while it comes. */
+  export(
+    jobId: string,
+    format: 'csv' | 'ndjson',
+    filter?: DeviceJobFilter,
+    options?: CallOptions,
+  ): Promise<ReadableStream<Uint8Array>>
+  /** `tags`: paths such as `firmware`, separated by commas; by default those that are used most. */
+  failures(jobId: string, options?: CallOptions & { readonly tags?: string | undefined }): Promise<JobFailures>
+  /** Everything that has happened to it, in order. */
+  history(jobId: string, options?: PageOptions): Pages<JobEvent>
+  /** What happens to the job from its creation on, and its counts as they change. Ends after the job has ended. */
+  events(jobId: string, options?: FollowOptions): AsyncIterable<JobEvent | JobStatisticsTold>
+  /** What happens to any job from now on. Goes on until `signal`. */
+  allEvents(options?: FollowOptions): AsyncIterable<JobEvent | JobStatisticsTold>
+}
+
+export function createJobs(exchange: Exchange): Jobs {
+  const pathOf = (jobId: string) => `/jobs/v2/${encodeURIComponent(jobId)}`
+  const devicesCall = (jobId: string, query: Readonly<Record<string, string | number | undefined>>) =>
+    ({ method: 'GET', path: `${pathOf(jobId)}/devices`, query, isSafe: true }) as const
+
+  return {
+    create: (job, options) =>
+      exchange.read({ method: 'PUT', path: pathOf(job.jobId), body: bodyOf(job), isSafe: false, ...options }),
+    preview: (target, options) =>
+      exchange.read({ method: 'POST', path: '/jobs/v2/preview', body: target, isSafe: true, ...options }),
+    get: (jobId, options) => exchange.read({ method: 'GET', path: pathOf(jobId), isSafe: true, ...options }),
+    list: ({ jobType, jobStatus } = {}, options) =>
+      listOf(exchange, { method: 'GET', path: '/jobs/v2/query', query: { jobType, jobStatus }, isSafe: true }, options),
+    cancel: (jobId, options) =>
+      exchange.read({ method: 'POST', path: `${pathOf(jobId)}/cancel`, isSafe: false, ...options }),
+    devices: (jobId, filter, { pageSize, ...options } = {}) =>
+      pagesOf(async (continuation) => {
+        const query = { ...filter, pageSize, continuationToken: continuation ?? undefined }
+        const { items, continuationToken } = await exchange.read<DevicesPage>({
+          ...devicesCall(jobId, query),
+          ...options,
+        })
+        return { items, continuation: continuationToken ?? null }
+      }),
+    async deviceCounts(jobId, filter, options) {
+      const page = await exchange.read<DevicesPage>({ ...devicesCall(jobId, { ...filter, pageSize: 1 }), ...options })
+      return page.counts ?? { byStatus: {}, byErrorCode: {} }
+    },
+    async export(jobId, format, filter, options) {
+      const response = await exchange.send({ ...devicesCall(jobId, { ...filter, format }), ...options })
+      return response.body ?? new ReadableStream({ start: (controller) => controller.close() })
+    },
+    failures: (jobId, { tags, ...options } = {}) =>
+      exchange.read({ method: 'GET', path: `${pathOf(jobId)}/failures`, query: { tags }, isSafe: true, ...options }),
+    history: (jobId, options) =>
+      listOf(exchange, { method: 'GET', path: `${pathOf(jobId)}/history`, isSafe: true }, options),
+    events: (jobId, options) => followEvents(exchange, `${pathOf(jobId)}/events`, { ...options, endsWithJob: true }),
+    allEvents: (options) => followEvents(exchange, '/jobs/v2/events', { ...options, endsWithJob: false }),
+  }
+}
+
+/** The hub takes the type from the caller; here it follows from the body. */
+function bodyOf(job: NewTwinJob | NewMethodJob): object {
+  if ('cloudToDeviceMethod' in job) {
+    const { cloudToDeviceMethod, ...rest } = job
+    return { ...rest, type: 'scheduleDeviceMethod', cloudToDeviceMethod: { payload: null, ...cloudToDeviceMethod } }
+  }
+  return { ...job, type: 'scheduleUpdateTwin', updateTwin: { etag: '*', ...job.updateTwin } }
+}

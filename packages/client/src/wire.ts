@@ -1,0 +1,143 @@
+import type { DeviceJobStatistics, DeviceJobStatus, ErrorName, Json, JsonObject } from '@muster/contract'
+
+/** The bodies of the API, as its versions since 2018 spell them. Times are ISO 8601. A later hub may add members. */
+
+export type { DeviceJobStatistics, DeviceJobStatus, Json, JsonObject }
+export type JobType = 'scheduleUpdateTwin' | 'scheduleDeviceMethod'
+export type JobStatus = 'queued' | 'scheduled' | 'running' | 'completed' | 'failed' | 'cancelled'
+
+/** What to change in a twin. A member that is null is removed. */
+export interface TwinPatch {
+  readonly tags?: JsonObject
+  readonly properties?: { readonly desired?: JsonObject }
+}
+
+export interface MethodCall {
+  readonly methodName: string
+  readonly payload?: Json
+  /** How long the device may take to answer: 5 to 300, by default 30. */
+  readonly responseTimeoutInSeconds?: number
+  /** How long to wait until the device is connected: 0 to 300, by default 0. */
+  readonly connectTimeoutInSeconds?: number
+}
+
+/** The status is the device's own; those of HTTP are only a custom. */
+export interface MethodAnswer {
+  readonly status: number
+  readonly payload: Json
+}
+
+/** The devices of a job: those that meet a condition, `*` for all, or those of a list. */
+export type JobTarget = { readonly queryCondition: string } | { readonly deviceIds: readonly string[] }
+
+export interface JobWindow {
+  /** By default now. */
+  readonly startTime?: Date | string
+  /** By default 3600. */
+  readonly maxExecutionTimeInSeconds?: number
+}
+
+export type NewTwinJob = JobTarget & JobWindow & { readonly jobId: string; readonly updateTwin: TwinPatch }
+export type NewMethodJob = JobTarget & JobWindow & { readonly jobId: string; readonly cloudToDeviceMethod: MethodCall }
+
+export interface CreatedJob {
+  readonly jobId: string
+  readonly type: JobType
+  readonly status: JobStatus
+}
+
+export interface Job extends CreatedJob {
+  readonly createdTime: string
+  readonly startTime: string
+  readonly endTime?: string
+  readonly maxExecutionTimeInSeconds: number
+  readonly queryCondition: string
+  readonly updateTwin?: TwinPatch
+  readonly cloudToDeviceMethod?: MethodCall
+  readonly failureReason?: string
+  /** Absent until the job has started. */
+  readonly deviceJobStatistics?: DeviceJobStatistics
+}
+
+export interface JobPreview {
+  readonly deviceCount: number
+  readonly disabledCount: number
+  readonly disconnectedCount: number
+  readonly unknownCount: number
+  /** The first 100 devices in the order of their ids. */
+  readonly sample: readonly {
+    readonly deviceId: string
+    readonly status: 'enabled' | 'disabled' | 'unknown'
+    readonly connectionState?: 'Connected' | 'Disconnected'
+  }[]
+}
+
+/** One job on one device. */
+export interface DeviceJob {
+  readonly deviceId: string
+  readonly jobId: string
+  readonly jobType: JobType
+  readonly status: DeviceJobStatus
+  readonly startTimeUtc: string
+  readonly endTimeUtc: string
+  readonly createdDateTimeUtc: string
+  readonly lastUpdatedDateTimeUtc: string
+  readonly outcome: { readonly deviceMethodResponse?: MethodAnswer }
+  readonly error?: { readonly code: ErrorName; readonly description: string }
+}
+
+/** How many device jobs a job has by their status, and by the code of their error. */
+export interface DeviceJobCounts {
+  readonly byStatus: Readonly<Partial<Record<DeviceJobStatus, number>>>
+  readonly byErrorCode: Readonly<Record<string, number>>
+}
+
+export interface JobFailures {
+  readonly jobId: string
+  readonly failedCount: number
+  readonly groups: readonly FailureGroup[]
+}
+
+/** Device jobs that failed alike. */
+export interface FailureGroup {
+  readonly code: string
+  readonly text: string
+  readonly count: number
+  readonly sampleDeviceIds: readonly string[]
+  /** Values of tags that are more frequent here than among all devices of the job. */
+  readonly overRepresented: readonly {
+    readonly path: string
+    readonly value: Json
+    readonly count: number
+    readonly share: number
+    readonly targetShare: number
+    readonly lift: number
+  }[]
+}
+
+/** A later hub may know more kinds. */
+export type JobEventKind = 'created' | 'started' | 'stage' | 'paused' | 'resumed' | 'expired' | 'cancelled' | 'ended'
+
+/** What has happened to a job. */
+export interface JobEvent {
+  /** Opaque; ordered within a job. */
+  readonly eventId: string
+  readonly jobId: string
+  readonly kind: JobEventKind
+  readonly time: string
+  /** Who asked for it. Null: the hub itself. */
+  readonly actor: string | null
+  readonly clientAddress: string | null
+  readonly type: JobType
+  readonly status?: JobStatus
+  readonly deviceCount?: number
+  readonly deviceJobStatistics?: DeviceJobStatistics
+}
+
+/** The counts of a job at this moment. */
+export interface JobStatisticsTold {
+  readonly kind: 'statistics'
+  readonly jobId: string
+  readonly status: JobStatus
+  readonly deviceJobStatistics: DeviceJobStatistics
+}
