@@ -12,11 +12,11 @@ import {
   parseJobId,
   parseJobType,
   type Vocabulary,
+  withinRequest,
 } from '@muster/contract'
 import { operationOf } from '@muster/operations'
 import { z } from 'zod'
 import type { readDocument } from '../http/json-body.ts'
-import { withinLimit } from '../http/within-limit.ts'
 import { parseTarget, targetShape, toTarget } from './target.ts'
 
 /** The members of the body of a new job. The operations have the rules of the two operation bodies. */
@@ -53,7 +53,7 @@ export function parseJobBody(
     jobId: address.jobId,
     type,
     ...(address.deviceId === null ? parseTarget(members) : toTarget([address.deviceId])),
-    body: operation.parseBody(withinLimit(operation.member, members[operation.member]), vocabulary, numberText),
+    body: operation.parseBody(withinRequest(operation.member, members[operation.member]), vocabulary, numberText),
     startTime: readStartTime(members.startTime, now),
     maxExecutionTimeInSeconds: readWindow(members.maxExecutionTimeInSeconds),
   }

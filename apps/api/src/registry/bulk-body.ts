@@ -1,40 +1,23 @@
 import {
   clip,
   type ErrorName,
-  foldMembers,
   HubError,
+  type IdentityBody,
   type IdentityKey,
   isJsonObject,
-  type JsonObject,
   limits,
-  moduleKey,
   type NumberText,
-  parseBody,
-  parseDeviceId,
-  parseModuleId,
+  namesOf,
+  parseNewTwin,
+  parseRegistryEntry,
   parseTwinPatch,
-  parseTwinSections,
-  type Section,
-  sectionBytes,
-  sectionSize,
-  sectionTooLarge,
   type TwinPatch,
-  type TwinSections,
   unreachable,
 } from '@muster/contract'
 import type { IdentityDraft } from '@muster/store'
-import { z } from 'zod'
 import { unquote } from '../http/etag.ts'
 import type { readDocument } from '../http/json-body.ts'
-import { withinLimit } from '../http/within-limit.ts'
-import {
-  anyCase,
-  draftIdentity,
-  draftModule,
-  type IdentityBody,
-  identityBodySchema,
-  plainText,
-} from './identity-body.ts'
+import { draftIdentity, draftModule } from './identity-body.ts'
 
 /** The change that one entry of a bulk request asks for. An etag of null means any etag. */
 export type Change = { readonly identity: IdentityKey } & (
@@ -52,26 +35,6 @@ export interface Refusal {
   readonly errorCode: ErrorName
   readonly errorStatus: string
 }
-
-const modes = [
-  'create',
-  'update',
-  'updateIfMatchETag',
-  'delete',
-  'deleteIfMatchETag',
-  'updateTwin',
-  'updateTwinIfMatchETag',
-] as const
-
-export const entrySchema = identityBodySchema.extend({
-  id: z.string(),
-  moduleId: z.string().nullish(),
-  importMode: anyCase(modes),
-  etag: plainText.nullish(),
-  twinETag: plainText.nullish(),
-  tags: z.unknown().optional(),
-  properties: z.unknown().optional(),
-})
 
 /**
  * Reads a bulk request. A wrong entry is refused alone, and the others are carried out.
@@ -115,22 +78,13 @@ interface Name {
 }
 
 function repeatedNames(entries: readonly unknown[]): ReadonlySet<string> {
-  const names = entries.map((entry) => JSON.stringify(nameOf(entry)))
+  const names = entries.map((entry) => JSON.stringify(namesOf(entry)))
   const seen = new Set<string>()
   return new Set(names.filter((name) => seen.size === seen.add(name).size))
 }
 
-function nameOf(entry: unknown): Name {
-  const { id, moduleId } = isJsonObject(entry) ? foldMembers(entry, { id: null, moduleId: null }) : {}
-  return { deviceId: textOr('', id), moduleId: textOr(null, moduleId) || null }
-}
-
-function textOr<Other>(other: Other, value: unknown): string | Other {
-  return typeof value === 'string' ? value : other
-}
-
 function readEntry(entry: unknown, repeated: ReadonlySet<string>, numberText: NumberText): Change | Refusal {
-  const name = nameOf(entry)
+  const name = namesOf(entry)
   try {
     if (name.deviceId !== '' && repeated.has(JSON.stringify(name))) {
       throw new HubError('DeviceDefinedMultipleTimes', {
@@ -151,13 +105,12 @@ function clipped({ deviceId, moduleId }: Name): Name {
 
 function readChange(entry: unknown, numberText: NumberText): Change {
   const twin = isJsonObject(entry) ? entry : {}
-  const { id, moduleId, importMode, etag, twinETag, ...body } = parseBody(entrySchema, withinLimit('the entry', entry))
-  const deviceId = parseDeviceId(id)
-  const identity = moduleId ? moduleKey(deviceId, parseModuleId(moduleId)) : deviceId
+  const { identity, entry: parsed } = parseRegistryEntry(entry)
+  const { id, moduleId, importMode, etag, twinETag, ...body } = parsed
   switch (importMode) {
     case 'create': {
       const draft = (moduleId ? draftModule : draftIdentity)(identity, body, null)
-      return { kind: 'create', identity, draft: { ...draft, ...fitting(parseTwinSections(twin, numberText)) } }
+      return { kind: 'create', identity, draft: { ...draft, ...parseNewTwin(twin, numberText) } }
     }
     case 'update':
       return { kind: 'update', identity, body, etag: null }
@@ -186,15 +139,4 @@ function readEtag(member: 'etag' | 'twinETag', text: string | null | undefined):
     throw new HubError('ArgumentNull', { message: `${member} is missing; expected the etag to compare with, or *` })
   const etag = unquote(text)
   return etag === '*' ? null : etag
-}
-
-/** Checked for each identity, because the store would refuse all of them together. */
-function fitting(sections: TwinSections): TwinSections {
-  for (const section of ['tags', 'desired'] as const) requireFitting(section, sections[section])
-  return sections
-}
-
-function requireFitting(section: Section, members: JsonObject): void {
-  const bytes = sectionSize(members)
-  if (bytes > sectionBytes[section]) throw sectionTooLarge(section, bytes)
 }

@@ -1,9 +1,9 @@
-import { limits } from '@muster/contract'
+import { limits, registryEntrySchema } from '@muster/contract'
 import type { Deps, Endpoint } from '../http/endpoint.ts'
 import { readDocument } from '../http/json-body.ts'
 import { jsonReply } from '../http/reply.ts'
 import { bulkResultSchema } from '../http/schemas.ts'
-import { entrySchema, readChanges } from './bulk-body.ts'
+import { readChanges } from './bulk-body.ts'
 import { importDevices } from './import-devices.ts'
 
 export function bulkRoutes(deps: Deps): readonly Endpoint[] {
@@ -15,7 +15,7 @@ export function bulkRoutes(deps: Deps): readonly Endpoint[] {
       summary: 'Create, update or delete up to 100 devices; 400 with the same reply when some could not be',
       permission: 'RegistryWrite',
       throttle: 'registryOperations',
-      body: entrySchema.array(),
+      body: registryEntrySchema.array(),
       bodyBytes: limits.bulkBodyBytes,
       reply: bulkResultSchema,
       async handle(c) {

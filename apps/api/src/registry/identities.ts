@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { clip, HubError, type IdentityKey, limits, partsOf, unreachable } from '@muster/contract'
+import { clip, HubError, type IdentityBody, type IdentityKey, limits, partsOf, unreachable } from '@muster/contract'
 import {
   deleteIdentity,
   findOwners,
@@ -18,7 +18,7 @@ import type { Deps } from '../http/endpoint.ts'
 import type { readIfMatch } from '../http/etag.ts'
 import { unknownDevice, unknownIdentity } from '../http/unknown-identity.ts'
 import { endWaits } from './end-waits.ts'
-import { draftIdentity, draftModule, type IdentityBody, withRenewedKeys } from './identity-body.ts'
+import { draftIdentity, draftModule, withRenewedKeys } from './identity-body.ts'
 
 /** A PUT: without If-Match it creates the identity, with If-Match it updates it. Returns the identity. */
 export async function putIdentity(

@@ -1,11 +1,10 @@
-import type { IdentityKey, JsonObject } from '@muster/contract'
+import type { IdentityBody, IdentityKey, JsonObject } from '@muster/contract'
 import type { Identity } from '@muster/store'
 import type { ZodType } from 'zod'
 import type { ApiContext, Deps, Endpoint } from '../http/endpoint.ts'
 import { etagHeader, readIfMatch } from '../http/etag.ts'
 import { jsonReply } from '../http/reply.ts'
 import { putIdentity, readExisting, removeIdentity } from './identities.ts'
-import type { IdentityBody } from './identity-body.ts'
 
 /** In what the addresses of devices and of modules differ. */
 interface Kind {
