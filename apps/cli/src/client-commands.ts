@@ -7,6 +7,7 @@ import { addDeviceCommands } from './registry/device.ts'
 import { addMethodCommands } from './registry/method.ts'
 import { addQueryCommand } from './registry/query.ts'
 import { addTwinCommands } from './registry/twin.ts'
+import { addImportState } from './transfer/import-state.ts'
 import { addWebhookCommands } from './webhooks/webhook.ts'
 
 /** The commands for callers of a hub. */
@@ -18,5 +19,6 @@ export function addClientCommands(program: Command, environment: Environment): v
   addMethodCommands(program, environment)
   addQueryCommand(program, environment)
   addWebhookCommands(program, environment)
+  addImportState(program, environment)
   addContextCommands(program, environment)
 }

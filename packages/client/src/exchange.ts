@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { writeJson } from '@muster/contract/numbers'
 import type { Access } from './credentials.ts'
 import { errorOf, MusterError } from './muster-error.ts'
 
@@ -122,7 +123,7 @@ async function requestOf(access: Access, { method, headers = {}, body }: Call): 
       ...(body === undefined ? {} : { 'content-type': 'application/json; charset=utf-8' }),
       ...Object.fromEntries(given),
     },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(body === undefined ? {} : { body: writeJson(body) }),
   }
 }
 

@@ -1,3 +1,4 @@
+import type { JsonObject } from '@muster/contract'
 import type { Call, CallOptions, Exchange } from './exchange.ts'
 import { MusterError } from './muster-error.ts'
 import type {
@@ -25,8 +26,10 @@ export interface Devices {
   delete(deviceId: string, options?: IfMatch): Promise<void>
   /** At most 1000, in the order of their ids. A query gives them all, as twins. */
   list(options?: CallOptions & { readonly top?: number | undefined }): Promise<readonly Device[]>
-  /** At most 100 changes. Each is carried out by itself: the result names those that were not. */
-  change(changes: readonly DeviceChange[], options?: CallOptions): Promise<BulkResult>
+  /**
+   * At most 100 changes, also as a file holds them. Each is carried out by itself: the result names those that were not.
+   */
+  change(changes: readonly (DeviceChange | JsonObject)[], options?: CallOptions): Promise<BulkResult>
 }
 
 export interface Modules {

@@ -6,6 +6,8 @@ import { parseCount } from '../command/option-values.ts'
 import { take } from '../command/take.ts'
 import type { Environment } from '../environment.ts'
 import { CommandError } from '../failure.ts'
+import { addDeviceExport } from '../transfer/device-export.ts'
+import { addDeviceImport } from '../transfer/device-import.ts'
 import { addDeviceDelete } from './delete.ts'
 import { addDeviceCommand, type DeviceOptions, deviceIdOf } from './device-command.ts'
 import { addDraftOptions, type DraftOptions, draftOf } from './draft.ts'
@@ -23,6 +25,8 @@ export function addDeviceCommands(program: Command, environment: Environment): v
     },
   )
   addDeviceDelete(group, environment)
+  addDeviceImport(group, environment)
+  addDeviceExport(group, environment)
   addConnectionString(group, environment)
 }
 

@@ -1,6 +1,13 @@
 import { z } from 'zod'
-import { clip } from './clip.ts'
-import { HubError } from './errors.ts'
+import { clip } from '../clip.ts'
+import { HubError } from '../errors.ts'
+import { type IdentityKey, moduleKey, parseDeviceId, parseModuleId } from '../ids.ts'
+import { isJsonObject, type JsonObject } from '../json.ts'
+import { limits } from '../limits.ts'
+import { foldMembers } from '../members.ts'
+import type { NumberText } from '../numbers.ts'
+import { parseBody } from '../schemas.ts'
+import { parseTwinSections, sectionBytes, sectionSize, sectionTooLarge, type TwinSections } from '../twin.ts'
 import {
   anyCase,
   authenticationType,
@@ -10,13 +17,6 @@ import {
   plainText,
   thumbprintMissing,
 } from './identity.ts'
-import { type IdentityKey, moduleKey, parseDeviceId, parseModuleId } from './ids.ts'
-import { isJsonObject, type JsonObject } from './json.ts'
-import { limits } from './limits.ts'
-import { foldMembers } from './members.ts'
-import type { NumberText } from './numbers.ts'
-import { parseBody } from './schemas.ts'
-import { parseTwinSections, sectionBytes, sectionSize, sectionTooLarge, type TwinSections } from './twin.ts'
 
 const importModes = [
   'create',

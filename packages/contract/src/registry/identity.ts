@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { clip } from './clip.ts'
-import { HubError } from './errors.ts'
+import { clip } from '../clip.ts'
+import { HubError } from '../errors.ts'
 
 const statusReasonLength = 128
 const managedByLength = 128
