@@ -1,16 +1,21 @@
 import { HubError, type Job, type JobRequest } from '@muster/contract'
-import { type Account, type Traceparent, traceIdOf } from '@muster/runtime'
-import { insertJob, markScheduled } from '@muster/store'
-import type { ApiContext, Caller, Deps } from '../http/endpoint.ts'
+import { type Traceparent, traceIdOf } from '@muster/runtime'
+import { type Asker, insertJob, markScheduled } from '@muster/store'
+import { type ApiContext, type Caller, callerOf, type Deps } from '../http/endpoint.ts'
 
 /** Who asks for a job, and the span in which that is. */
 interface Asked {
-  readonly actor: Account
+  readonly asker: Asker
   readonly traceparent: Traceparent | null
 }
 
 export function askedBy(c: ApiContext): Asked {
-  return { actor: c.get('account'), traceparent: c.get('span').traceparent }
+  return { asker: askerOf(c), traceparent: c.get('span').traceparent }
+}
+
+/** For the history of the job. */
+export function askerOf(c: ApiContext): Asker {
+  return { actor: c.get('account'), clientAddress: callerOf(c).clientAddress }
 }
 
 /**

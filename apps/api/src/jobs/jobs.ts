@@ -23,7 +23,7 @@ import { readDocument } from '../http/json-body.ts'
 import { type Paging, pageHeaders, pageQuery } from '../http/paging.ts'
 import { jsonTextReply } from '../http/reply.ts'
 import { createdJobSchema, jobSchema } from '../http/schemas.ts'
-import { askedBy, createJob } from './create-job.ts'
+import { askedBy, askerOf, createJob } from './create-job.ts'
 import { addressedJobId, jobBodySchema, parseJobBody } from './job-body.ts'
 import { createdJobJson, jobJson } from './job-json.ts'
 
@@ -80,7 +80,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
       async handle(c) {
         const jobId = readJobId(c)
         const job = await readJob(db, jobId)
-        if (job === null) throw notFound(jobId)
+        if (job === null) throw jobNotFound(jobId)
         return jsonTextReply(200, jobJson(job, c.get('vocabulary')))
       },
     },
@@ -94,8 +94,8 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
       reply: jobSchema,
       async handle(c) {
         const jobId = readJobId(c)
-        const cancellation = await cancelJob(db, jobId, clock.now(), c.get('account'))
-        if (cancellation.kind === 'missing') throw notFound(jobId)
+        const cancellation = await cancelJob(db, jobId, clock.now(), askerOf(c))
+        if (cancellation.kind === 'missing') throw jobNotFound(jobId)
         if (cancellation.kind === 'terminal') throw ended(cancellation.status)
         const { job, isRepeated } = cancellation
         c.get('span').linkTo(job.traceparent)
@@ -112,10 +112,10 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
 }
 
 /** @throws HubError JobNotFound for a text that is no job id */
-function readJobId(c: ApiContext): JobId {
+export function readJobId(c: ApiContext): JobId {
   const text = c.req.param('jobId') ?? ''
   if (isJobId(text)) return text
-  throw notFound(text)
+  throw jobNotFound(text)
 }
 
 const noJobs = { items: [], continuation: null }
@@ -143,7 +143,7 @@ function readStatus(c: ApiContext): Filter<JobStatus> {
   })
 }
 
-function notFound(jobId: string): HubError {
+export function jobNotFound(jobId: string): HubError {
   return new HubError('JobNotFound', { message: `There is no job with the id ${clip(jobId)}` })
 }
 

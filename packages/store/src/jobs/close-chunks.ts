@@ -40,6 +40,8 @@ export async function closeChunks(
        and rest is null
     returning c.chunk_no`,
   )
-  if (rest === 'expired' && changed.length > 0) await addJobEvent(tx, key, { kind: 'expired', now })
+  if (rest === 'expired' && changed.length > 0) {
+    await addJobEvent(tx, { kind: 'expired', now }, sql`(select ${key}::bigint as job_key) as changed`)
+  }
   return changed.length
 }

@@ -16,18 +16,18 @@ import type { Page, PageRequest, WrittenPageRequest } from '../postgres/page.ts'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, instantOrNull, rows, texts } from '../postgres/sql.ts'
 import { closeChunks } from './close-chunks.ts'
-import { jobEvent } from './job-events.ts'
+import { type Asker, addJobEvent, hubItself, jobEvent } from './job-events.ts'
 import { nextTry } from './next-try.ts'
 
 /**
- * Inserts a job as `queued`. Null when the id exists already. Reads of the job show `queryCondition`. `actor`: who asks for it;
+ * Inserts a job as `queued`. Null when the id exists already. Reads of the job show `queryCondition`. `asker`: who asks for it;
  * `traceparent`: the span in which that is.
  */
 export async function insertJob(
   db: Db,
   request: JobRequest & {
     readonly queryCondition: string
-    readonly actor?: string
+    readonly asker?: Asker
     readonly traceparent?: string | null
   },
   now: Date,
@@ -47,7 +47,7 @@ export async function insertJob(
               ${request.traceparent ?? null})
       on conflict (job_id) do nothing
       returning *),
-    ${jobEvent({ kind: 'created', now, actor: request.actor ?? null }, sql`inserted`)}
+    ${jobEvent({ kind: 'created', now, asker: request.asker ?? hubItself }, sql`inserted`)}
     select ${jobColumns}, ${noStatistics} from inserted`,
   )
   return inserted[0] === undefined ? null : toJob(inserted[0])
@@ -112,13 +112,13 @@ export type Cancellation =
 
 /**
  * Cancels a job that has not ended, in one transaction. Devices that have not started are canceled. A device in flight may finish and
- * is counted. To cancel a cancelled job changes nothing and succeeds. `actor`: who asks for it.
+ * is counted. To cancel a cancelled job changes nothing and succeeds.
  */
-export async function cancelJob(db: Db, jobId: string, now: Date, actor: string | null = null): Promise<Cancellation> {
+export async function cancelJob(db: Db, jobId: string, now: Date, asker: Asker = hubItself): Promise<Cancellation> {
   return briefly(db, async (tx) => {
     const found = await readJob(tx, jobId)
     if (found === null) return { kind: 'missing' }
-    const ended = await endJob(tx, found.key, { status: 'cancelled', actor, reason: null }, now)
+    const ended = await endJob(tx, found.key, { status: 'cancelled', asker, reason: null }, now)
     const job = (await readJob(tx, jobId)) ?? found
     if (job.status !== 'cancelled') return { kind: 'terminal', status: job.status }
     return { kind: 'cancelled', job, isRepeated: ended === null }
@@ -137,7 +137,7 @@ export async function completeJob(db: Db, key: JobKey, now: Date): Promise<Job |
          and status = 'running'
          and ${isDrained}
       returning *),
-    ${jobEvent({ kind: 'completed', now }, sql`ended`)}
+    ${jobEvent({ kind: 'completed', now, fields: countedFields }, sql`ended as jobs`)}
     select ${jobColumns}, ${statistics} from ended as jobs`,
   )
   return row === undefined ? null : toJob(row)
@@ -146,7 +146,7 @@ export async function completeJob(db: Db, key: JobKey, now: Date): Promise<Job |
 /** Ends a job that could not do its work. Its devices that have not started are canceled. Null when it had ended before. */
 export async function failJob(db: Db, key: JobKey, reason: string, now: Date): Promise<Job | null> {
   return briefly(db, async (tx) => {
-    const jobId = await endJob(tx, key, { status: 'failed', actor: null, reason }, now)
+    const jobId = await endJob(tx, key, { status: 'failed', asker: hubItself, reason }, now)
     return jobId === null ? null : readJob(tx, jobId)
   })
 }
@@ -170,29 +170,28 @@ export async function putOffStart(db: Db, key: JobKey, now: Date): Promise<numbe
 
 /**
  * Ends a job that has not ended, and then its devices that have not started. In this order, because a claim looks at the job before it
- * locks a chunk: see `claimChunk`. Returns the id of the job; null when it had ended before.
+ * locks a chunk: see `claimChunk`. The event comes last, so that it has the counts. Returns the id of the job; null when it had ended
+ * before.
  */
-async function endJob(tx: Db, key: JobKey, { status, actor, reason }: JobEnd, now: Date): Promise<string | null> {
-  const fields = sql`jsonb_strip_nulls(jsonb_build_object('reason', failure_reason))`
+async function endJob(tx: Db, key: JobKey, { status, asker, reason }: JobEnd, now: Date): Promise<string | null> {
   const [ended] = await rows<{ job_id: string; week: string | null }>(
     tx,
     sql`
-    with ended as (
-      update jobs set status = ${status}, ended_at = ${at(now)}, failure_reason = ${reason}
-       where job_key = ${key}
-         and status in ('queued', 'scheduled', 'running')
-      returning job_key, job_id, week, failure_reason),
-    ${jobEvent({ kind: status, now, actor, fields }, sql`ended`)}
-    select job_id, week from ended`,
+    update jobs set status = ${status}, ended_at = ${at(now)}, failure_reason = ${reason}
+     where job_key = ${key}
+       and status in ('queued', 'scheduled', 'running')
+    returning job_id, week`,
   )
   if (ended === undefined) return null
   if (ended.week !== null) await closeChunks(tx, key, ended.week, 'canceled', now)
+  const changed = sql`(select * from jobs where job_key = ${key}) as jobs`
+  await addJobEvent(tx, { kind: status, now, asker, fields: countedFields }, changed)
   return ended.job_id
 }
 
 interface JobEnd {
   readonly status: 'cancelled' | 'failed'
-  readonly actor: string | null
+  readonly asker: Asker
   /** Why it failed. */
   readonly reason: string | null
 }
@@ -225,6 +224,11 @@ export const summedChunks: SQL = sql.raw(
                  coalesce(sum(running), 0), coalesce(sum(canceled), 0)]::int[]
       from chunks where chunks.week = jobs.week and chunks.job_key = jobs.job_key)`,
 )
+
+/** What the event of an end tells: why a job failed, and the counters if it had started. */
+const countedFields = sql`jsonb_strip_nulls(jsonb_build_object(
+  'reason', failure_reason,
+  'counts', case when frozen_at is not null then to_jsonb(${summedChunks}) end))`
 
 const statistics = sql`coalesce(jobs.final_counts, ${summedChunks}) as counts`
 
@@ -260,12 +264,12 @@ function toJob(row: JobRow): Job {
     maxExecutionTimeInSeconds: row.max_execution_seconds,
     failureReason: row.failure_reason,
     traceparent: row.traceparent,
-    statistics: row.frozen_at === null ? null : toStatistics(row),
+    statistics: row.frozen_at === null ? null : toStatistics(row.counts),
   }
 }
 
-/** One statement reads the job row and the chunk sums, so they always fit together. */
-function toStatistics({ counts }: JobRow): DeviceJobStatistics {
+/** Of counters as `summedChunks` has them. One statement reads the job row and the chunk sums, so they always fit together. */
+export function toStatistics(counts: readonly number[] | null): DeviceJobStatistics {
   const [devices, succeeded, failed, running, canceled] = counts ?? []
   const statistics = {
     deviceCount: devices ?? 0,

@@ -142,6 +142,7 @@ export const jobEvents = pgTable('job_events', {
   at: instant('at').notNull(),
   actor: text('actor'),
   fields: members('fields'),
+  clientAddress: text('client_address'),
 })
 
 export const workers = pgTable('workers', {

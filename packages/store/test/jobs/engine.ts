@@ -5,6 +5,7 @@ import { inject } from 'vitest'
 import { type ClaimedChunk, claimChunk, readRunningJob } from '../../src/jobs/chunks.ts'
 import { type ClaimedDeviceJobs, claimDueDeviceJobs } from '../../src/jobs/device-jobs.ts'
 import { type ChunkWork, type Execution, executeChunk, type LockedChunk } from '../../src/jobs/execute-chunk.ts'
+import type { Asker } from '../../src/jobs/job-events.ts'
 import { insertJob, readJob } from '../../src/jobs/jobs.ts'
 import {
   type DeviceOutcome,
@@ -85,7 +86,7 @@ export async function givenJob(
     jobId?: string
     queryCondition?: string
     devices?: readonly string[]
-    actor?: string
+    asker?: Asker
   } = {},
   now = noon,
 ): Promise<Job> {

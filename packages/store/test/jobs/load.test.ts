@@ -101,7 +101,7 @@ describe('the load', () => {
   it('L2 has nothing of a job that has not started, is paused, has ended, or whose window is over', async () => {
     await givenJob(db)
     await setJob(db, await givenRunningJob(db, { devices: 5 }), sql`paused_at = now()`)
-    await cancelJob(db, (await givenRunningJob(db, { devices: 5 })).jobId, noon, null)
+    await cancelJob(db, (await givenRunningJob(db, { devices: 5 })).jobId, noon)
     await givenRunningJob(db, { devices: 5, maxExecutionTimeInSeconds: 60 })
 
     expect(await readyCalls(after(60_000))).toBe(0)

@@ -16,6 +16,7 @@ beforeAll(async () => {
 })
 afterAll(() => store[Symbol.asyncDispose]())
 
+const asker = (actor: string) => ({ actor, clientAddress: '10.0.0.1' })
 const created = ['created', null, {}]
 const started = (deviceCount: number) => ['started', null, { deviceCount }]
 
@@ -31,7 +32,7 @@ it('J45 the way of a job to its end is told, each change once', async () => {
   await completeJob(db, job.key, atTheEnd)
   await cancelJob(db, job.jobId, atTheEnd)
 
-  expect(await told(job)).toEqual([created, started(2), ['completed', null, {}]])
+  expect(await told(job)).toEqual([created, started(2), ['completed', null, { counts: [2, 2, 0, 0, 0] }]])
   expect(await rows(db, sql`select at::text from job_events where job_key = ${job.key} order by event_no`)).toEqual([
     { at: '2026-03-02 12:00:00+00' },
     { at: '2026-03-02 12:00:00+00' },
@@ -40,15 +41,24 @@ it('J45 the way of a job to its end is told, each change once', async () => {
 })
 
 it('J45 who made or cancelled a job is told', async () => {
-  const job = await givenJob(db, { actor: 'policy:service' })
+  const job = await givenJob(db, { asker: asker('policy:service') })
 
-  await cancelJob(db, job.jobId, noon, 'client:console')
-  await cancelJob(db, job.jobId, noon, 'policy:service')
+  await cancelJob(db, job.jobId, noon, asker('client:console'))
+  await cancelJob(db, job.jobId, noon, asker('policy:service'))
 
   expect(await told(job)).toEqual([
     ['created', 'policy:service', {}],
     ['cancelled', 'client:console', {}],
   ])
+})
+
+it('J45 the event of a cancel has the counts after it', async () => {
+  const job = await givenRunningJob(db, { devices: 3, chunkSize: 1, type: 'scheduleUpdateTwin' })
+  await execute(db, job.key)
+
+  await cancelJob(db, job.jobId, noon)
+
+  expect((await told(job)).at(-1)).toEqual(['cancelled', null, { counts: [3, 1, 0, 0, 2] }])
 })
 
 it('J45 why a job failed is told', async () => {
@@ -77,7 +87,7 @@ it('J45 of many that make the same change, one is told', async () => {
 
   await Promise.all(
     Array.from({ length: 8 }, (_, no) =>
-      no % 2 === 0 ? completeJob(db, job.key, noon) : cancelJob(db, job.jobId, noon, 'policy:owner'),
+      no % 2 === 0 ? completeJob(db, job.key, noon) : cancelJob(db, job.jobId, noon, asker('policy:owner')),
     ),
   )
 
