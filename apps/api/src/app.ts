@@ -3,6 +3,12 @@ import { type BearerVerifier, IssuerError } from '@muster/auth'
 import { clip, HubError } from '@muster/contract'
 import type { MiddlewareHandler } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
+import type { EventIds } from './events/event-ids.ts'
+import type { JobFeed } from './events/feed.ts'
+import { historyRoutes } from './events/history.ts'
+import type { Sessions } from './events/session-cookie.ts'
+import { sessionRoutes } from './events/sessions.ts'
+import { streamRoutes } from './events/streams.ts'
 import { addEndpoint } from './http/add-endpoint.ts'
 import { createAuthorize } from './http/authorize.ts'
 import { type ApiContext, type ApiEnv, callerOf, type Deps } from './http/endpoint.ts'
@@ -27,12 +33,15 @@ import { twinRoutes } from './twins/twins.ts'
 
 /**
  * The service API. `hostNames`: the names for which tokens are accepted. `continuationKey` signs continuation tokens; the
- * same one in every process of a hub. `bearer` judges bearer tokens; null: none are accepted.
+ * same one in every process of a hub. `feed` tells the events of jobs, and is closed by who made it. `bearer` judges bearer tokens; null: none are accepted.
  */
 export function createApp(
   deps: Deps & {
     readonly hostNames: readonly string[]
     readonly continuationKey: Buffer
+    readonly eventIds: EventIds
+    readonly feed: JobFeed
+    readonly sessions: Sessions
     readonly bearer: BearerVerifier | null
   },
 ): OpenAPIHono<ApiEnv> {
@@ -58,6 +67,9 @@ export function createApp(
   app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => refuseMethod(refuse, c, methods) }))
 
   const endpoints = [
+    ...streamRoutes(deps, deps),
+    ...historyRoutes(deps, paging, deps.eventIds),
+    ...sessionRoutes(deps, deps.sessions),
     ...jobRoutes(deps, paging),
     ...jobMethodRoutes(deps),
     ...previewRoutes(deps),

@@ -2,6 +2,9 @@ import { clockGraceMs, createBearerVerifier } from '@muster/auth'
 import type { Role } from '@muster/runtime'
 import { readPolicies } from '@muster/store'
 import { createApp } from './app.ts'
+import { createEventIds } from './events/event-ids.ts'
+import { createJobFeed } from './events/feed.ts'
+import { createSessions } from './events/session-cookie.ts'
 import { continuationKey } from './http/paging.ts'
 
 /** Serves the service API on the sockets of the process. They also end its requests when the process stops. */
@@ -13,6 +16,8 @@ export const role: Role = {
     if (owner === undefined)
       throw new Error('the database holds no policy iothubowner: its keys are made when a hub first starts')
     const { oidc } = hub.config
+    const eventIds = createEventIds(owner.primaryKey)
+    const feed = createJobFeed({ ...hub, eventIds })
     const app = createApp({
       db: hub.db,
       bus: hub.bus,
@@ -22,6 +27,9 @@ export const role: Role = {
       tracing: hub.tracing,
       hostNames: hub.config.hostNames,
       continuationKey: continuationKey(owner.primaryKey),
+      eventIds,
+      feed,
+      sessions: createSessions(owner.primaryKey),
       bearer:
         oidc &&
         createBearerVerifier({
@@ -31,6 +39,7 @@ export const role: Role = {
         }),
     })
     hub.front.serve((request, arrival) => app.fetch(request, arrival))
-    return { stop: async () => {} }
+    // A stream would hold up the front, which lets answers under way end.
+    return { drain: async () => feed.close(), stop: async () => {} }
   },
 }

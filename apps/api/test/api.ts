@@ -16,6 +16,9 @@ import { connect, type Db, ensurePolicies, migrate, openSession, storeSubscripti
 import { createDatabase, templateDatabase, uniquePrefix } from '@muster/testkit'
 import { inject } from 'vitest'
 import { createApp } from '../src/app.ts'
+import { createEventIds, type EventIds } from '../src/events/event-ids.ts'
+import { createJobFeed, type JobFeed } from '../src/events/feed.ts'
+import { createSessions, type Sessions } from '../src/events/session-cookie.ts'
 import { continuationKey } from '../src/http/paging.ts'
 
 interface Reply {
@@ -43,6 +46,9 @@ export interface Api extends AsyncDisposable {
   readonly events: Events
   readonly throttles: Throttles
   readonly bearer: BearerVerifier | null
+  readonly eventIds: EventIds
+  readonly feed: JobFeed
+  readonly sessions: Sessions
   readonly clock: { time: Date; now(): Date }
   readonly tracing: Tracing
   readonly policies: readonly Policy[]
@@ -81,6 +87,9 @@ export async function openApi({
   const throttles = createThrottles({ bus, events }, parseThrottleRates(throttle) ?? {})
   const clock = { time: noon, now: () => clock.time }
   let isDatabaseLost = false
+  const eventIds = createEventIds('a secret')
+  const sessions = createSessions('a secret')
+  const feed = createJobFeed({ db: connection.db, clock, events, eventIds })
   const app = createApp({
     db: connection.db,
     bus,
@@ -91,6 +100,9 @@ export async function openApi({
     clock,
     hostNames: [hostName, 'localhost'],
     continuationKey: continuationKey('a secret'),
+    eventIds,
+    feed,
+    sessions,
   })
 
   return {
@@ -100,6 +112,9 @@ export async function openApi({
     tracing: noTracing,
     throttles,
     bearer,
+    eventIds,
+    feed,
+    sessions,
     clock,
     policies,
     app,
@@ -123,6 +138,7 @@ export async function openApi({
     },
     send: (method, path, body, options = {}) => send({ app, policies, clock }, { method, path, body, ...options }),
     async [Symbol.asyncDispose]() {
+      feed.close()
       await bus[Symbol.asyncDispose]()
       if (!isDatabaseLost) await connection.close()
       await database[Symbol.asyncDispose]()
@@ -160,7 +176,17 @@ async function send(
     headers: { ...(authorization === null ? {} : { authorization }), ...request.headers },
     ...(text === undefined ? {} : { body: text }),
   })
-  const reply = await response.text()
+  const reply = isStream(response) ? await leave(response) : await response.text()
   const read = reply === '' ? undefined : JSON.parse(reply)
   return { status: response.status, headers: response.headers, body: read, text: reply }
+}
+
+function isStream({ headers }: Response): boolean {
+  return headers.get('content-type')?.startsWith('text/event-stream') ?? false
+}
+
+/** A stream would go on. */
+async function leave({ body }: Response): Promise<string> {
+  await body?.cancel()
+  return ''
 }

@@ -75,19 +75,24 @@ export interface Reply {
   readonly continuation: string | null
 }
 
+/** An Authorization header of the owner, good for an hour. */
+export async function ownerToken(config: Config): Promise<string> {
+  const owner = await findPolicy(config, 'iothubowner')
+  return signSasToken({
+    resource: 'localhost',
+    key: owner.primaryKey,
+    policyName: owner.name,
+    expiresAt: new Date(Date.now() + 3_600_000),
+  })
+}
+
 /** These roles of a hub, in this process: all, unless some are named. */
 export async function startHub(config: Config, names: readonly string[] = roleNames): Promise<BenchHub> {
   const running = await runRoles(
     roles.filter(({ name }) => names.includes(name)),
     config,
   )
-  const owner = await findPolicy(config, 'iothubowner')
-  const authorization = signSasToken({
-    resource: 'localhost',
-    key: owner.primaryKey,
-    policyName: owner.name,
-    expiresAt: new Date(Date.now() + 3_600_000),
-  })
+  const authorization = await ownerToken(config)
   return {
     async request(method, path, { body, headers = {} } = {}) {
       const response = await fetch(`http://127.0.0.1:${running.ports.http}${path}?api-version=2021-04-12`, {

@@ -1,6 +1,7 @@
 import { cpus } from 'node:os'
 import { Command, InvalidArgumentError } from 'commander'
 import { print } from './figures.ts'
+import { benchListeners } from './listeners/listeners.ts'
 import { benchLoad } from './load.ts'
 import { benchQueries } from './queries.ts'
 import { benchSeries } from './series.ts'
@@ -25,6 +26,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   load: { measures: 'the statements behind the gauges of work and behind /internal/scaling', run: benchLoad },
   sizes: { measures: 'bytes on disk of twins and of the history of jobs', run: benchSizes },
   series: { measures: 'series that each role shows to Prometheus, while jobs run over all devices', run: benchSeries },
+  listeners: { measures: 'the API process while 1,000 listen to jobs, beside a running job', run: benchListeners },
   waits: { measures: 'device jobs that wait: a partial index beside a table of their own', run: benchWaits },
 }
 const names = Object.keys(benchmarks)

@@ -74,6 +74,28 @@ export const api: DashboardSpec = {
         },
         {
           kind: 'lines',
+          title: 'Listeners',
+          description: 'Open streams of events of jobs. A process takes 2,000.',
+          unit: 'short',
+          queries: [{ expr: total('muster_event_listeners', 'instance'), legend: '{{instance}}' }],
+        },
+        {
+          kind: 'lines',
+          title: 'Ended streams of events',
+          description: 'By reason. slow: the reader lagged. failed: the hub could not read the events.',
+          unit: 'ops',
+          isStacked: true,
+          queries: [{ expr: perSecond('muster_event_stream_ended_total', 'reason'), legend: '{{reason}}' }],
+        },
+        {
+          kind: 'lines',
+          title: 'Events told',
+          description: 'Events of jobs, once for each listener.',
+          unit: 'ops',
+          queries: [{ expr: perSecond('muster_job_events_told_total'), legend: 'events' }],
+        },
+        {
+          kind: 'lines',
           title: 'Processor time',
           description: 'Of each process, in cores.',
           unit: 'none',

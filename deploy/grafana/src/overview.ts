@@ -170,6 +170,7 @@ export const overview: DashboardSpec = {
             { expr: perSecond('muster_scrape_failed_total'), legend: 'scrapeFailed' },
             { expr: perSecond('muster_load_not_read_total'), legend: 'loadNotRead' },
             { expr: perSecond('muster_issuer_failed_total'), legend: 'issuerFailed' },
+            { expr: perSecond('muster_job_feed_failed_total'), legend: 'jobFeedFailed' },
             { expr: perSecond('muster_certificate_refused_total'), legend: 'certificateRefused' },
             { expr: perSecond('muster_connection_not_accepted_total'), legend: 'connectionNotAccepted' },
           ],

@@ -68,8 +68,9 @@ const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('b
 const verdictOn = async (claims: Record<string, unknown>) => verifier()(await issuer.sign(claims), now)
 
 describe('H9 a token of the issuer', () => {
-  it('names its client and its permissions', async () => {
-    expect(await verdictOn({})).toEqual({ ok: true, client: 'backend', permissions: ['ServiceConnect'] })
+  it('names its client, its permissions and its end', async () => {
+    const expiresAtMs = now.getTime() + 3_600_000 + 300_000
+    expect(await verdictOn({})).toEqual({ ok: true, client: 'backend', permissions: ['ServiceConnect'], expiresAtMs })
   })
 
   it.each([

@@ -8,6 +8,8 @@ export type BearerVerdict =
       /** The client of the token, else its subject. */
       readonly client: string
       readonly permissions: readonly Permission[]
+      /** Until when it counts, in ms since 1970: `skewMs` after its `exp`. */
+      readonly expiresAtMs: number
     }
   | { readonly ok: false; readonly reason: string }
 
@@ -45,7 +47,13 @@ export function createBearerVerifier({ issuer, audience, skewMs, onFailure }: Be
     try {
       // jose checks the parts and the algorithm before it asks for the key.
       const { payload } = await jwtVerify(token, keyOf, options)
-      return { ok: true, client: clientOf(payload), permissions: permissionsOf(payload) }
+      return {
+        ok: true,
+        client: clientOf(payload),
+        permissions: permissionsOf(payload),
+        // It is there: `requiredClaims` says so.
+        expiresAtMs: (payload.exp ?? 0) * 1000 + skewMs,
+      }
     } catch (error) {
       if (isTokensFault(error)) return { ok: false, reason: error.message }
       if (error instanceof IssuerError) throw error

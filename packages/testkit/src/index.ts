@@ -1,5 +1,6 @@
 export { canonicalJson } from './canonical-json.ts'
 export { createDatabase, type TestDatabase, templateDatabase } from './database.ts'
+export { type EventReader, readEvents, type StreamMessage } from './event-source.ts'
 export { eventually } from './eventually.ts'
 export { fuzzSeconds } from './fuzz-seconds.ts'
 export { startOwnRedis } from './own-redis.ts'

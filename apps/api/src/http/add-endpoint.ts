@@ -4,7 +4,7 @@ import type { MiddlewareHandler } from 'hono'
 import type { LimitFunction } from 'p-limit'
 import { queryParameter } from './address.ts'
 import type { Authorize } from './authorize.ts'
-import type { ApiEnv, Deps, Endpoint } from './endpoint.ts'
+import { type ApiEnv, type Deps, type Endpoint, takesSession } from './endpoint.ts'
 import { describeEndpoint } from './openapi.ts'
 import { receiveBody } from './request-body.ts'
 import { chargeBody, throttle } from './throttle.ts'
@@ -43,14 +43,21 @@ function whenOverridden(step: MiddlewareHandler<ApiEnv>): MiddlewareHandler<ApiE
   }
 }
 
-function admit({ method, path, permission, errorForm }: Endpoint, authorize: Authorize): MiddlewareHandler<ApiEnv> {
+function admit(endpoint: Endpoint, authorize: Authorize): MiddlewareHandler<ApiEnv> {
+  const { method, path, permission, errorForm } = endpoint
   return async function admitRequest(c, next) {
     const apiVersion = queryParameter(c, 'api-version')
     c.set('route', path)
     c.get('span').rename(`${method.toUpperCase()} ${path}`)
     if (errorForm === 'nested' && apiVersion !== undefined && apiVersion >= '2018') c.set('errorForm', 'nested')
-    const { account } = await authorize({ authorization: c.req.header('authorization'), path: c.req.path, permission })
-    c.set('account', account)
+    const access = await authorize({
+      authorization: c.req.header('authorization'),
+      cookies: takesSession(endpoint) ? c.req.header('cookie') : undefined,
+      path: c.req.path,
+      permission,
+    })
+    c.set('account', access.account)
+    c.set('access', access)
     c.set('vocabulary', vocabularyOf(apiVersion))
     await next()
   }

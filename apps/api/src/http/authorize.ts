@@ -4,22 +4,32 @@ import {
   IssuerError,
   type Permission,
   parseSasToken,
+  permissions,
   type SasToken,
   type SasVerdict,
   verifySasToken,
 } from '@muster/auth'
 import { clip, HubError } from '@muster/contract'
-import type { Account, Clock } from '@muster/runtime'
+import type { Clock } from '@muster/runtime'
 import { cachePolicies, type Db } from '@muster/store'
+import type { Access } from './endpoint.ts'
 
 /**
- * Resolves with the account of a request that its token allows. Otherwise throws a HubError of status 401, or of 503 when the issuer
- * of the token is away.
+ * Resolves with what the token of a request allows. Throws a HubError of status 401 when that is not enough, or of 503 when the issuer of
+ * the token is away.
  */
-export type Authorize = (request: AccessRequest) => Promise<{ readonly account: Account }>
+export type Authorize = (request: AccessRequest) => Promise<Access>
+
+/** The cookie that is the session of a browser. */
+export const sessionCookie = 'muster-session'
+
+/** What the cookies of a request allow. Null: there is no session among them, it is not ours, or it has ended. */
+export type ReadSession = (cookies: string | undefined, now: Date) => Access | null
 
 interface AccessRequest {
   readonly authorization: string | undefined
+  /** Undefined also where no session is taken. */
+  readonly cookies: string | undefined
   /** Still percent-encoded, at least where a character would have another meaning. */
   readonly path: string
   readonly permission: Permission
@@ -31,13 +41,16 @@ interface Deps {
   readonly hostNames: readonly string[]
   /** Null: bearer tokens are not accepted. */
   readonly bearer: BearerVerifier | null
+  readonly sessions: { readonly read: ReadSession }
 }
 
 export function createAuthorize(deps: Deps): Authorize {
-  const { bearer, clock } = deps
+  const { bearer, clock, sessions } = deps
   const bySignature = authorizeBySignature(deps)
 
   return async function authorize(request) {
+    const session = request.authorization === undefined ? sessions.read(request.cookies, clock.now()) : null
+    if (session !== null) return permitted(session, request)
     const [, token] = /^Bearer +(\S+)$/i.exec(request.authorization ?? '') ?? []
     if (bearer === null || token === undefined) return bySignature(request)
     return authorizeBearer(bearer, token, request, clock.now())
@@ -47,7 +60,7 @@ export function createAuthorize(deps: Deps): Authorize {
 async function authorizeBearer(
   bearer: BearerVerifier,
   token: string,
-  { path, permission }: AccessRequest,
+  request: AccessRequest,
   now: Date,
 ): ReturnType<Authorize> {
   const verdict = await bearer(token, now).catch((cause) => {
@@ -56,28 +69,31 @@ async function authorizeBearer(
     throw new HubError('ServiceUnavailable', { message, retryAfterMs: 5_000, cause })
   })
   if (!verdict.ok) throw new HubError('IotHubUnauthorizedAccess', { message: `Unauthorized: ${clip(verdict.reason)}` })
-  if (verdict.permissions.includes(permission)) return { account: `client:${verdict.client}` }
-  throw notAllowed(verdict.client, path, permission)
+  const { client, permissions, expiresAtMs } = verdict
+  return permitted({ account: `client:${client}`, permissions, expiresAtMs }, request)
 }
 
 function authorizeBySignature(deps: Deps): Authorize {
   const policies = cachePolicies(deps)
 
-  return async function authorize({ authorization, path, permission }) {
-    const token = readToken(authorization)
+  return async function authorize(request) {
+    const token = readToken(request.authorization)
     // A device token names no policy, so it never opens the service API.
     const policy = (await policies()).find(({ name }) => name === token.policyName)
     const keys = policy === undefined ? [] : [policy.primaryKey, policy.secondaryKey]
     const nowMs = deps.clock.now().getTime()
-    const verdict = judge(token, path, { keys, hostNames: deps.hostNames, nowMs, skewMs: clockGraceMs })
+    const verdict = judge(token, request.path, { keys, hostNames: deps.hostNames, nowMs, skewMs: clockGraceMs })
     if (!verdict.ok) throw refusal(token, verdict.reason, deps.hostNames)
-    if (policy?.permissions.includes(permission)) return { account: `policy:${policy.name}` }
-    throw notAllowed(token.policyName ?? '', path, permission)
+    const allowed = permissions.filter((each) => policy?.permissions.includes(each))
+    const account = `policy:${policy?.name ?? ''}` as const
+    return permitted({ account, permissions: allowed, expiresAtMs: verdict.expiresAtMs }, request)
   }
 }
 
-function notAllowed(rule: string, path: string, permission: Permission): HubError {
-  return new HubError('IotHubUnauthorized', {
+function permitted(access: Access, { path, permission }: AccessRequest): Access {
+  if (access.permissions.includes(permission)) return access
+  const rule = access.account.slice(access.account.indexOf(':') + 1)
+  throw new HubError('IotHubUnauthorized', {
     message: `Authorization rule '${clip(rule)}' does not allow access for '${clip(path)}'; it needs ${permission}`,
   })
 }

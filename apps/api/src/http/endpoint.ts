@@ -8,6 +8,14 @@ import type { ErrorForm } from './errors.ts'
 /** The parts of the hub that the routes need. */
 export type Deps = Pick<Hub, 'db' | 'bus' | 'events' | 'throttles' | 'tracing'> & { readonly clock: Clock }
 
+/** What a good token allows. */
+export interface Access {
+  readonly account: Exclude<Account, 'devices' | 'jobs'>
+  readonly permissions: readonly Permission[]
+  /** In ms since 1970. It may be later than any Date. */
+  readonly expiresAtMs: number
+}
+
 /** The values that a request has on its way through the app. */
 export interface ApiEnv {
   /** Absent: the request did not come through a front. */
@@ -24,6 +32,7 @@ export interface ApiEnv {
     vocabulary: Vocabulary
     /** The account whose throttles the request uses. */
     account: Account
+    access: Access
     /** Set for an endpoint that takes a body. */
     body: Uint8Array
   }
@@ -63,7 +72,16 @@ export interface Endpoint {
   readonly bodyBytes?: number
   /** Null: the reply has no body. */
   readonly reply: ZodType | null
+  /** Of a reply that is no JSON. */
+  readonly replyType?: 'text/event-stream'
+  /** The session of a browser opens it, as every GET. */
+  readonly takesSession?: true
   /** Direct methods have an error form of their own since 2018. */
   readonly errorForm?: 'nested'
   handle(c: ApiContext): Promise<Response>
+}
+
+/** A cookie comes with every request of a browser, also with one that another page has made. So it only opens what changes nothing. */
+export function takesSession({ method, takesSession }: Endpoint): boolean {
+  return method === 'get' || takesSession === true
 }

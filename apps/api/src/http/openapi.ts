@@ -1,7 +1,8 @@
 import type { RouteConfig } from '@hono/zod-openapi'
 import { limits } from '@muster/contract'
 import { z } from 'zod'
-import type { Endpoint } from './endpoint.ts'
+import { sessionCookie } from './authorize.ts'
+import { type Endpoint, takesSession } from './endpoint.ts'
 import { errorSchema } from './schemas.ts'
 
 export const documentInfo = {
@@ -29,6 +30,12 @@ export const securitySchemes = {
     description:
       'A token of the OpenID Connect issuer, where the hub has one; roles, scp or scope name the permissions',
   },
+  session: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: sessionCookie,
+    description: 'Of a browser, from POST /sessions; for GET only',
+  },
 } as const
 
 /** The page fills it in. A program has to say it: which words an answer has depends on it. */
@@ -45,7 +52,6 @@ export function describeEndpoint(endpoint: Endpoint): RouteConfig {
     throttle,
     body,
     bodyBytes = limits.requestBodyBytes,
-    reply,
   } = endpoint
   const bodyLimit = body === undefined ? '' : ` Its body may have ${bodyBytes / 1024 / 1024} MiB.`
   return {
@@ -55,6 +61,7 @@ export function describeEndpoint(endpoint: Endpoint): RouteConfig {
     summary,
     description: `Needs the permission ${permission}. Counts as ${throttle}.${bodyLimit}`,
     tags: [path.split('/')[1] ?? ''],
+    ...(takesSession(endpoint) ? { security: [...documentInfo.security, { session: [] }] } : {}),
     request: {
       params: described(Object.fromEntries([...path.matchAll(/{(.+?)}/g)].map(([, name = '']) => [name, '']))),
       query: z.object({ 'api-version': apiVersion, ...described(endpoint.query ?? {}).partial().shape }),
@@ -62,9 +69,7 @@ export function describeEndpoint(endpoint: Endpoint): RouteConfig {
       ...(body === undefined ? {} : { body: { required: true, content: { 'application/json': { schema: body } } } }),
     },
     responses: {
-      ...(reply === null
-        ? { 204: { description: 'Done' } }
-        : { 200: { description: 'Done', content: { 'application/json': { schema: reply } } } }),
+      ...describeReply(endpoint),
       default: {
         description:
           'An error; the header iothub-errorcode has its name, and the status the first three digits of its code',
@@ -72,6 +77,15 @@ export function describeEndpoint(endpoint: Endpoint): RouteConfig {
       },
     },
   }
+}
+
+function describeReply({ reply, replyType }: Endpoint): RouteConfig['responses'] {
+  if (replyType !== undefined) {
+    const content = { [replyType]: { schema: z.string() } }
+    return { 200: { description: 'A stream that goes on', content }, 204: { description: 'Nothing more will come' } }
+  }
+  if (reply === null) return { 204: { description: 'Done' } }
+  return { 200: { description: 'Done', content: { 'application/json': { schema: reply } } } }
 }
 
 function described(members: Readonly<Record<string, string>>) {

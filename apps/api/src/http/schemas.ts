@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { deviceJobStatuses } from '@muster/contract'
+import { deviceJobStatuses, jobEventKinds } from '@muster/contract'
 
 /** The bodies of replies, for the document. The schemas that parse requests also describe them. */
 
@@ -50,6 +50,26 @@ export const createdJobSchema = jobSchema
   .openapi('CreatedJob', {
     description: 'For an api-version of 2016 the whole job, for later ones jobId, type and status',
   })
+
+export const jobEventSchema = z
+  .object({
+    eventId: z.string(),
+    jobId: z.string(),
+    kind: z.enum(jobEventKinds),
+    time,
+    actor: z.string().nullable().openapi({ description: 'The account that asked for it; null: the hub itself' }),
+    clientAddress: z.string().nullable(),
+    type: z.string(),
+    status: z.string().optional().openapi({ description: 'Of cancelled and ended' }),
+    reason: z.string().optional(),
+    deviceCount: count.optional(),
+    deviceJobStatistics: jobSchema.shape.deviceJobStatistics,
+  })
+  .openapi('JobEvent')
+
+export const sessionSchema = z
+  .object({ account: z.string(), permissions: z.string().array(), expiryTime: time })
+  .openapi('Session')
 
 export const deviceJobSchema = z
   .object({

@@ -26,6 +26,8 @@ describe('H13 what an address counts as', () => {
     ['twinReads', 'GET /twins/d1', 'GET /twins/d1/modules/m1'],
     ['twinUpdates', 'PATCH /twins/d1', 'PUT /twins/d1', 'PATCH /twins/d1/modules/m1', 'PUT /twins/d1/modules/m1'],
     ['directMethods', 'POST /twins/d1/methods', 'POST /twins/d1/modules/m1/methods'],
+    ['jobEvents', 'GET /jobs/v2/events', 'GET /jobs/v2/j1/events', 'GET /jobs/v2/j1/history'],
+    ['jobEvents', 'POST /sessions', 'DELETE /sessions'],
     ['queries', 'POST /devices/query', 'POST /jobs/v2/preview'],
     ['registryOperations', 'GET /devices', 'POST /devices'],
     ['registryOperations', 'GET /devices/d1', 'PUT /devices/d1', 'DELETE /devices/d1'],

@@ -36,11 +36,13 @@ export async function prepareStory(stage: Stage): Promise<readonly Scene[]> {
   const { hub, worker } = stage
   const [north, south] = await Promise.all(sites.map((site, index) => fleetOf(stage, site, index)))
   const { twins, reboot, cancel } = jobsOf(hub)
+  const audience = audienceOf(hub)
   const startTime = new Date(Date.now() + 146_000).toISOString()
 
   return [
     { second: 12, happen: async () => north?.connect() },
     { second: 18, happen: async () => south?.connect() },
+    { second: 22, happen: () => audience.enter(12) },
     { second: 28, happen: () => twins('twins-first', everywhere) },
     { second: 30, happen: () => reboot('reboot-later', everywhere, { startTime }) },
     { second: 38, happen: () => reboot('reboot-first', everywhere) },
@@ -55,6 +57,7 @@ export async function prepareStory(stage: Stage): Promise<readonly Scene[]> {
     { second: 114, happen: () => together(3, (index) => reboot(`reboot-frozen-${index}`, inTheNorth)) },
     { second: 114.5, happen: async () => worker.signal('SIGSTOP') },
     { second: 136, happen: async () => worker.signal('SIGCONT') },
+    { second: 150, happen: () => audience.leave() },
     { second: 160, happen: () => twins('twins-last', everywhere) },
     ...Array.from({ length: 520 }, (_, index) => ({ second: 32 + index / 4, happen: () => ask(hub, index) })),
   ]
@@ -85,6 +88,25 @@ function jobsOf(hub: TestHub) {
       }),
     cancel: (jobId: string) => hub.request('POST', `/jobs/v2/${jobId}/cancel`),
   }
+}
+
+/** Those who listen to all jobs. */
+function audienceOf(hub: TestHub) {
+  const readers: ReadableStreamDefaultReader<Uint8Array>[] = []
+  return {
+    enter: (count: number) =>
+      together(count, async () => {
+        const reader = (await hub.request('GET', '/jobs/v2/events')).body?.getReader()
+        if (reader === undefined) return
+        readers.push(reader)
+        void readAll(reader)
+      }),
+    leave: () => Promise.all(readers.map((reader) => reader.cancel())),
+  }
+}
+
+async function readAll(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  while (!(await reader.read()).done);
 }
 
 function together(count: number, run: (index: number) => Promise<unknown>): Promise<unknown> {

@@ -221,18 +221,18 @@ it('takes rates of one’s own, and limits nothing else', () => {
   })
 })
 
-/** jobs/min, job devices/s, twin reads/s, twin updates/s, methods/s, queries/min, registry/min, connections/s */
+/** jobs/min, job devices/s, twin reads/s, twin updates/s, methods/s, queries/min, registry/min, connections/s, events/min */
 it.each([
-  ['S1', [100, 10, 100, 50, 40, 20, 100, 100]],
-  ['s1x20', [2_000, 10, 100, 50, 800, 400, 2_000, 240]],
-  ['S2', [100, 10, 100, 50, 120, 20, 100, 120]],
-  ['S2x40', [4_000, 40, 400, 200, 4_800, 800, 4_000, 4_800]],
-  ['S3', [5_000, 50, 500, 250, 6_000, 1_000, 5_000, 6_000]],
-  ['S3x2', [10_000, 100, 1_000, 500, 12_000, 2_000, 10_000, 12_000]],
+  ['S1', [100, 10, 100, 50, 40, 20, 100, 100, 1_000]],
+  ['s1x20', [2_000, 10, 100, 50, 800, 400, 2_000, 240, 20_000]],
+  ['S2', [100, 10, 100, 50, 120, 20, 100, 120, 1_000]],
+  ['S2x40', [4_000, 40, 400, 200, 4_800, 800, 4_000, 4_800, 40_000]],
+  ['S3', [5_000, 50, 500, 250, 6_000, 1_000, 5_000, 6_000, 5_000]],
+  ['S3x2', [10_000, 100, 1_000, 500, 12_000, 2_000, 10_000, 12_000, 10_000]],
 ])('knows the rates of %s', (text, tokens) => {
   const { throttles } = loadConfig(defaults, { MUSTER_THROTTLE: text })
 
-  const inMinutes = ['jobOperations', 'queries', 'registryOperations']
+  const inMinutes = ['jobOperations', 'queries', 'registryOperations', 'jobEvents']
   expect(throttleNames.map((name) => throttles[name]?.tokens)).toEqual(tokens)
   expect(throttleNames.filter((name) => throttles[name]?.perMs === 60_000)).toEqual(inMinutes)
 })

@@ -1,6 +1,6 @@
 import type { BucketRate } from '@muster/bus'
 
-/** The throttles, by their names in the documents of Azure IoT Hub. */
+/** The throttles, by their names in the documents of Azure IoT Hub, which has no `jobEvents`. */
 export const throttleNames = [
   'jobOperations',
   'jobDeviceOperations',
@@ -10,6 +10,7 @@ export const throttleNames = [
   'queries',
   'registryOperations',
   'newConnections',
+  'jobEvents',
 ] as const
 export type ThrottleName = (typeof throttleNames)[number]
 
@@ -31,7 +32,7 @@ export function parseThrottleRates(text: string): ThrottleRates | null {
 
 /**
  * The throttles of Azure IoT Hub by tier and number of units. A direct method counts once for each 4 KB of its request: 160 KB, 480 KB
- * and 24 MB a second for each unit.
+ * and 24 MB a second for each unit. A thousand browsers that lose one process fit into the `jobEvents` of a minute.
  */
 const tiers: Readonly<Record<string, (units: number) => Readonly<Record<ThrottleName, string>>>> = {
   S1: (units) => ({
@@ -43,6 +44,7 @@ const tiers: Readonly<Record<string, (units: number) => Readonly<Record<Throttle
     queries: `${20 * units}/min`,
     registryOperations: `${100 * units}/min`,
     newConnections: `${Math.max(100, 12 * units)}/s`,
+    jobEvents: `${1_000 * units}/min`,
   }),
   S2: (units) => ({
     jobOperations: `${100 * units}/min`,
@@ -53,6 +55,7 @@ const tiers: Readonly<Record<string, (units: number) => Readonly<Record<Throttle
     queries: `${20 * units}/min`,
     registryOperations: `${100 * units}/min`,
     newConnections: `${120 * units}/s`,
+    jobEvents: `${1_000 * units}/min`,
   }),
   S3: (units) => ({
     jobOperations: `${5_000 * units}/min`,
@@ -63,6 +66,7 @@ const tiers: Readonly<Record<string, (units: number) => Readonly<Record<Throttle
     queries: `${1_000 * units}/min`,
     registryOperations: `${5_000 * units}/min`,
     newConnections: `${6_000 * units}/s`,
+    jobEvents: `${5_000 * units}/min`,
   }),
 }
 

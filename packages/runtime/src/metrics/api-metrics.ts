@@ -8,4 +8,6 @@ export const apiMetrics = {
     class: answerClasses,
   }),
   muster_requests_in_flight: gauge('Requests of the service API that this process has not answered yet', {}),
+  muster_event_listeners: gauge('Streams of events of jobs that this process has open', {}),
+  muster_job_events_told_total: counter('Events of jobs told to listeners, once for each listener', {}),
 }

@@ -127,5 +127,12 @@ export const messageKinds = [
 export const groupedWrites = ['activity', 'reachable', 'closed', 'confirmed', 'outcomes'] as const
 export type GroupedWrite = (typeof groupedWrites)[number]
 
+/**
+ * Why a stream of events ended: its job has, or its reader left, lagged too far, or had a token that expired; the process stops; or the
+ * events could not be read.
+ */
+export const streamEnds = ['ended', 'left', 'slow', 'expired', 'stopping', 'failed'] as const
+export type StreamEnd = (typeof streamEnds)[number]
+
 /** Classes of HTTP statuses. `device`: an answer of 500 or more for which the device is at fault, and not the hub. */
 export const answerClasses = ['1xx', '2xx', '3xx', '4xx', '5xx', 'device'] as const

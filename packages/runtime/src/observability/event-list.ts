@@ -15,6 +15,7 @@ import {
   refusalReasons,
   storeIncidentKinds,
   storeNames,
+  streamEnds,
   wakeUpKinds,
 } from '../metrics/words.ts'
 import {
@@ -155,6 +156,35 @@ export const eventList = {
   issuerFailed: counted('warn', 'Readings of the keys of the token issuer that failed', { error }),
   jobCreated: counted('info', 'Jobs accepted', { jobId: id, type: word(jobTypes), ...caller }),
   jobCancelled: counted('info', 'Jobs cancelled by a caller', { jobId: id, type: word(jobTypes), ...caller }),
+
+  eventStreamOpened: logged(
+    'debug',
+    'Somebody listens to the events of jobs',
+    { jobId: optional(id), ...caller },
+    {
+      metrics: ['muster_event_listeners'],
+      move: (metrics) => metrics.muster_event_listeners.inc(),
+    },
+  ),
+  eventStreamEnded: counted(
+    'info',
+    'Streams of events that ended',
+    { reason: word(streamEnds), trackingId: id },
+    {
+      metrics: ['muster_event_listeners'],
+      move: (metrics) => metrics.muster_event_listeners.dec(),
+    },
+  ),
+  jobEventsTold: logged(
+    'trace',
+    'Events of jobs were told to listeners',
+    { count: number },
+    {
+      metrics: ['muster_job_events_told_total'],
+      move: (metrics, { count }) => metrics.muster_job_events_told_total.inc(count),
+    },
+  ),
+  jobFeedFailed: counted('warn', 'Readings of events for listeners that failed', { error }),
 
   jobStarted: counted('info', 'Jobs started', { jobId: id, type: word(jobTypes), deviceCount: number, traceId }),
   jobEnded: counted(

@@ -1,0 +1,91 @@
+/** The body of an answer that goes on. What its reader has not taken yet waits here, within bounds. */
+export interface EventStream {
+  readonly body: ReadableStream<Uint8Array>
+  /** False: too much waits already, and the message does not. */
+  send(message: Uint8Array): boolean
+  /** Nothing waits: the reader has taken everything. */
+  isTaken(): boolean
+  /** Resolves when the reader has taken everything, or has left. */
+  taken(): Promise<void>
+  /** Ends the body after what waits. */
+  end(): void
+  /** Forgets what waits, and ends the body with this message. */
+  drop(last: Uint8Array): void
+}
+
+/** A reader that lags by so much does not catch up. Statistics of a hundred running jobs come to less than 50 KiB a second. */
+const waitingBytesMax = 2 ** 20
+const waitingMessagesMax = 1_000
+
+/** `onLeft`: the reader has closed the connection. */
+export function openEventStream(onLeft: () => void): EventStream {
+  let waiting: Uint8Array[] = []
+  let waitingBytes = 0
+  let isOver = false
+  let reader: ReadableStreamDefaultController<Uint8Array> | null = null
+  const whenTaken: (() => void)[] = []
+
+  const settle = () => {
+    for (const resolve of whenTaken.splice(0)) resolve()
+  }
+  /** Hands over what waits, if the reader asks for it. */
+  const flush = () => {
+    if (reader === null) return
+    const asking = reader
+    if (waiting.length > 0) {
+      reader = null
+      const [first, ...more] = waiting
+      waiting = []
+      waitingBytes = 0
+      asking.enqueue(first !== undefined && more.length === 0 ? first : Buffer.concat([first ?? [], ...more].flat()))
+    } else if (isOver) {
+      reader = null
+      asking.close()
+    } else settle()
+  }
+
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        reader = controller
+        flush()
+      },
+      cancel() {
+        isOver = true
+        settle()
+        onLeft()
+      },
+    },
+    // Nothing is asked for before the connection can take it.
+    { highWaterMark: 0 },
+  )
+
+  return {
+    body,
+    send(message) {
+      if (isOver) return true
+      if (waiting.length >= waitingMessagesMax || waitingBytes + message.byteLength > waitingBytesMax) return false
+      waiting.push(message)
+      waitingBytes += message.byteLength
+      flush()
+      return true
+    },
+    isTaken: () => waiting.length === 0,
+    taken: () =>
+      isOver || (waiting.length === 0 && reader !== null)
+        ? Promise.resolve()
+        : new Promise((resolve) => whenTaken.push(resolve)),
+    end() {
+      isOver = true
+      settle()
+      flush()
+    },
+    drop(last) {
+      waiting = [last]
+      waitingBytes = last.byteLength
+      isOver = true
+      settle()
+      flush()
+    },
+  }
+}

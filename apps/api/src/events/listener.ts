@@ -1,0 +1,40 @@
+import { isLast, type JobEvent, type JobKey } from '@muster/contract'
+import type { Caller } from '../http/endpoint.ts'
+import type { EventStream } from './event-stream.ts'
+
+export interface ListenRequest {
+  /** Null: all jobs. */
+  readonly jobKey: JobKey | null
+  /** The number of the last event that the listener has. 0: none. Null: it wants those from now on. */
+  readonly after: number | null
+  /** It has the last event of its job, and may lack the last statistics. */
+  readonly hasEnd: boolean
+  /** When its token ends, in ms since 1970. */
+  readonly expiresAtMs: number
+  /** For the log. */
+  readonly jobId: string | null
+  readonly caller: Caller
+}
+
+/** Who listens: an answer that goes on. */
+export interface Listener extends Pick<ListenRequest, 'jobKey' | 'expiresAtMs'> {
+  readonly stream: EventStream
+  readonly trackingId: string
+  after: number | null
+  hasEnd: boolean
+  /** It has what was before, and hears what comes. */
+  isLive: boolean
+  /** It has got statistics. */
+  isCounted: boolean
+}
+
+/** Whether the listener wants the event and does not have it. */
+export function lacks({ jobKey, after }: Listener, event: JobEvent): boolean {
+  return (jobKey ?? event.jobKey) === event.jobKey && event.no > (after ?? 0)
+}
+
+/** The listener has the event. */
+export function note(listener: Listener, event: JobEvent): void {
+  listener.after = event.no
+  if (listener.jobKey !== null && isLast(event)) listener.hasEnd = true
+}
