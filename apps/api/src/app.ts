@@ -3,6 +3,8 @@ import { type BearerVerifier, IssuerError } from '@muster/auth'
 import { clip, HubError } from '@muster/contract'
 import type { MiddlewareHandler } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
+import { deviceJobRoutes } from './device-jobs/device-jobs.ts'
+import { failureRoutes } from './device-jobs/failures.ts'
 import type { EventIds } from './events/event-ids.ts'
 import type { JobFeed } from './events/feed.ts'
 import { historyRoutes } from './events/history.ts'
@@ -73,6 +75,8 @@ export function createApp(
     ...jobRoutes(deps, paging),
     ...jobMethodRoutes(deps),
     ...previewRoutes(deps),
+    ...deviceJobRoutes(deps, paging),
+    ...failureRoutes(deps),
     ...importExportRoutes(),
     ...queryRoutes(deps, paging),
     ...bulkRoutes(deps),

@@ -37,6 +37,13 @@ export { readDatabaseFigures } from './metrics/database-figures.ts'
 export { readIntegrityFigures } from './metrics/integrity.ts'
 export { readJobFigures } from './metrics/job-figures.ts'
 export { readWorkFigures } from './metrics/work-figures.ts'
+export {
+  type DeviceCounts,
+  type DeviceFilter,
+  type DevicePage,
+  readDevicePage,
+} from './outcomes/device-page.ts'
+export { type FailureGroup, type Failures, mostTagPaths, readFailures } from './outcomes/failures.ts'
 export * from './postgres/analyze-grown-tables.ts'
 export { readClock } from './postgres/clock.ts'
 export { type Connection, checkPostgres, connect, type Times } from './postgres/connect.ts'

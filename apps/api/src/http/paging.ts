@@ -14,6 +14,8 @@ export interface Paging {
   read(c: Context, query: string): PageRequest
   /** A page. The last one has no `x-ms-continuation`: for clients an empty one means another page. */
   reply(itemType: ItemType, query: string, page: Page): Response
+  /** The token of the page after one, for a reply that has it in its body; undefined after the last. */
+  token(query: string, page: Pick<Page, 'continuation'>): string | undefined
 }
 
 /** The SDK for C# reads this name in exact letter case, and refuses a page without it. */
@@ -26,18 +28,21 @@ export function createPaging(key: Buffer): Paging {
       .update(JSON.stringify([query, position]))
       .digest()
 
+  const token: Paging['token'] = (query, { continuation }) =>
+    continuation === null
+      ? undefined
+      : `${Buffer.from(continuation).toString('base64url')}.${sign(query, continuation).toString('base64url')}`
+
   return {
+    token,
     read(c, query) {
-      const token = c.req.header('x-ms-continuation') || queryParameter(c, 'continuationToken')
-      return { limit: readLimit(c), after: token ? openToken(token, (position) => sign(query, position)) : null }
+      const given = c.req.header('x-ms-continuation') || queryParameter(c, 'continuationToken')
+      return { limit: readLimit(c), after: given ? openToken(given, (position) => sign(query, position)) : null }
     },
-    reply(itemType, query, { items, continuation }) {
-      const headers: Record<string, string> = { 'x-ms-item-type': itemType }
-      if (continuation !== null) {
-        const position = Buffer.from(continuation).toString('base64url')
-        headers['x-ms-continuation'] = `${position}.${sign(query, continuation).toString('base64url')}`
-      }
-      return jsonTextReply(200, `[${items.join()}]`, headers)
+    reply(itemType, query, page) {
+      const next = token(query, page)
+      const headers = { 'x-ms-item-type': itemType, ...(next === undefined ? {} : { 'x-ms-continuation': next }) }
+      return jsonTextReply(200, `[${page.items.join()}]`, headers)
     },
   }
 }

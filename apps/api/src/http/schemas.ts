@@ -87,6 +87,59 @@ export const deviceJobSchema = z
   })
   .openapi('DeviceJob')
 
+export const devicePageSchema = z
+  .object({
+    items: deviceJobSchema.array(),
+    counts: z
+      .object({
+        byStatus: z.object({ pending: count, running: count, completed: count, failed: count, canceled: count }),
+        byErrorCode: z.record(z.string(), count),
+      })
+      .optional()
+      .openapi({ description: 'On the first page: all devices of the job, whatever the filter' }),
+    continuationToken: z.string().optional().openapi({ description: 'Missing on the last page' }),
+  })
+  .openapi('DevicePage')
+
+const share = z.number().min(0).max(1)
+
+export const failuresSchema = z
+  .object({
+    jobId: z.string(),
+    deviceCount: count,
+    failedCount: count,
+    sampledCount: count.openapi({
+      description:
+        'How many devices of the job targetShare is taken from: with deviceCount it is exact, else an estimate',
+    }),
+    comparedTags: z.string().array(),
+    groups: z
+      .object({
+        code: z.string(),
+        text: z.string(),
+        count: count.openapi({ description: 'Exact' }),
+        sampledCount: count.openapi({ description: 'How many devices of the group its shares are taken from' }),
+        sampleDeviceIds: z.string().array(),
+        overRepresented: z
+          .object({
+            path: z.string(),
+            value: z.union([z.string(), z.number(), z.boolean()]),
+            count: count.openapi({ description: 'Of sampledCount' }),
+            share,
+            targetShare: share,
+            lift: z.number().openapi({ description: 'share / targetShare' }),
+          })
+          .array(),
+      })
+      .array()
+      .openapi({ description: 'At most 100, the largest first' }),
+    otherGroups: z
+      .object({ groupCount: count, deviceCount: count })
+      .optional()
+      .openapi({ description: 'The groups beside those, summed' }),
+  })
+  .openapi('Failures')
+
 export const twinSchema = z
   .object({
     deviceId: z.string(),

@@ -230,7 +230,8 @@ const countedFields = sql`jsonb_strip_nulls(jsonb_build_object(
   'reason', failure_reason,
   'counts', case when frozen_at is not null then to_jsonb(${summedChunks}) end))`
 
-const statistics = sql`coalesce(jobs.final_counts, ${summedChunks}) as counts`
+/** The counters of a row of `jobs`, as `counts` for `toStatistics`. */
+export const statistics: SQL = sql`coalesce(jobs.final_counts, ${summedChunks}) as counts`
 
 interface JobRow extends Record<string, unknown> {
   readonly job_key: string

@@ -98,9 +98,11 @@ export const planByChunk: SQL = sql`
 const mayHaveBeenCalled = sql`(
                     r.deliveries + r.unknown_deliveries > 0 or r.asked_since is not null or (r.status is null and c.asked_since is not null))`
 
-const answerMissing = 'The job was over, and the device may have been called: whether it acted is not known.'
+/** The text of the error of a device whose job was over while a call to it was, or may have been, under way. */
+export const answerMissing = 'The job was over, and the device may have been called: whether it acted is not known.'
 
-const windowOver =
+/** The text of the error of a device that the window of its job did not reach. */
+export const windowOver =
   'The window of the job was over before it could start on this device: the device was not online, or the window was too short.'
 
 /** The chunks that can have a device of this status. Counters are exact, because the statement that changes a state moves them. */

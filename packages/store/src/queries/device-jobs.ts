@@ -22,20 +22,23 @@ import {
  * in which the job started, then by job, then by device id, which is the order of the chunks.
  * @throws HubError GatewayTimeout when the search takes too long, ArgumentInvalid for a position of no page
  */
-export async function queryDeviceJobs(
-  db: Db,
+export async function queryDeviceJobs(db: Db, where: Expression | null, request: QueryPageRequest): Promise<Page> {
+  return withinQueryTime(db, (search) => searchDeviceJobs(search, where, request))
+}
+
+/** The same inside a query that reads more. It changes the settings of the planner: what is read after it should be small. */
+export async function searchDeviceJobs(
+  search: Search,
   where: Expression | null,
   { limit, after, write }: QueryPageRequest,
 ): Promise<Page> {
   const start = after === null ? firstPosition : parsePosition(after)
-  return withinQueryTime(db, (search) =>
-    fillPage(search, limit, {
-      parts: batches(search, where, start),
-      size: sql`coalesce(octet_length(response), 0) + coalesce(octet_length(method), 0)`,
-      write: (row) => write(deviceJobMembers(row), deviceJobTexts(row)),
-      placeOf: formatPosition,
-    }),
-  )
+  return fillPage(search, limit, {
+    parts: batches(search, where, start),
+    size: sql`coalesce(octet_length(response), 0) + coalesce(octet_length(method), 0)`,
+    write: (row) => write(deviceJobMembers(row), deviceJobTexts(row)),
+    placeOf: formatPosition,
+  })
 }
 
 /** In chunks: one has up to 500 device jobs, five pages of the default size. */

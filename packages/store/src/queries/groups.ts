@@ -38,9 +38,10 @@ export async function queryGroups(
 }
 
 /**
- * The planner cannot know how many groups there are. It assumes as many values of a member as rows, and would sort all rows.
+ * For the rest of the transaction. The planner cannot know how many groups there are: it assumes as many values of a member as rows,
+ * and would sort all rows.
  */
-const planByHash = sql`select set_config('enable_sort', 'off', true)`
+export const planByHash: SQL = sql`select set_config('enable_sort', 'off', true)`
 
 interface GroupRow extends Record<string, unknown> {
   readonly key: readonly (readonly Json[])[]

@@ -1,0 +1,71 @@
+import { clip, HubError, type JsonObject, withTexts, writeJson } from '@muster/contract'
+import { type DevicePage, readDevicePage } from '@muster/store'
+import { queryParameter } from '../http/address.ts'
+import type { ApiContext, Deps, Endpoint } from '../http/endpoint.ts'
+import { type Paging, pageQuery } from '../http/paging.ts'
+import { jsonTextReply } from '../http/reply.ts'
+import { devicePageSchema } from '../http/schemas.ts'
+import { deviceJobJson } from '../jobs/job-json.ts'
+import { jobNotFound, readJobId } from '../jobs/jobs.ts'
+import { createFiles, type FileFormat, fileFormats, isFileFormat } from './files.ts'
+import { filterQuery, readFilter } from './filter.ts'
+
+/** The devices of a job: a page of them with counts, or all of them as a file. */
+export function deviceJobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
+  const files = createFiles(deps)
+  return [
+    {
+      method: 'get',
+      path: '/jobs/v2/{jobId}/devices',
+      operationId: 'listDeviceJobs',
+      summary: 'List the devices of a job, each with its outcome; the first page counts them',
+      permission: 'ServiceConnect',
+      throttle: 'queries',
+      query: { ...filterQuery, ...formatQuery, ...pageQuery },
+      reply: devicePageSchema,
+      async handle(c) {
+        const format = readFormat(c)
+        const address = { jobId: readJobId(c), filter: readFilter(c) }
+        const write = writerOf(c)
+        if (format !== 'json') return files.send(c, { ...address, format, write })
+        const query = `devices ${JSON.stringify(address)}`
+        const request = paging.read(c, query)
+        const page = await readDevicePage(deps.db, address.jobId, address.filter, {
+          ...request,
+          write: (row, texts) => withTexts(write(row), texts),
+          withCounts: request.after === null,
+        })
+        if (page === null) throw jobNotFound(address.jobId)
+        return jsonTextReply(200, pageText(page, paging.token(query, page)))
+      },
+    },
+  ]
+}
+
+const formatQuery = {
+  format: `${fileFormats.join(' or ')}: all devices as a file, without counts and without pages; json by default`,
+}
+
+/** Rows in the words of the api-version of the request. */
+function writerOf(c: ApiContext): (row: JsonObject) => JsonObject {
+  const vocabulary = c.get('vocabulary')
+  return (row) => deviceJobJson(row, vocabulary)
+}
+
+function pageText({ items, counts }: DevicePage, continuationToken: string | undefined): string {
+  const members = [
+    `"items":[${items.join()}]`,
+    ...(counts === null ? [] : [`"counts":${writeJson(counts)}`]),
+    ...(continuationToken === undefined ? [] : [`"continuationToken":"${continuationToken}"`]),
+  ]
+  return `{${members.join()}}`
+}
+
+function readFormat(c: ApiContext): FileFormat | 'json' {
+  const text = queryParameter(c, 'format') || 'json'
+  const format = text.toLowerCase()
+  if (format === 'json' || isFileFormat(format)) return format
+  throw new HubError('ArgumentInvalid', {
+    message: `format must be one of json, ${fileFormats.join(', ')}, got "${clip(text)}"`,
+  })
+}
