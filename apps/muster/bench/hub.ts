@@ -61,6 +61,8 @@ export async function loadTwins(
 export interface BenchHub extends AsyncDisposable {
   /** A request to the service API in clear, as the owner. Throws for any status but 200. */
   request(method: string, path: string, options?: RequestOptions): Promise<Reply>
+  /** The body of an answer, as it comes. `path` has a query. Throws for any status but 200. */
+  download(path: string): Promise<AsyncIterable<Uint8Array>>
   /** The page for Prometheus. */
   metrics(): Promise<string>
 }
@@ -103,6 +105,12 @@ export async function startHub(config: Config, names: readonly string[] = roleNa
       const text = await response.text()
       if (response.status !== 200) throw new Error(`${method} ${path} answered ${response.status} ${text}`)
       return { text, continuation: response.headers.get('x-ms-continuation') }
+    },
+    async download(path) {
+      const url = `http://127.0.0.1:${running.ports.http}${path}&api-version=2021-04-12`
+      const { status, body } = await fetch(url, { headers: { authorization } })
+      if (status !== 200 || body === null) throw new Error(`GET ${path} answered ${status}`)
+      return body
     },
     metrics: async () => (await fetch(`http://127.0.0.1:${running.ports.http}/metrics`)).text(),
     [Symbol.asyncDispose]: () => running.stop('the benchmark is over'),

@@ -4,6 +4,7 @@ import { print } from './figures.ts'
 import { benchListeners } from './listeners/listeners.ts'
 import { benchLoad } from './load.ts'
 import { benchQueries } from './queries.ts'
+import { benchRows } from './rows/rows.ts'
 import { benchSeries } from './series.ts'
 import { benchSizes } from './sizes.ts'
 import { benchStatements } from './statements.ts'
@@ -21,6 +22,7 @@ interface Benchmark {
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   'twin-job': { measures: 'a job over all twins, beside a bare UPDATE of the same rows', run: benchTwinJob },
   queries: { measures: 'pages, conditions, groups and previews, as a caller gets them', run: benchQueries },
+  rows: { measures: 'the devices of a job as a file, their counts and their failures', run: benchRows },
   statements: { measures: 'processor time of hot statements, planned once and each time', run: benchStatements },
   sweeps: { measures: 'a pass of each sweep, beside up to 1,000 running jobs that wait', run: benchSweeps },
   load: { measures: 'the statements behind the gauges of work and behind /internal/scaling', run: benchLoad },
