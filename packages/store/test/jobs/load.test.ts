@@ -7,6 +7,7 @@ import { countingSettings, countLoad, readLoad, selectLoad } from '../../src/job
 import { setLocally } from '../../src/postgres/briefly.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
 import { heartbeat } from '../../src/sessions/gateways.ts'
+import { forgetJobs } from '../forget-jobs.ts'
 import {
   claim,
   claimDue,
@@ -30,7 +31,8 @@ beforeAll(async () => {
 })
 afterAll(() => store[Symbol.asyncDispose]())
 beforeEach(async () => {
-  await db.execute(sql`truncate jobs, chunks, device_jobs, gateways, workers cascade`)
+  await forgetJobs(db)
+  await db.execute(sql`truncate gateways, workers cascade`)
 })
 
 const twinJob: JobType = 'scheduleUpdateTwin'

@@ -5,6 +5,7 @@ import { cancelJob } from '../../src/jobs/jobs.ts'
 import { expireOverdueJobs } from '../../src/jobs/sweeps/expire-overdue-jobs.ts'
 import { type Failures, readFailures } from '../../src/outcomes/failures.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
+import { forgetJobs } from '../forget-jobs.ts'
 import {
   claimed,
   deviceNames,
@@ -114,7 +115,8 @@ describe('the failures of a job', () => {
 
 /** Tags of `d0`, `d1`, ... by their numbers. `failing`: which of them fail, in chunks of 500, as SQL over `n`. */
 async function givenFleetJob(count: number, { tags, failing }: { tags: string; failing: string }): Promise<Job> {
-  await rows(db, sql`truncate jobs, chunks, device_jobs, devices, twins restart identity cascade`)
+  await forgetJobs(db)
+  await rows(db, sql`truncate devices, twins cascade`)
   const job = await givenRunningJob(db, { devices: 1 })
   await rows(db, sql`truncate chunks, device_jobs`)
   await db.execute(`

@@ -6,6 +6,7 @@ import { cancelJob } from '../../src/jobs/jobs.ts'
 import { expireOverdueJobs } from '../../src/jobs/sweeps/expire-overdue-jobs.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
 import { queryDeviceJobs } from '../../src/queries/device-jobs.ts'
+import { forgetJobs } from '../forget-jobs.ts'
 import {
   claimed,
   deviceNames,
@@ -30,7 +31,7 @@ beforeAll(async () => {
 })
 afterAll(() => store[Symbol.asyncDispose]())
 beforeEach(async () => {
-  await rows(db, sql`truncate jobs, chunks, device_jobs restart identity cascade`)
+  await forgetJobs(db)
 })
 
 const everything = { limit: 1000, after: null }
