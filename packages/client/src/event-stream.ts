@@ -18,8 +18,9 @@ const longestWaitMs = 30_000
 
 /**
  * What the hub tells on an event stream. When the connection is lost, it opens another one after the last event that it has got, so
- * that none is missing and none comes twice. The waits in between double from half a second to half a minute. It ends when the hub
- * says that nothing more will come. Rejects when the hub refuses the stream.
+ * that none is missing and none comes twice. It waits as long as the hub has asked for, or else half a second; each time that another
+ * try fails it waits twice as long, half a minute at most. It ends when the hub says that nothing more will come. Rejects when the hub
+ * refuses the stream.
  */
 export async function* followEvents(
   exchange: Exchange,
@@ -28,9 +29,13 @@ export async function* followEvents(
 ): AsyncGenerator<JobEvent | JobStatisticsTold> {
   let { lastEventId } = options
   let hasEnded = false
+  let firstMs = firstWaitMs
+  const onRetry = (ms: number) => {
+    firstMs = ms
+  }
   for (let failures = 0; !hasEnded; failures += 1) {
     try {
-      for await (const message of connect(exchange, path, { ...options, lastEventId })) {
+      for await (const message of connect(exchange, path, { ...options, lastEventId, onRetry })) {
         failures = 0
         lastEventId = message.id ?? lastEventId
         if (message.event === 'dropped') break
@@ -45,7 +50,7 @@ export async function* followEvents(
       if (!mayPass(error)) throw error
       options.onReconnect?.(error)
     }
-    await sleep(waitMs(failures), undefined, options.signal === undefined ? {} : { signal: options.signal })
+    await sleep(waitMs(firstMs, failures), undefined, options.signal === undefined ? {} : { signal: options.signal })
   }
 }
 
@@ -55,7 +60,7 @@ const nothingMore = new Error('the hub has told everything')
 async function* connect(
   exchange: Exchange,
   path: string,
-  { signal, timeoutMs, lastEventId }: FollowOptions,
+  { signal, timeoutMs, lastEventId, onRetry }: FollowOptions & { readonly onRetry: (ms: number) => void },
 ): AsyncGenerator<EventSourceMessage> {
   const silence = new AbortController()
   const timer = setTimeout(() => silence.abort(silent()), silenceMs)
@@ -71,7 +76,7 @@ async function* connect(
     })
     if (response.status === 204) throw nothingMore
     const messages: EventSourceMessage[] = []
-    const parser = createParser({ onEvent: (message) => messages.push(message) })
+    const parser = createParser({ onEvent: (message) => messages.push(message), onRetry })
     const decoder = new TextDecoder()
     for await (const chunk of response.body ?? []) {
       timer.refresh()
@@ -100,6 +105,7 @@ function mayPass(error: unknown): error is Error {
   return error instanceof Error && !(error instanceof SyntaxError)
 }
 
-function waitMs(failures: number): number {
-  return Math.min(longestWaitMs, firstWaitMs * 2 ** failures) * (0.5 + Math.random() / 2)
+/** Less a random part, so that the readers of a lost process do not come all at once. */
+function waitMs(firstMs: number, failures: number): number {
+  return Math.min(longestWaitMs, firstMs * 2 ** failures) * (0.5 + Math.random() / 2)
 }

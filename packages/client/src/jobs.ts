@@ -106,7 +106,8 @@ export function createJobs(exchange: Exchange): Jobs {
 function bodyOf(job: NewTwinJob | NewMethodJob): object {
   if ('cloudToDeviceMethod' in job) {
     const { cloudToDeviceMethod, ...rest } = job
-    return { ...rest, type: 'scheduleDeviceMethod', cloudToDeviceMethod: { payload: null, ...cloudToDeviceMethod } }
+    const payload = cloudToDeviceMethod.payload ?? null
+    return { ...rest, type: 'scheduleDeviceMethod', cloudToDeviceMethod: { ...cloudToDeviceMethod, payload } }
   }
   return { ...job, type: 'scheduleUpdateTwin', updateTwin: { etag: '*', ...job.updateTwin } }
 }

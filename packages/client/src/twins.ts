@@ -58,7 +58,7 @@ export function createMethods(exchange: Exchange): Methods {
       return exchange.read({
         method: 'POST',
         path: `${pathOf(identity)}/methods`,
-        body: { payload: null, ...call },
+        body: { ...call, payload: call.payload ?? null },
         timeoutMs: (responseTimeoutInSeconds + connectTimeoutInSeconds) * 1000 + answerMs,
         isSafe: false,
         ...options,

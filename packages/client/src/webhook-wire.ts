@@ -2,15 +2,15 @@
 
 /** Which events a webhook is for. A member that is left out lets all through. */
 export interface JobFilter {
-  readonly jobIdPrefix?: string
-  readonly type?: string
+  readonly jobIdPrefix?: string | undefined
+  readonly type?: string | undefined
 }
 
 export interface WebhookDraft {
   readonly url: string
   /** Kinds of events; left out: all. */
-  readonly events?: readonly string[]
-  readonly jobFilter?: JobFilter
+  readonly events?: readonly string[] | undefined
+  readonly jobFilter?: JobFilter | undefined
   /** It signs the deliveries, and no answer ever holds it. At least 16 characters, or `whsec_` and base64. */
   readonly secret: string
 }

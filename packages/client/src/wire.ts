@@ -8,17 +8,17 @@ export type JobStatus = 'queued' | 'scheduled' | 'running' | 'completed' | 'fail
 
 /** What to change in a twin. A member that is null is removed. */
 export interface TwinPatch {
-  readonly tags?: JsonObject
-  readonly properties?: { readonly desired?: JsonObject }
+  readonly tags?: JsonObject | undefined
+  readonly properties?: { readonly desired?: JsonObject | undefined } | undefined
 }
 
 export interface MethodCall {
   readonly methodName: string
-  readonly payload?: Json
+  readonly payload?: Json | undefined
   /** How long the device may take to answer: 5 to 300, by default 30. */
-  readonly responseTimeoutInSeconds?: number
+  readonly responseTimeoutInSeconds?: number | undefined
   /** How long to wait until the device is connected: 0 to 300, by default 0. */
-  readonly connectTimeoutInSeconds?: number
+  readonly connectTimeoutInSeconds?: number | undefined
 }
 
 /** The status is the device's own; those of HTTP are only a custom. */
@@ -32,9 +32,9 @@ export type JobTarget = { readonly queryCondition: string } | { readonly deviceI
 
 export interface JobWindow {
   /** By default now. */
-  readonly startTime?: Date | string
+  readonly startTime?: Date | string | undefined
   /** By default 3600. */
-  readonly maxExecutionTimeInSeconds?: number
+  readonly maxExecutionTimeInSeconds?: number | undefined
 }
 
 export type NewTwinJob = JobTarget & JobWindow & { readonly jobId: string; readonly updateTwin: TwinPatch }
@@ -94,8 +94,15 @@ export interface DeviceJobCounts {
 
 export interface JobFailures {
   readonly jobId: string
+  readonly deviceCount: number
   readonly failedCount: number
+  /** From how many devices the shares are taken: with `deviceCount` they are exact, else estimates. */
+  readonly sampledCount: number
+  readonly comparedTags: readonly string[]
+  /** At most 100, the largest first. */
   readonly groups: readonly FailureGroup[]
+  /** The groups beside those. */
+  readonly otherGroups?: { readonly groupCount: number; readonly deviceCount: number }
 }
 
 /** Device jobs that failed alike. */
@@ -103,6 +110,7 @@ export interface FailureGroup {
   readonly code: string
   readonly text: string
   readonly count: number
+  readonly sampledCount: number
   readonly sampleDeviceIds: readonly string[]
   /** Values of tags that are more frequent here than among all devices of the job. */
   readonly overRepresented: readonly {

@@ -108,8 +108,8 @@ async function jobOf(
   const base = {
     ...targetOf(options),
     jobId: named === undefined ? randomUUID() : idOf('job id', argument, options.jobId, '--job-id'),
-    ...(options.startTime === undefined ? {} : { startTime: options.startTime }),
-    ...(options.ttl === undefined ? {} : { maxExecutionTimeInSeconds: options.ttl }),
+    startTime: options.startTime,
+    maxExecutionTimeInSeconds: options.ttl,
   }
   return typeOf(options) === 'scheduleUpdateTwin'
     ? { ...base, updateTwin: await patchOf(options, environment) }
@@ -139,7 +139,7 @@ async function methodOf(options: CreateOptions, environment: Environment): Promi
   return {
     methodName,
     payload: methodPayload === undefined ? null : await readJson('--method-payload', methodPayload, environment),
-    ...(methodResponseTimeout === undefined ? {} : { responseTimeoutInSeconds: methodResponseTimeout }),
-    ...(methodConnectTimeout === undefined ? {} : { connectTimeoutInSeconds: methodConnectTimeout }),
+    responseTimeoutInSeconds: methodResponseTimeout,
+    connectTimeoutInSeconds: methodConnectTimeout,
   }
 }

@@ -1,12 +1,10 @@
-import { createWriteStream } from 'node:fs'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import type { DeviceJobFilter } from '@muster/client'
 import { type Command, Option } from 'commander'
 import { openRun } from '../command/client-command.ts'
 import { collectWords, parseCount } from '../command/option-values.ts'
 import { take } from '../command/take.ts'
 import type { Environment } from '../environment.ts'
+import { writeParts } from '../output/write-file.ts'
 import { addJobCommand, type JobOptions, jobIdOf } from './job-command.ts'
 import { deviceJobView, eventView, failureView } from './views.ts'
 
@@ -79,10 +77,7 @@ function addExport(group: Command, environment: Environment): void {
     .action(async (argument: string | undefined, options: ExportOptions) => {
       const { client } = await openRun(options, environment)
       const rows = await client.jobs.export(jobIdOf(argument, options), options.format, filterOf(options))
-      const isToFile = options.file !== undefined
-      await pipeline(Readable.fromWeb(rows), isToFile ? createWriteStream(options.file) : environment.stdout, {
-        end: isToFile,
-      })
+      await writeParts(rows, options.file, environment.stdout)
     })
 }
 

@@ -75,7 +75,7 @@ function addConnectionString(group: Command, environment: Environment): void {
     const { client, output, hostName } = await openRun(options, environment)
     const deviceId = deviceIdOf(argument, options)
     const { authentication } = await client.devices.get(deviceId)
-    const sharedAccessKey = authentication.symmetricKey?.primaryKey
+    const sharedAccessKey = authentication.symmetricKey.primaryKey
     if (authentication.type !== 'sas' || !sharedAccessKey) {
       throw new CommandError(`the device ${deviceId} has no key: it connects with ${authentication.type ?? 'nothing'}`)
     }

@@ -1,4 +1,4 @@
-import type { Authentication, DeviceDraft } from '@muster/client'
+import type { AuthenticationDraft, DeviceDraft } from '@muster/client'
 import { type Command, Option } from 'commander'
 import type { DeviceOptions } from './device-command.ts'
 
@@ -38,32 +38,16 @@ export function addDraftOptions(command: Command): Command {
 
 export function draftOf(options: DraftOptions): DeviceDraft {
   const { status, statusReason, edgeEnabled, deviceScope } = options
-  const authentication = authenticationOf(options)
-  return {
-    ...(status === undefined ? {} : { status }),
-    ...(statusReason === undefined ? {} : { statusReason }),
-    ...(edgeEnabled === undefined ? {} : { capabilities: { iotEdge: edgeEnabled } }),
-    ...(deviceScope === undefined ? {} : { deviceScope }),
-    ...(authentication === null ? {} : { authentication }),
-  }
+  const capabilities = edgeEnabled === undefined ? undefined : { iotEdge: edgeEnabled }
+  return { status, statusReason, capabilities, deviceScope, authentication: authenticationOf(options) }
 }
 
-/** Null: nothing was said. */
-function authenticationOf(options: DraftOptions): Authentication | null {
+function authenticationOf(options: DraftOptions): AuthenticationDraft | undefined {
   const { authMethod, primaryKey, secondaryKey, primaryThumbprint, secondaryThumbprint } = options
-  const hasThumbprint = primaryThumbprint !== undefined || secondaryThumbprint !== undefined
-  const hasKey = primaryKey !== undefined || secondaryKey !== undefined
-  if (authMethod === undefined && !hasThumbprint && !hasKey) return null
-  return {
-    type: authenticationTypes[authMethod ?? (hasThumbprint ? 'x509_thumbprint' : 'shared_private_key')],
-    ...(hasKey ? { symmetricKey: { primaryKey: primaryKey ?? null, secondaryKey: secondaryKey ?? null } } : {}),
-    ...(hasThumbprint
-      ? {
-          x509Thumbprint: {
-            primaryThumbprint: primaryThumbprint ?? null,
-            secondaryThumbprint: secondaryThumbprint ?? null,
-          },
-        }
-      : {}),
-  }
+  const symmetricKey = (primaryKey ?? secondaryKey) ? { primaryKey, secondaryKey } : undefined
+  const x509Thumbprint =
+    (primaryThumbprint ?? secondaryThumbprint) ? { primaryThumbprint, secondaryThumbprint } : undefined
+  if (authMethod === undefined && symmetricKey === undefined && x509Thumbprint === undefined) return undefined
+  const method = authMethod ?? (x509Thumbprint === undefined ? 'shared_private_key' : 'x509_thumbprint')
+  return { type: authenticationTypes[method], symmetricKey, x509Thumbprint }
 }

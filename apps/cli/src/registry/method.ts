@@ -41,12 +41,7 @@ export function addMethodCommands(program: Command, environment: Environment): v
       const { client, output } = await openRun(options, environment)
       const answer = await client.methods.invoke(
         { deviceId: deviceIdOf(argument, options), moduleId },
-        {
-          methodName,
-          payload,
-          ...(timeout === undefined ? {} : { responseTimeoutInSeconds: timeout }),
-          ...(connectTimeout === undefined ? {} : { connectTimeoutInSeconds: connectTimeout }),
-        },
+        { methodName, payload, responseTimeoutInSeconds: timeout, connectTimeoutInSeconds: connectTimeout },
       )
       await output.item(answerView, answer)
     })

@@ -67,10 +67,7 @@ async function patchOf({ tags, desired, patch }: TwinOptions, environment: Envir
   if (patch !== undefined) throw usageError('--patch excludes --tags and --desired')
   if (tags === undefined && desired === undefined)
     throw usageError('nothing is to change: give --tags, --desired or --patch')
-  return {
-    ...(tags === undefined ? {} : { tags: await readJsonObject('--tags', tags, environment) }),
-    ...(desired === undefined
-      ? {}
-      : { properties: { desired: await readJsonObject('--desired', desired, environment) } }),
-  }
+  const read = (flag: string, given: string | undefined) =>
+    given === undefined ? undefined : readJsonObject(flag, given, environment)
+  return { tags: await read('--tags', tags), properties: { desired: await read('--desired', desired) } }
 }

@@ -77,13 +77,10 @@ function addSet(group: Command, environment: Environment): void {
     .action(async (id: string, options: SetOptions) => {
       const { url, events, jobIdPrefix, jobType } = options
       const secret = await secretOf(options)
-      const jobFilter = {
-        ...(jobIdPrefix === undefined ? {} : { jobIdPrefix }),
-        ...(jobType === undefined ? {} : { type: jobType }),
-      }
+      const isFiltered = jobIdPrefix !== undefined || jobType !== undefined
+      const jobFilter = isFiltered ? { jobIdPrefix, type: jobType } : undefined
       const { client, output } = await openRun(options, environment)
-      const isFiltered = Object.keys(jobFilter).length > 0
-      const draft = { url, secret, ...(events === undefined ? {} : { events }), ...(isFiltered ? { jobFilter } : {}) }
+      const draft = { url, secret, events, jobFilter }
       await output.item(webhookView, await client.webhooks.set(id, draft))
     })
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -23,7 +23,7 @@ export interface Muster extends AsyncDisposable {
   /** Runs it to its end, which must be a good one, and reads what it prints as JSON. */
   json(words: readonly string[]): Promise<unknown>
   /** Starts it. */
-  start(words: readonly string[], env?: NodeJS.ProcessEnv): ChildProcess
+  start(words: readonly string[], env?: NodeJS.ProcessEnv): ChildProcessWithoutNullStreams
 }
 
 /** `hub` null: no hub runs on this machine. */

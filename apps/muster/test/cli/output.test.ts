@@ -67,10 +67,10 @@ describe('the output', () => {
   it('ends quietly when its reader has had enough', async () => {
     const child = muster.start(['device', 'list'])
     let stderr = ''
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text
     })
-    child.stdout?.once('data', () => child.stdout?.destroy())
+    child.stdout.once('data', () => child.stdout.destroy())
     const [code] = await once(child, 'exit')
 
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
