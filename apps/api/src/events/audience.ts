@@ -27,7 +27,7 @@ export const heartbeatMs = 15_000
 /** What a listener is told, unless the end is what it expects. */
 const endTexts: Readonly<Partial<Record<StreamEnd, string>>> = {
   slow: 'Too much was waiting to be read; connect again with the last event id',
-  expired: 'The token has expired; connect again with another one',
+  expired: 'The token has expired, or the stream is an hour old; connect again with the last event id',
   failed: 'The hub could not read the events; connect again with the last event id',
 }
 

@@ -31,6 +31,12 @@ const pollMs = 500
 const pollShare = 1 / 10
 const pollMsMax = 5_000
 
+/**
+ * A policy that is shut out still listens until then. Who connects again lacks nothing, and may come to a process that has started
+ * meanwhile.
+ */
+const streamMs = 3_600_000
+
 /** Reads two statements in half a second while somebody listens, however many do, and none while nobody does. */
 export function createJobFeed(deps: FeedDeps): JobFeed {
   const audience = createAudience(deps.events)
@@ -51,7 +57,8 @@ export function createJobFeed(deps: FeedDeps): JobFeed {
 
   return {
     listen(request) {
-      const listener = audience.enter(request)
+      const latestMs = deps.clock.now().getTime() + streamMs
+      const listener = audience.enter({ ...request, expiresAtMs: Math.min(request.expiresAtMs, latestMs) })
       if (round === null) {
         round = {
           ...deps,

@@ -9,7 +9,7 @@ export interface ListenRequest {
   readonly after: number | null
   /** It has the last event of its job, and may lack the last statistics. */
   readonly hasEnd: boolean
-  /** When its token ends, in ms since 1970. */
+  /** When its stream has to end, in ms since 1970. */
   readonly expiresAtMs: number
   /** For the log. */
   readonly jobId: string | null

@@ -43,7 +43,7 @@ export function sessionRoutes({ clock }: { readonly clock: Clock }, sessions: Se
 
 /** Over TLS it is never sent in clear. A balancer that ends TLS says so; a caller that says so wrongly has a cookie of less use. */
 function cookie(c: ApiContext, value: string, seconds: number): string {
-  const isSecure = c.req.url.startsWith('https:') || c.req.header('x-forwarded-proto')?.trim() === 'https'
+  const isSecure = c.req.url.startsWith('https:') || /^https\b/i.test(c.req.header('x-forwarded-proto') ?? '')
   const attributes = `Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict`
   return `${sessionCookie}=${value}; ${attributes}${isSecure ? '; Secure' : ''}`
 }

@@ -58,7 +58,7 @@ export function createStatisticsFollower(): StatisticsFollower {
   }
 }
 
-/** No device is open or in flight any more. */
-function isFinal({ status, statistics }: JobCounts): boolean {
-  return isTerminal(status) && statistics.runningCount === 0 && statistics.pendingCount === 0
+/** The job has ended, and no device is open or in flight any more: its statistics stay as they are. */
+export function isFinal({ status, statistics }: Pick<JobCounts, 'status' | 'statistics'>): boolean {
+  return isTerminal(status) && statistics.runningCount + statistics.pendingCount === 0
 }

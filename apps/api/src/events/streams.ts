@@ -5,6 +5,7 @@ import { jobNotFound, readJobId } from '../jobs/jobs.ts'
 import type { EventIds } from './event-ids.ts'
 import type { JobFeed } from './feed.ts'
 import type { ListenRequest } from './listener.ts'
+import { isFinal } from './statistics.ts'
 
 /** Answers that go on, and tell what happens to jobs as server-sent events. */
 export function streamRoutes(
@@ -42,8 +43,10 @@ export function streamRoutes(
         if (job === null) throw jobNotFound(jobId)
         const after = await readLastEvent(c, db, eventIds)
         const hasEnd = after !== null && isTerminal(job.status) && (await hasAll(db, job, after))
+        const { status, statistics } = job
         // A browser takes this for the end, and does not connect again.
-        if (hasEnd && isCounted(job)) return new Response(null, { status: 204 })
+        if (hasEnd && (statistics === null || isFinal({ status, statistics })))
+          return new Response(null, { status: 204 })
         return stream(c, feed, { jobKey: job.key, jobId, after: after ?? 0, hasEnd })
       },
     },
@@ -63,11 +66,6 @@ async function readLastEvent(c: ApiContext, db: Db, eventIds: EventIds): Promise
 
 async function hasAll(db: Db, { key }: Job, after: number): Promise<boolean> {
   return (await readJobEvents(db, { jobKey: key, after, limit: 1 })).length === 0
-}
-
-/** Its statistics do not change any more. */
-function isCounted({ statistics }: Job): boolean {
-  return statistics === null || statistics.runningCount + statistics.pendingCount === 0
 }
 
 const headers = {

@@ -1,7 +1,8 @@
+import { signSasToken } from '@muster/auth'
 import { cancelJob } from '@muster/store'
 import { eventually } from '@muster/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Api, noon, openApi } from '../api.ts'
+import { type Api, hostName, noon, openApi } from '../api.ts'
 import { givenDevices } from '../given-devices.ts'
 import { givenStartedJob } from '../jobs/given-started-job.ts'
 import { askFor, listenTo, putJob } from './listen-to.ts'
@@ -202,13 +203,25 @@ describe('E7 a reader that lags', () => {
 })
 
 describe('E8 a stream ends', () => {
-  it('with its token', async () => {
+  it.each([
+    ['with its token', 600_000, 900_000],
+    ['after an hour, however long its token counts', 7_200_000, 3_600_000],
+  ])('%s', async (_, tokenMs, endMs) => {
     await putJob(api, 'short')
-    await using stream = await listenTo(api, '/jobs/v2/short/events')
-    await stream.until('created')
+    const owner = api.policies.find(({ name }) => name === 'iothubowner')
+    const authorization = signSasToken({
+      resource: hostName,
+      key: owner?.primaryKey ?? '',
+      policyName: 'iothubowner',
+      expiresAt: new Date(noon.getTime() + tokenMs),
+    })
+    await using stream = await listenTo(api, '/jobs/v2/events', { authorization, lastEventId: api.eventIds.of(1) })
 
-    // A token of an hour counts for five minutes more.
-    api.clock.time = new Date(noon.getTime() + 3_600_000 + 300_000)
+    // A token counts for five minutes more than it says.
+    api.clock.time = new Date(noon.getTime() + endMs - 1)
+    await putJob(api, 'in-time')
+    await stream.until('created')
+    api.clock.time = new Date(noon.getTime() + endMs)
 
     expect(await stream.rest()).toMatchObject([
       { event: 'dropped', data: { reason: expect.stringMatching(/^The token has expired/) } },
