@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { withinQueryTime } from '../postgres/query-time.ts'
 import type { Db } from '../postgres/sql.ts'
 import { planByHash } from '../queries/groups.ts'
@@ -28,6 +29,9 @@ export interface FailureGroup extends FailureCount {
   readonly overRepresented: readonly TagShare[]
 }
 
+/** For the rest of the transaction: 10,000 chunks with some ids each, which 4 MB would not hold. */
+const roomForGroups = sql`select set_config('work_mem', '32MB', true)`
+
 const mostGroups = 100
 const shownIds = 5
 /**
@@ -53,6 +57,7 @@ export async function readFailures(db: Db, jobId: string, paths: readonly TagPat
     if (frozen === null || frozen.statistics.failedCount === 0) return noFailures(frozen?.statistics.deviceCount ?? 0)
     const { deviceCount, failedCount } = frozen.statistics
     await search(planByHash)
+    await search(roomForGroups)
     const { groups, others } = await groupFailures(search, frozen, mostGroups)
     const target = { count: deviceCount, sample: await sampleTarget(search, frozen, comparedDevices) }
     const compared = paths ?? (await findTagPaths(search, target.sample, mostTagPaths))

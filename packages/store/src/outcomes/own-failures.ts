@@ -26,22 +26,36 @@ export async function countOwnCodes(search: Search, job: FrozenJob): Promise<rea
      group by 1`)
 }
 
-/** Failures that have rows of their own, by code and text: how many groups there are, and the largest of them with a sample up to a hash. */
+/**
+ * Failures that have rows of their own, by code and text: how many groups there are, and the largest of them with a sample up to a hash.
+ * One scan counts the texts as they are. There are few, and only they are made common, because that takes as long as the scan itself.
+ */
 export async function countOwnFailures(
   search: Search,
   job: FrozenJob,
   { limit, bound }: { readonly limit: number; readonly bound: number },
 ): Promise<{ readonly groupCount: number; readonly largest: readonly SampledFailure[] }> {
   const found = await search<SampledFailure & { readonly groups: number } & Record<string, unknown>>(sql`
-    select code, text, count, groups,
-           array(select id from unnest(ids) as id order by ${hashOf(sql`id`)}, id) as sample
-      from (select error_code as code, ${commonText} as text, count(*)::int as count, count(*) over ()::int as groups,
-                   array_agg(r.device_id) filter (where ${hashOf(sql`r.device_id`)} <= ${bound}::int) as ids
-              from device_jobs r
-             where ${ofJob(job, 'r')} and r.status = 'failed'
-             group by 1, 2
-             order by 3 desc, 1, 2
-             limit ${limit}) as own
+    with told as materialized (
+      select r.error_code, r.error_text, count(*) as count,
+             array_agg(r.device_id) filter (where ${hashOf(sql`r.device_id`)} <= ${bound}::int) as ids
+        from device_jobs r
+       where ${ofJob(job, 'r')} and r.status = 'failed'
+       group by 1, 2),
+    named as materialized (
+      select r.error_code as code, ${commonText} as text, count, ids from told as r),
+    counted as (
+      select code, text, sum(count)::int as count, count(*) over ()::int as groups
+        from named
+       group by 1, 2
+       order by 3 desc, 1, 2
+       limit ${limit}),
+    sampled as (
+      select code, text, array_agg(id order by ${hashOf(sql`id`)}, id) as sample
+        from named cross join lateral unnest(ids) as id
+       group by 1, 2)
+    select code, text, count, groups, coalesce(sample, '{}') as sample
+      from counted left join sampled using (code, text)
      order by count desc, code, text`)
   const largest = found.map(({ code, text, count, sample }) => ({ code, text, count, sample }))
   return { groupCount: found[0]?.groups ?? 0, largest }
@@ -70,7 +84,7 @@ export async function sampleOwnFailures(
   }))
 }
 
-/** Two texts name what differs from device to device: its id, or a line of the log. Only columns with few values: Postgres counts on that. */
+/** Two texts name what differs from device to device: its id, or a line of the log. */
 const commonText: SQL = sql.raw(String.raw`
                    case r.error_code
                      when 'DeviceNotFound' then regexp_replace(r.error_text, '^the device \S+ ', 'the device {deviceId} ')
