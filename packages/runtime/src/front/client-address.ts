@@ -1,4 +1,5 @@
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
+import { createNetworkCheck } from '../config/networks.ts'
 
 /**
  * Where a request comes from, by the address of its connection and its `X-Forwarded-For`. Each balancer adds the address that it sees at
@@ -6,13 +7,7 @@ import { BlockList, isIP } from 'node:net'
  * addresses are `trusted`: addresses and subnets.
  */
 export function createClientAddress(trusted: readonly string[]): (peer: string, forwardedFor: string) => string {
-  const proxies = new BlockList()
-  for (const each of trusted) {
-    const [address = '', bits] = each.split('/')
-    if (bits === undefined) proxies.addAddress(address, familyOf(address))
-    else proxies.addSubnet(address, Number(bits), familyOf(address))
-  }
-  const isProxy = (address: string) => isIP(address) !== 0 && proxies.check(address, familyOf(address))
+  const isProxy = createNetworkCheck(trusted)
 
   return (peer, forwardedFor) => {
     let address = withoutMapping(peer)
@@ -24,10 +19,6 @@ export function createClientAddress(trusted: readonly string[]): (peer: string, 
     }
     return address
   }
-}
-
-function familyOf(address: string): 'ipv4' | 'ipv6' {
-  return isIP(address) === 6 ? 'ipv6' : 'ipv4'
 }
 
 /** A socket that listens on `::` shows an IPv4 address as `::ffff:10.0.0.1`. */

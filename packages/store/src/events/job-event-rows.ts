@@ -1,7 +1,7 @@
 import { type JobEvent, type JobEventKind, type JobKey, type JobType, jobKey } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
 import type { StoredEventKind } from '../jobs/job-events.ts'
-import { toStatistics } from '../jobs/jobs.ts'
+import { toStatistics } from '../jobs/statistics.ts'
 import { type Db, instant, rows } from '../postgres/sql.ts'
 
 interface EventsRequest {

@@ -1,6 +1,7 @@
 import { type DeviceJobStatistics, type JobKey, type JobStatus, jobKey } from '@muster/contract'
 import { sql } from 'drizzle-orm'
-import { summedChunks, toStatistics } from '../jobs/jobs.ts'
+import { summedChunks } from '../jobs/jobs.ts'
+import { toStatistics } from '../jobs/statistics.ts'
 import { type Db, rows, texts } from '../postgres/sql.ts'
 
 /** What a job has reached. */

@@ -1,5 +1,4 @@
 import {
-  type DeviceJobStatistics,
   type Job,
   type JobKey,
   type JobRequest,
@@ -18,6 +17,7 @@ import { at, type Db, instant, instantOrNull, rows, texts } from '../postgres/sq
 import { closeChunks } from './close-chunks.ts'
 import { type Asker, addJobEvent, hubItself, jobEvent } from './job-events.ts'
 import { nextTry } from './next-try.ts'
+import { toStatistics } from './statistics.ts'
 
 /**
  * Inserts a job as `queued`. Null when the id exists already. Reads of the job show `queryCondition`. `asker`: who asks for it;
@@ -265,20 +265,7 @@ function toJob(row: JobRow): Job {
     maxExecutionTimeInSeconds: row.max_execution_seconds,
     failureReason: row.failure_reason,
     traceparent: row.traceparent,
-    statistics: row.frozen_at === null ? null : toStatistics(row.counts),
+    // One statement reads the job row and the chunk sums, so they always fit together.
+    statistics: row.frozen_at === null ? null : toStatistics(row.counts ?? []),
   }
-}
-
-/** Of counters as `summedChunks` has them. One statement reads the job row and the chunk sums, so they always fit together. */
-export function toStatistics(counts: readonly number[] | null): DeviceJobStatistics {
-  const [devices, succeeded, failed, running, canceled] = counts ?? []
-  const statistics = {
-    deviceCount: devices ?? 0,
-    succeededCount: succeeded ?? 0,
-    failedCount: failed ?? 0,
-    runningCount: running ?? 0,
-    canceledCount: canceled ?? 0,
-  }
-  const ended = statistics.succeededCount + statistics.failedCount + statistics.canceledCount
-  return { ...statistics, pendingCount: statistics.deviceCount - ended - statistics.runningCount }
 }

@@ -1,6 +1,7 @@
 import type { DeviceJobStatistics } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
-import { statistics, toStatistics } from '../jobs/jobs.ts'
+import { statistics } from '../jobs/jobs.ts'
+import { toStatistics } from '../jobs/statistics.ts'
 import type { Search } from '../postgres/query-time.ts'
 
 /** A job whose devices are read. */
@@ -26,7 +27,7 @@ export async function findJob(search: Search, jobId: string): Promise<FoundJob |
      where job_id = ${jobId}`)
   if (row === undefined) return null
   const { key, week } = row
-  return { key, frozen: week === null ? null : { key, week, statistics: toStatistics(row.counts) } }
+  return { key, frozen: week === null ? null : { key, week, statistics: toStatistics(row.counts ?? []) } }
 }
 
 /** A predicate on the rows of one partition: those of this job, of `table`, which is an alias of `chunks` or `device_jobs`. */
