@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { type BearerVerifier, IssuerError } from '@muster/auth'
 import { clip, HubError } from '@muster/contract'
+import type { WebhookCalls } from '@muster/runtime'
 import type { MiddlewareHandler } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { deviceJobRoutes } from './device-jobs/device-jobs.ts'
@@ -32,6 +33,8 @@ import { deviceRoutes } from './registry/devices.ts'
 import { moduleRoutes } from './registry/modules.ts'
 import { statisticsRoutes } from './registry/statistics.ts'
 import { twinRoutes } from './twins/twins.ts'
+import { deliveryRoutes } from './webhooks/deliveries.ts'
+import { webhookRoutes } from './webhooks/webhooks.ts'
 
 /**
  * The service API. `hostNames`: the names for which tokens are accepted. `continuationKey` signs continuation tokens; the
@@ -45,6 +48,7 @@ export function createApp(
     readonly feed: JobFeed
     readonly sessions: Sessions
     readonly bearer: BearerVerifier | null
+    readonly webhookCalls: WebhookCalls
   },
 ): OpenAPIHono<ApiEnv> {
   // Not strict: the registry clients end the address of the device list with a slash.
@@ -85,6 +89,8 @@ export function createApp(
     ...statisticsRoutes(deps),
     ...twinRoutes(deps),
     ...methodRoutes(deps),
+    ...webhookRoutes(deps, paging),
+    ...deliveryRoutes(deps, paging),
   ]
   const gates = { authorize, throttles: deps.throttles, largeBodies: limitLargeBodies() }
   for (const endpoint of endpoints) addEndpoint(app, endpoint, gates)

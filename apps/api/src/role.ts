@@ -1,5 +1,5 @@
 import { clockGraceMs, createBearerVerifier } from '@muster/auth'
-import type { Role } from '@muster/runtime'
+import { createWebhookCalls, type Role } from '@muster/runtime'
 import { readPolicies } from '@muster/store'
 import { createApp } from './app.ts'
 import { createEventIds } from './events/event-ids.ts'
@@ -30,6 +30,7 @@ export const role: Role = {
       eventIds,
       feed,
       sessions: createSessions(owner.primaryKey),
+      webhookCalls: createWebhookCalls({ clock: hub.clock, allowedNetworks: hub.config.webhookAllowedNetworks }),
       bearer:
         oidc &&
         createBearerVerifier({

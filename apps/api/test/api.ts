@@ -3,14 +3,17 @@ import { type Bus, connectBus } from '@muster/bus'
 import { gatewayId, storedIdentity } from '@muster/contract'
 import {
   createThrottles,
+  createWebhookCalls,
   type Events,
   noTracing,
   openEvents,
   openLog,
   openMetrics,
   parseThrottleRates,
+  type Resolve,
   type Throttles,
   type Tracing,
+  type WebhookCalls,
 } from '@muster/runtime'
 import { connect, type Db, ensurePolicies, migrate, openSession, storeSubscriptions } from '@muster/store'
 import { createDatabase, templateDatabase, uniquePrefix } from '@muster/testkit'
@@ -51,6 +54,7 @@ export interface Api extends AsyncDisposable {
   readonly sessions: Sessions
   readonly clock: { time: Date; now(): Date }
   readonly tracing: Tracing
+  readonly webhookCalls: WebhookCalls
   readonly policies: readonly Policy[]
   readonly app: ReturnType<typeof createApp>
   /** From then on Postgres cannot be had. */
@@ -68,10 +72,16 @@ export const noon = new Date('2026-03-02T12:00:00Z')
 export async function openApi({
   throttle = '{}',
   bearer = null,
+  allowedNetworks = [],
+  resolve,
 }: {
   /** As MUSTER_THROTTLE. */
   throttle?: string
   bearer?: BearerVerifier | null
+  /** As MUSTER_WEBHOOK_ALLOWED_NETWORKS. */
+  allowedNetworks?: readonly string[]
+  /** Names of receivers of webhooks. Absent: those of this machine. */
+  resolve?: Resolve
 } = {}): Promise<Api> {
   const template = await templateDatabase(inject('databaseUrl'), 'migrated', migrate)
   const database = await createDatabase(inject('databaseUrl'), { template })
@@ -86,6 +96,7 @@ export async function openApi({
   const events = openEvents({ log: openLog('silent'), metrics: openMetrics('1.2.3') })
   const throttles = createThrottles({ bus, events }, parseThrottleRates(throttle) ?? {})
   const clock = { time: noon, now: () => clock.time }
+  const webhookCalls = createWebhookCalls({ clock, allowedNetworks, ...(resolve === undefined ? {} : { resolve }) })
   let isDatabaseLost = false
   const eventIds = createEventIds('a secret')
   const sessions = createSessions('a secret')
@@ -98,6 +109,7 @@ export async function openApi({
     tracing: noTracing,
     bearer,
     clock,
+    webhookCalls,
     hostNames: [hostName, 'localhost'],
     continuationKey: continuationKey('a secret'),
     eventIds,
@@ -110,6 +122,7 @@ export async function openApi({
     bus,
     events,
     tracing: noTracing,
+    webhookCalls,
     throttles,
     bearer,
     eventIds,

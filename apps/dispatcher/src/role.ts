@@ -1,17 +1,21 @@
-import type { Role } from '@muster/runtime'
+import { createWebhookCalls, type Role } from '@muster/runtime'
 import { closeWindow } from './dispatch-job.ts'
 import { startReconciler } from './reconcile.ts'
 import { showHub } from './show-hub.ts'
 import { createStarts } from './starts.ts'
 import { createRound } from './sweeps/round.ts'
+import { createLanes } from './webhooks/lanes.ts'
 
-/** Starts jobs when they are due, closes them when their window ends, and repairs the effects of crashes and lost messages. */
+/** Starts jobs when they are due, closes them when their window ends, sends events to webhooks, and repairs what a crash left. */
 export const role: Role = {
   name: 'dispatcher',
   async start(hub) {
     const starts = createStarts(hub)
+    const { clock, config } = hub
+    const webhookCalls = createWebhookCalls({ clock, allowedNetworks: config.webhookAllowedNetworks })
+    const lanes = createLanes({ ...hub, webhookCalls })
     showHub(hub)
-    const reconciler = startReconciler({ ...hub, starts, running: createRound(), waiting: createRound() })
+    const reconciler = startReconciler({ ...hub, starts, lanes, running: createRound(), waiting: createRound() })
     const consumer = hub.bus.consumeJobs(async (key) => {
       // A sweep finds the job when the time is known again.
       if (!hub.clock.isTrusted()) return
@@ -23,12 +27,17 @@ export const role: Role = {
         hub.events.wakeUpFailed({ kind: 'job', jobKey: key, traceId: undefined, error })
       }
     })
+    // The lanes go on by themselves: a call does not hold a wake-up.
+    const hooks = hub.bus.consumeWebhooks(async (key) => lanes.open(key))
     return {
       async stop(deadline) {
-        await Promise.all([consumer.stop(deadline), reconciler.stop(deadline)])
-        await starts.stop(deadline)
+        await Promise.all([consumer.stop(deadline), hooks.stop(deadline), reconciler.stop(deadline)])
+        await Promise.all([starts.stop(deadline), lanes.stop(deadline)])
       },
-      check: async () => consumer.check(),
+      async check() {
+        consumer.check()
+        hooks.check()
+      },
     }
   },
 }

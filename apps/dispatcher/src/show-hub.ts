@@ -1,5 +1,12 @@
 import { type Hub, type Readings, workersNeeded } from '@muster/runtime'
-import { readDatabaseFigures, readIntegrityFigures, readJobFigures, readLoad, readWorkFigures } from '@muster/store'
+import {
+  readDatabaseFigures,
+  readIntegrityFigures,
+  readJobFigures,
+  readLoad,
+  readWebhookFigures,
+  readWorkFigures,
+} from '@muster/store'
 
 /** How old the gauges of the hub may be. Every dispatcher reads them for itself, and several may scrape it. */
 const everyMs = 5_000
@@ -28,6 +35,13 @@ export function showHub({
       return {
         muster_work: Object.entries(byState).map(([state, value]) => ({ labels: { state }, value })),
         muster_work_oldest_ready_seconds: oldestReadySeconds,
+      }
+    },
+    async (): Promise<Readings> => {
+      const { oldestPendingSeconds, ...byState } = await readWebhookFigures(db, clock.now())
+      return {
+        muster_webhook_deliveries: Object.entries(byState).map(([state, value]) => ({ labels: { state }, value })),
+        muster_webhook_oldest_pending_seconds: oldestPendingSeconds,
       }
     },
     async (): Promise<Readings> => ({

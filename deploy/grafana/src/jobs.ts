@@ -132,6 +132,51 @@ export const jobs: DashboardSpec = {
       ],
     },
     {
+      title: 'Webhooks',
+      panels: [
+        {
+          kind: 'lines',
+          title: 'Webhook tries by outcome',
+          description: 'Events that were accepted, put off, or given up after a day: MusterWebhookDeadLetters.',
+          unit: 'ops',
+          isStacked: true,
+          queries: [{ expr: perSecond('muster_webhook_tries_total', 'outcome'), legend: '{{outcome}}' }],
+        },
+        {
+          kind: 'lines',
+          title: 'Events for webhooks',
+          description: 'Events that wait for their next try, and dead ones. A replay sends those again.',
+          unit: 'none',
+          queries: [{ expr: ofHub('muster_webhook_deliveries', 'state'), legend: '{{state}}' }],
+        },
+        {
+          kind: 'lines',
+          title: 'Oldest event for a webhook',
+          description: 'For how long the oldest one has waited. Above an hour: MusterWebhookLate.',
+          unit: 's',
+          redFrom: 3600,
+          queries: [{ expr: ofHub('muster_webhook_oldest_pending_seconds'), legend: 'oldest' }],
+        },
+        {
+          kind: 'lines',
+          title: 'Answers of webhooks',
+          description: 'How long calls took, with those that nobody answered: 10 s at most.',
+          unit: 's',
+          queries: [
+            { expr: quantile(0.5, 'muster_webhook_try_seconds'), legend: 'half of them' },
+            { expr: quantile(0.99, 'muster_webhook_try_seconds'), legend: '99 of 100' },
+          ],
+        },
+        {
+          kind: 'lines',
+          title: 'Rounds of webhooks that failed',
+          description: 'Postgres was lost, or there is a bug: webhooksFailed in the log.',
+          unit: 'ops',
+          queries: [{ expr: perSecond('muster_webhooks_failed_total'), legend: 'failed' }],
+        },
+      ],
+    },
+    {
       title: 'Workers',
       panels: [
         {

@@ -4,7 +4,7 @@ import { valueIn } from './connection.ts'
 
 /** The states of wake-ups: for a consumer now, being handled, for later. `prioritized` and `paused` ones do not exist here. */
 export const queueStates = ['waiting', 'active', 'delayed'] as const
-export const queueNames = ['jobs', 'work'] as const
+export const queueNames = ['jobs', 'work', 'webhooks'] as const
 
 export interface BusFigures {
   readonly queues: readonly {

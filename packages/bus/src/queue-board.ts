@@ -5,7 +5,7 @@ import type { Queue } from 'bullmq'
 export type BoardServer = Parameters<typeof createBullBoard>[0]['serverAdapter']
 
 /**
- * Shows the queues on a board that can change nothing. What a wake-up holds is the key of a job, and at most its type. The library is
+ * Shows the queues on a board that can change nothing. What a wake-up holds is the key of a job or a webhook, and at most a type. The library is
  * loaded here and not with this file: it takes 30 MB and most processes never show a board.
  */
 export async function showQueues(queues: readonly Queue[], server: BoardServer): Promise<void> {
@@ -24,5 +24,6 @@ export async function showQueues(queues: readonly Queue[], server: BoardServer):
 
 const descriptions: Readonly<Record<string, string>> = {
   jobs: 'The dispatcher looks at a job',
+  webhooks: 'A dispatcher sends the events of a webhook that are due',
   work: 'Workers look for chunks, or for due device jobs, of a job',
 }

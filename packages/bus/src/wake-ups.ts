@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { type JobKey, type JobType, jobKey, toError } from '@muster/contract'
+import { type JobKey, type JobType, jobKey, toError, type WebhookKey, webhookKey } from '@muster/contract'
 import { DelayedError, type Job, Queue, Worker } from 'bullmq'
 import type { Connections } from './connection.ts'
 import { type BusFigures, readFigures } from './figures.ts'
@@ -21,6 +21,9 @@ export interface WakeUps {
   wakeChunks(key: JobKey, type: JobType): Promise<boolean>
   /** Workers look for due device jobs of the job. */
   wakeDue(key: JobKey): Promise<boolean>
+  /** A dispatcher sends the events of the webhook that are due at this time of the hub. False: Redis could not be reached. */
+  wakeWebhook(key: WebhookKey, at: Date): Promise<boolean>
+  consumeWebhooks(handle: (key: WebhookKey) => Promise<void>): Consumer
   consumeJobs(handle: (key: JobKey) => Promise<void>): Consumer
   /** `more` puts the wake-up to the end of the queue, behind those of other jobs. A pause does so when it is over. */
   consumeWork(handle: (wakeUp: WorkWakeUp) => Promise<Next>, options: { concurrency: number }): Consumer
@@ -58,7 +61,9 @@ export function createWakeUps(
   const queueOptions = { connection: commands, prefix, streams: { events: { maxLen: 100 } }, skipVersionCheck: true }
   const jobs = new Queue('jobs', queueOptions, backend)
   const work = new Queue('work', queueOptions, backend)
-  for (const queue of [jobs, work]) queue.on('error', onError)
+  const webhooks = new Queue('webhooks', queueOptions, backend)
+  const queues = { jobs, work, webhooks }
+  for (const queue of Object.values(queues)) queue.on('error', onError)
 
   const attempt = async (add: () => Promise<unknown>): Promise<boolean> => {
     try {
@@ -91,6 +96,19 @@ export function createWakeUps(
     // too, the next sweep adds one.
     wakeDue: (key) =>
       attempt(() => work.add('due', { key }, { ...jobOptions, jobId: `due-${key}-${randomInt(slotsPerJob)}` })),
+    wakeWebhook: (key, at) =>
+      attempt(() => {
+        const timestamp = clock.now().getTime()
+        // In whole seconds, so that at most 3,600 wait for the tries of a webhook in the next hour, however many events it gets.
+        const second = Math.ceil(Math.max(at.getTime(), timestamp) / 1_000)
+        const delay = at.getTime() <= timestamp ? 0 : second * 1_000 - timestamp
+        const jobId = `webhook-${key}-${delay === 0 ? 'now' : second}`
+        return webhooks.add('webhook', { key }, { ...jobOptions, timestamp, delay, jobId })
+      }),
+    consumeWebhooks: (handle) =>
+      consume('webhooks', { patient, prefix, onError, backend, concurrency: 2 }, async (job) => {
+        await handle(webhookKey(job.data.key))
+      }),
     consumeJobs: (handle) =>
       consume('jobs', { patient, prefix, onError, backend, concurrency: 2 }, async (job) => {
         await handle(jobKey(job.data.key))
@@ -106,10 +124,10 @@ export function createWakeUps(
         await job.moveToDelayed(Date.now() + (next === 'more' ? 0 : next.laterMs), token)
         throw new DelayedError()
       }),
-    figures: () => readFigures(commands, { jobs, work }),
-    showQueues: (server) => showQueues([jobs, work], server),
+    figures: () => readFigures(commands, queues),
+    showQueues: (server) => showQueues(Object.values(queues), server),
     close: async () => {
-      await Promise.allSettled([jobs.close(), work.close()])
+      await Promise.allSettled(Object.values(queues).map((queue) => queue.close()))
     },
   }
 }

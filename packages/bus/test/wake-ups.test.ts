@@ -1,4 +1,4 @@
-import { jobKey } from '@muster/contract'
+import { jobKey, webhookKey } from '@muster/contract'
 import { eventually, uniquePrefix } from '@muster/testkit'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest'
@@ -23,7 +23,7 @@ describe('the figures of the bus', () => {
       { queue: 'jobs', state: 'delayed', count: 1 },
       { queue: 'work', state: 'waiting', count: 1 },
     ])
-    expect(queues).toHaveLength(6)
+    expect(queues).toHaveLength(9)
     expect(redis).toEqual({
       memoryBytes: expect.toSatisfy((bytes: number) => bytes > 0),
       memoryLimitBytes: expect.toSatisfy((bytes: number) => bytes >= 0),
@@ -44,6 +44,25 @@ describe('a wake-up', () => {
 
     await eventually(() => expect(taken).toEqual(['7']))
     await consumer.stop(AbortSignal.timeout(1_000))
+  })
+
+  it('for a webhook comes at its time, and is there once however many of its events are due in the same second', async () => {
+    await using own = await openBus()
+    const second = Math.ceil(Date.now() / 1_000) + 60
+    for (const ms of [1, 500, 1_000]) await own.wakeWebhook(webhookKey('7'), new Date(second * 1_000 + ms))
+    for (let times = 0; times < 3; times += 1) await own.wakeWebhook(webhookKey('7'), new Date(0))
+    await own.wakeWebhook(webhookKey('8'), new Date(0))
+    const waiting = await webhookFigures(own)
+    const taken: string[] = []
+
+    const consumer = own.consumeWebhooks(async (key) => {
+      taken.push(key)
+    })
+    await eventually(() => expect(taken.toSorted()).toEqual(['7', '8']))
+    await consumer.stop(AbortSignal.timeout(1_000))
+
+    expect(waiting).toEqual({ waiting: 2, active: 0, delayed: 1 })
+    expect(await webhookFigures(own)).toEqual({ waiting: 0, active: 0, delayed: 1 })
   })
 
   it('for chunks circulates until there are none, and lets another job in between', async () => {
@@ -186,4 +205,9 @@ function openBus({
 
 function fail(error: Error): never {
   throw error
+}
+
+async function webhookFigures(own: Bus): Promise<Readonly<Record<string, number>>> {
+  const { queues } = await own.figures()
+  return Object.fromEntries(queues.flatMap(({ queue, state, count }) => (queue === 'webhooks' ? [[state, count]] : [])))
 }

@@ -12,6 +12,8 @@ export type IdentityKey = DeviceId | ModuleKey
 export type JobId = string & { readonly brand: 'JobId' }
 /** Our own id of a job row: a decimal number as text. The only job id in indexes, in Redis and in chunk rows. */
 export type JobKey = string & { readonly brand: 'JobKey' }
+/** Our own id of a webhook: a decimal number as text. A webhook that is made anew under the same name has another one. */
+export type WebhookKey = string & { readonly brand: 'WebhookKey' }
 /** Which gateway process holds a session. New at each start of the process. */
 export type GatewayId = string & { readonly brand: 'GatewayId' }
 
@@ -84,6 +86,10 @@ export function isJobId(text: string): text is JobId {
 
 export function jobKey(value: string | number | bigint): JobKey {
   return String(value) as JobKey
+}
+
+export function webhookKey(value: string): WebhookKey {
+  return value as WebhookKey
 }
 
 export function gatewayId(value: string): GatewayId {

@@ -128,3 +128,19 @@ export function eventJson(event: JobEvent, eventId: string): JsonObject {
     ...(statistics === null ? {} : { deviceJobStatistics: { ...statistics } }),
   }
 }
+/** An event of a job as the store has it. */
+export interface JobEventRecord {
+  readonly eventId: string
+  readonly jobId: string
+  readonly type: JobType
+  /** Of the store: `completed` and `failed` are both shown as `ended`. */
+  readonly kind: string
+  readonly time: Date
+  /** Null: the hub itself. */
+  readonly actor: string | null
+  readonly clientAddress: string | null
+  /** Null: not known, because the job has not started. */
+  readonly deviceCount: number | null
+  /** Null: not counted to the end yet. */
+  readonly statistics: DeviceJobStatistics | null
+}

@@ -27,6 +27,11 @@ export const limits = {
   jobWindowSecondsMax: 30 * 24 * 3600,
   jobStartAheadSeconds: 30 * 24 * 3600,
 
+  webhooks: 100,
+  webhookUrlLength: 2048,
+  webhookSecretLengthMin: 16,
+  webhookSecretLengthMax: 256,
+
   methodNameLength: 128,
   methodPayloadBytes: 128 * 1024,
   responseTimeoutSecondsDefault: 30,

@@ -36,6 +36,7 @@ export {
 export { readDatabaseFigures } from './metrics/database-figures.ts'
 export { readIntegrityFigures } from './metrics/integrity.ts'
 export { readJobFigures } from './metrics/job-figures.ts'
+export { readWebhookFigures } from './metrics/webhook-figures.ts'
 export { readWorkFigures } from './metrics/work-figures.ts'
 export {
   type DeviceCounts,
@@ -83,3 +84,24 @@ export { readDesiredSince } from './twins/desired-removals.ts'
 export { checkPatchFits } from './twins/patch.ts'
 export * from './twins/sets.ts'
 export * from './twins/twins.ts'
+export { type ClaimedDelivery, claimDelivery } from './webhooks/claim-delivery.ts'
+export {
+  type Delivery,
+  listDeliveries,
+  type Replay,
+  replayDead,
+  replayDelivery,
+  replayLimit,
+} from './webhooks/deliveries.ts'
+export { findDueWebhooks } from './webhooks/find-due-webhooks.ts'
+export { purgeDelivered, purgeUnowned } from './webhooks/purge-deliveries.ts'
+export { type FailedTry, recordDelivered, recordFailedTry } from './webhooks/record-delivery.ts'
+export { type DeliveryState, deliveryStates, type Webhook } from './webhooks/webhook.ts'
+export {
+  deleteWebhook,
+  listWebhooks,
+  type Put,
+  putWebhook,
+  readWebhook,
+  type WebhookDraft,
+} from './webhooks/webhooks.ts'

@@ -11,3 +11,4 @@ export { type QueryCase, queryCases, type RefusedCase, refusedCases, wholeFleet 
 export { type FleetTwin, queryFleet } from './query-fleet.ts'
 export { uniquePrefix } from './redis.ts'
 export { type FittingCase, fittingSections, type UnfitCase, unfitSections } from './section-cases.ts'
+export { type Received, type Receiver, startReceiver } from './webhook-receiver.ts'

@@ -52,6 +52,7 @@ const goodBodies: Readonly<Record<string, unknown>> = {
   'PATCH /twins/x1/modules/x1': { tags: {} },
   'PUT /twins/x1/modules/x1': { tags: {} },
   'POST /twins/x1/methods': method,
+  'PUT /webhooks/x1': { url: 'https://1.1.1.1/', secret: 'sixteen-bytes-at-least' },
   'POST /twins/x1/modules/x1/methods': method,
 }
 
@@ -189,13 +190,19 @@ describe('at every address, a good request is answered', () => {
 
     expect(others.filter(({ status }) => status >= 500)).toEqual([])
     // The others read, or find nothing to change.
-    const writing = ['PUT /devices/x1', 'POST /devices', 'PUT /jobs/v2/x1', 'PUT /jobs/v2/x1/methods/x1']
+    const writing = [
+      'PUT /devices/x1',
+      'POST /devices',
+      'PUT /jobs/v2/x1',
+      'PUT /jobs/v2/x1/methods/x1',
+      'PUT /webhooks/x1',
+    ]
     expect(namesOf(others).filter((name) => writing.includes(name))).toEqual([])
   })
 
   it('500 without inner texts when the hub meets a fault of its own', async () => {
     await using own = await openApi()
-    for (const table of ['devices', 'twins', 'sessions', 'jobs', 'job_events']) {
+    for (const table of ['devices', 'twins', 'sessions', 'jobs', 'job_events', 'webhooks']) {
       await own.db.execute(`alter table ${table} rename to ${table}_away`)
     }
     const failed: unknown[] = []

@@ -10,18 +10,22 @@ import {
 } from '@muster/store'
 import type { DispatchHub } from '../dispatch-job.ts'
 import type { Starts } from '../starts.ts'
+import type { Lanes } from '../webhooks/lanes.ts'
 import type { Bound } from './bound.ts'
 import { closeDeadSessions } from './close-dead-sessions.ts'
 import { finishDrainedJobs } from './finish-drained-jobs.ts'
 import { markForgotten } from './mark-forgotten.ts'
 import { purge } from './purge.ts'
+import { purgeDeliveries } from './purge-deliveries.ts'
 import type { Round } from './round.ts'
 import { scheduleQueuedJobs } from './schedule-queued-jobs.ts'
 import { startDueJobs } from './start-due-jobs.ts'
 import { wakeForgottenWork } from './wake-forgotten-work.ts'
+import { wakeWebhooks } from './wake-webhooks.ts'
 
 export interface SweepHub extends DispatchHub {
   readonly starts: Starts
+  readonly lanes: Lanes
   readonly running: Round<JobKey>
   readonly waiting: Round<WaitingPlace>
 }
@@ -40,5 +44,7 @@ export const sweepRuns: Readonly<Record<SweepName, (hub: SweepHub, bound: Bound)
   markForgottenReachable: markForgotten,
   closeSessionsOfDeadGateways: closeDeadSessions,
   analyzeGrownTables: ({ db }, bound) => analyzeGrownTables(db, bound),
+  wakeWebhooks,
+  purgeDeliveries,
   purgeHistory: purge,
 }

@@ -1,7 +1,7 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { startPrometheus } from '@muster/testkit'
+import { startPrometheus, startReceiver } from '@muster/testkit'
 import { expect, it } from 'vitest'
 import { roles } from '../../src/roles.ts'
 import { startHub } from '../hub.ts'
@@ -21,8 +21,12 @@ it('draws every dashboard of a hub whose roles are processes of their own', asyn
   // An API too, but only its certificates are used.
   await using hub = await startHub({
     roles: roles.filter(({ name }) => name === 'api'),
-    settings: { MUSTER_THROTTLE: '{"queries":"1/s"}' },
+    settings: { MUSTER_THROTTLE: '{"queries":"1/s"}', MUSTER_WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8' },
   })
+  // Every fifth call fails.
+  await using receiver = await startReceiver((response) =>
+    response.writeHead(receiver.received.length % 5 === 0 ? 503 : 204).end(),
+  )
   await using api = await startApiProcess(hub)
   await using firstGateway = await startProcess(hub, ['gateway'])
   await using secondGateway = await startProcess(hub, ['gateway'])
@@ -42,7 +46,8 @@ it('draws every dashboard of a hub whose roles are processes of their own', asyn
     { ruleFiles: (await readdir(rulesFolder)).map((file) => join(rulesFolder, file)), scrapeSeconds: stepSeconds },
   )
   const reached = { ...hub, request: api.request, httpPort: api.ports.http }
-  const scenes = await prepareStory({ hub: reached, gateways: [firstGateway, secondGateway], worker: secondWorker })
+  const gateways = [firstGateway, secondGateway]
+  const scenes = await prepareStory({ hub: reached, gateways, worker: secondWorker, receiver: receiver.url })
 
   const start = Date.now() / 1000
   await play(scenes)

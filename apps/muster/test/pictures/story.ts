@@ -10,6 +10,8 @@ export interface Stage {
   readonly hub: TestHub
   readonly gateways: readonly RoleProcess[]
   readonly worker: RoleProcess
+  /** The address of a receiver of webhooks. */
+  readonly receiver: string
 }
 
 /** Something that begins so many seconds after the start of the story. */
@@ -33,7 +35,8 @@ const inTheSouth = "tags.site = 'south'"
 
 /** Quiet at first and in the end; between them jobs of each kind, devices that come and go, and callers that make mistakes. */
 export async function prepareStory(stage: Stage): Promise<readonly Scene[]> {
-  const { hub, worker } = stage
+  const { hub, worker, receiver } = stage
+  const webhook = { url: receiver, secret: generateKey() }
   const [north, south] = await Promise.all(sites.map((site, index) => fleetOf(stage, site, index)))
   const { twins, reboot, cancel } = jobsOf(hub)
   const audience = audienceOf(hub)
@@ -43,6 +46,7 @@ export async function prepareStory(stage: Stage): Promise<readonly Scene[]> {
     { second: 12, happen: async () => north?.connect() },
     { second: 18, happen: async () => south?.connect() },
     { second: 22, happen: () => audience.enter(12) },
+    { second: 24, happen: () => hub.request('PUT', '/webhooks/story', webhook) },
     { second: 28, happen: () => twins('twins-first', everywhere) },
     { second: 30, happen: () => reboot('reboot-later', everywhere, { startTime }) },
     { second: 38, happen: () => reboot('reboot-first', everywhere) },

@@ -30,6 +30,8 @@ export interface Config {
   readonly dataDir: string
   /** Addresses and subnets of balancers that are believed where a request comes from. */
   readonly trustedProxies: readonly string[]
+  /** Addresses and subnets to which webhooks may go, though they are not public. */
+  readonly webhookAllowedNetworks: readonly string[]
   readonly policies: readonly ConfiguredPolicy[]
   /** The issuer whose bearer tokens are accepted beside SAS tokens. Null: none. */
   readonly oidc: { readonly issuer: string; readonly audience: string } | null
@@ -94,6 +96,7 @@ export function loadConfig(defaults: Defaults, env: Environment = process.env): 
     // The path is printed for people who may be in another folder.
     dataDir: resolve(variables.MUSTER_DATA_DIR ?? defaults.dataDir),
     trustedProxies: variables.MUSTER_TRUSTED_PROXIES,
+    webhookAllowedNetworks: variables.MUSTER_WEBHOOK_ALLOWED_NETWORKS,
     policies: variables.MUSTER_POLICIES,
     oidc: issuer !== undefined && audience !== undefined ? { issuer, audience } : null,
     throttles: variables.MUSTER_THROTTLE,

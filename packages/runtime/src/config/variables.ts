@@ -164,6 +164,14 @@ export const variables = z
         otherwise: 'none: the address of the connection counts',
         readBy: ['api'],
       }),
+    MUSTER_WEBHOOK_ALLOWED_NETWORKS: list(addresses)
+      .default([])
+      .register(descriptions, {
+        what: 'networks of yours to which webhooks may go, beside the public internet',
+        values: 'addresses and subnets, comma-separated',
+        otherwise: 'none: webhooks go to public addresses only',
+        readBy: ['api', 'dispatcher'],
+      }),
     MUSTER_DATA_DIR: z.string().optional().register(descriptions, {
       what: 'the folder for the certificates of the hub itself; for `muster all` and the quickstart also for the data',
       values: 'a folder',

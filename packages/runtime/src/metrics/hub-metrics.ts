@@ -18,6 +18,14 @@ export const hubMetrics = {
     'Faults of the hub in jobs: ended ones with open chunks, work of workers that are long gone, counters that their rows do not have. A sample',
     {},
   ),
+  muster_webhook_deliveries: hubGauge(
+    'Events that wait for their next try, and dead ones, by state. Of each webhook 1,000 are counted',
+    { state: ['pending', 'dead'] },
+  ),
+  muster_webhook_oldest_pending_seconds: hubGauge(
+    'For how long the oldest event that a webhook still has to get has waited; 0 if there is none',
+    {},
+  ),
   muster_gateways: hubGauge('Live gateways', {}),
   muster_workers: hubGauge('Live workers', {}),
   muster_workers_needed: hubGauge(

@@ -1,8 +1,8 @@
 import { errorNames, jobTypes } from '@muster/contract'
 import { sweepNames } from '@muster/store'
-import { jobSeconds, lagSeconds, shortSeconds } from './buckets.ts'
+import { jobSeconds, lagSeconds, shortSeconds, waitSeconds } from './buckets.ts'
 import { counter, gauge, histogram, knownGauge } from './declare.ts'
-import { endStatuses, recordedOutcomes } from './words.ts'
+import { endStatuses, recordedOutcomes, tryOutcomes } from './words.ts'
 
 /** Jobs, the workers that carry them out, and the dispatchers that repair them. */
 export const jobMetrics = {
@@ -37,6 +37,11 @@ export const jobMetrics = {
     'Jobs of which a device did not answer this worker in the last five minutes',
     {},
   ),
+  muster_webhook_tries_total: counter(
+    'Tries to send an event to a webhook, by outcome: accepted, failed and put off, or failed and dead',
+    { outcome: tryOutcomes },
+  ),
+  muster_webhook_try_seconds: histogram('Calls of webhooks that were answered or not', {}, waitSeconds),
   muster_sweep_repaired_total: counter('Rows repaired, by sweep', { sweep: sweepNames }),
   muster_sweep_age_seconds: knownGauge(
     'How long ago this dispatcher last ended a pass that succeeded, by sweep; before its first, how long ago it began. Any dispatcher sweeps for the whole hub, so take the minimum',

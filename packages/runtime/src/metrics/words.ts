@@ -17,8 +17,8 @@ export const storeIncidentKinds = ['ended', 'restarted', 'restartFailed'] as con
 /** Why a request for a page of the operator was refused: without a token, or with another one. */
 export const doorReasons = ['missing', 'wrong'] as const
 
-/** A job to look at; its ready chunks; its due device jobs; the desired properties or the connection of a device. */
-export const wakeUpKinds = ['job', 'chunks', 'due', 'desired', 'connection'] as const
+/** A job to look at; its ready chunks; its due device jobs; the desired properties or the connection of a device; a webhook's due events. */
+export const wakeUpKinds = ['job', 'chunks', 'due', 'desired', 'connection', 'webhook'] as const
 
 /** The statuses of a job that has not ended. */
 export const openStatuses = jobStatuses.filter((status) => !isTerminal(status))
@@ -35,6 +35,9 @@ export type PoolName = (typeof poolNames)[number]
 
 /** What came of one attempt on a device, as the worker records it. */
 export const recordedOutcomes = ['succeeded', 'failed', 'retried', 'waiting'] as const
+
+/** What came of a try to send an event to a webhook. */
+export const tryOutcomes = ['delivered', 'failed', 'dead'] as const
 
 /** Why the connection of a device ended. */
 export const endReasons = [

@@ -252,6 +252,28 @@ export const eventList = {
       move: (metrics, { sweep, count }) => metrics.muster_sweep_repaired_total.inc({ sweep }, count),
     },
   ),
+  webhookFailed: logged(
+    'warn',
+    'A try to send an event to a webhook failed, and there will be another',
+    { webhookId: id, host: text, eventId: id, attempt: number, failure: text },
+    {
+      metrics: ['muster_webhook_tries_total'],
+      move: (metrics) => metrics.muster_webhook_tries_total.inc({ outcome: 'failed' }),
+    },
+  ),
+  webhookDead: logged(
+    'error',
+    'An event was tried for a day and is not sent to a webhook any more, until somebody replays it',
+    { webhookId: id, host: text, eventId: id, attempt: number, failure: text },
+    {
+      metrics: ['muster_webhook_tries_total'],
+      move: (metrics) => metrics.muster_webhook_tries_total.inc({ outcome: 'dead' }),
+    },
+  ),
+  webhooksFailed: counted('error', 'Rounds of deliveries to a webhook that met a bug or lost infrastructure', {
+    webhookKey: id,
+    error,
+  }),
   sweepFailed: counted('error', 'Sweeps that met a bug or lost infrastructure', { sweep: word(sweepNames), error }),
 
   deviceConnected: counted(

@@ -145,6 +145,35 @@ export const jobEvents = pgTable('job_events', {
   clientAddress: text('client_address'),
 })
 
+export const webhooks = pgTable('webhooks', {
+  webhookKey: counter('webhook_key').generatedAlwaysAsIdentity().primaryKey(),
+  webhookId: text('webhook_id').notNull(),
+  url: text('url').notNull(),
+  secret: text('secret').notNull(),
+  kinds: text('kinds').array(),
+  jobIdPrefix: text('job_id_prefix'),
+  jobType: text('job_type'),
+  createdAt: instant('created_at').notNull(),
+})
+
+export const webhookDeliveries = pgTable(
+  'webhook_deliveries',
+  {
+    jobKey: counter('job_key').notNull(),
+    webhookKey: counter('webhook_key').notNull(),
+    eventNo: counter('event_no').notNull(),
+    state: text('state').notNull().default('pending'),
+    attempts: integer('attempts').notNull().default(0),
+    failures: integer('failures').notNull().default(0),
+    /** Of a pending one: the next try may come, or the lease of the try under way ends. */
+    notBefore: instant('not_before').notNull(),
+    diesAt: instant('dies_at').notNull(),
+    endedAt: instant('ended_at'),
+    failure: text('failure'),
+  },
+  (table) => [primaryKey({ columns: [table.jobKey, table.webhookKey, table.eventNo] })],
+)
+
 export const workers = pgTable('workers', {
   workerId: text('worker_id').primaryKey(),
   startedAt: instant('started_at').notNull(),

@@ -74,6 +74,16 @@ export const sweeps = {
     repairs: 'a table has doubled, and Postgres still plans for the small one',
     counts: 'tables that were analyzed',
   },
+  wakeWebhooks: {
+    everySeconds: 1,
+    repairs: 'nobody was woken for an event of a webhook that is due: a first try waits for this sweep',
+    counts: 'nothing: a wake-up that is there already changes nothing',
+  },
+  purgeDeliveries: {
+    everySeconds: 60,
+    repairs: 'deliveries were accepted longer ago than the hub keeps them, or their webhook is gone',
+    counts: 'deliveries that were deleted',
+  },
   purgeHistory: {
     everySeconds: 3600,
     repairs: 'jobs ended longer ago than the hub keeps them, or a partition is missing',

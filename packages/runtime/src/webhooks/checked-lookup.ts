@@ -1,0 +1,45 @@
+import type { LookupFunction } from 'node:net'
+import { toError } from '@muster/contract'
+
+/** A name as addresses. Rejects when there is none. */
+export type Resolve = (hostname: string) => Promise<readonly { readonly address: string; readonly family: number }[]>
+
+/** The message says which address was refused. */
+export class RefusedAddressError extends Error {
+  override readonly name = 'RefusedAddressError'
+}
+
+export function notAllowed(address: string): string {
+  return `the address ${address} is not allowed`
+}
+
+/** A lookup of a slow name holds one of the four threads of the process. So a name is looked up once at a time. */
+export function oneAtATime(resolve: Resolve): Resolve {
+  const underWay = new Map<string, ReturnType<Resolve>>()
+  return (hostname) => {
+    const known = underWay.get(hostname)
+    if (known !== undefined) return known
+    const found = resolve(hostname).finally(() => underWay.delete(hostname))
+    underWay.set(hostname, found)
+    return found
+  }
+}
+
+/**
+ * For a socket, which connects to the very addresses that were checked: a name that means something else a moment later gains nothing. One
+ * address that is not allowed refuses the name.
+ */
+export function checkedLookup(resolve: Resolve, isAllowed: (address: string) => boolean): LookupFunction {
+  return (hostname, options, callback) => {
+    resolve(hostname)
+      .then((addresses) => {
+        const refused = addresses.find(({ address }) => !isAllowed(address))
+        if (refused !== undefined) throw new RefusedAddressError(notAllowed(refused.address))
+        const [first] = addresses
+        if (first === undefined) throw new RefusedAddressError('the name has no address')
+        if (options.all === true) callback(null, [...addresses])
+        else callback(null, first.address, first.family)
+      })
+      .catch((error: unknown) => callback(toError(error), ''))
+  }
+}
