@@ -1,8 +1,8 @@
 import { clockGraceMs, createBearerVerifier } from '@muster/auth'
+import { createEventIds } from '@muster/contract'
 import { createWebhookCalls, type Role } from '@muster/runtime'
-import { readPolicies } from '@muster/store'
+import { readHubId, readPolicies } from '@muster/store'
 import { createApp } from './app.ts'
-import { createEventIds } from './events/event-ids.ts'
 import { createJobFeed } from './events/feed.ts'
 import { createSessions } from './events/session-cookie.ts'
 import { continuationKey } from './http/paging.ts'
@@ -16,7 +16,7 @@ export const role: Role = {
     if (owner === undefined)
       throw new Error('the database holds no policy iothubowner: its keys are made when a hub first starts')
     const { oidc } = hub.config
-    const eventIds = createEventIds(owner.primaryKey)
+    const eventIds = createEventIds(await readHubId(hub.db))
     const feed = createJobFeed({ ...hub, eventIds })
     const app = createApp({
       db: hub.db,

@@ -1,6 +1,6 @@
 import { type BearerVerifier, defaultPolicies, generateKey, type Policy, signSasToken } from '@muster/auth'
 import { type Bus, connectBus } from '@muster/bus'
-import { gatewayId, storedIdentity } from '@muster/contract'
+import { createEventIds, type EventIds, gatewayId, storedIdentity } from '@muster/contract'
 import {
   createThrottles,
   createWebhookCalls,
@@ -15,11 +15,10 @@ import {
   type Tracing,
   type WebhookCalls,
 } from '@muster/runtime'
-import { connect, type Db, ensurePolicies, migrate, openSession, storeSubscriptions } from '@muster/store'
+import { connect, type Db, ensurePolicies, migrate, openSession, readHubId, storeSubscriptions } from '@muster/store'
 import { createDatabase, templateDatabase, uniquePrefix } from '@muster/testkit'
 import { inject } from 'vitest'
 import { createApp } from '../src/app.ts'
-import { createEventIds, type EventIds } from '../src/events/event-ids.ts'
 import { createJobFeed, type JobFeed } from '../src/events/feed.ts'
 import { createSessions, type Sessions } from '../src/events/session-cookie.ts'
 import { continuationKey } from '../src/http/paging.ts'
@@ -98,7 +97,7 @@ export async function openApi({
   const clock = { time: noon, now: () => clock.time }
   const webhookCalls = createWebhookCalls({ clock, allowedNetworks, ...(resolve === undefined ? {} : { resolve }) })
   let isDatabaseLost = false
-  const eventIds = createEventIds('a secret')
+  const eventIds = createEventIds(await readHubId(connection.db))
   const sessions = createSessions('a secret')
   const feed = createJobFeed({ db: connection.db, clock, events, eventIds })
   const app = createApp({

@@ -1,4 +1,6 @@
+import { createEventIds } from '@muster/contract'
 import { createWebhookCalls, type Role } from '@muster/runtime'
+import { readHubId } from '@muster/store'
 import { closeWindow } from './dispatch-job.ts'
 import { startReconciler } from './reconcile.ts'
 import { showHub } from './show-hub.ts'
@@ -13,7 +15,7 @@ export const role: Role = {
     const starts = createStarts(hub)
     const { clock, config } = hub
     const webhookCalls = createWebhookCalls({ clock, allowedNetworks: config.webhookAllowedNetworks })
-    const lanes = createLanes({ ...hub, webhookCalls })
+    const lanes = createLanes({ ...hub, webhookCalls, eventIds: createEventIds(await readHubId(hub.db)) })
     showHub(hub)
     const reconciler = startReconciler({ ...hub, starts, lanes, running: createRound(), waiting: createRound() })
     const consumer = hub.bus.consumeJobs(async (key) => {

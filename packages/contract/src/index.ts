@@ -1,5 +1,7 @@
 export * from './clip.ts'
 export * from './errors.ts'
+export * from './events/event-ids.ts'
+export * from './events/job-event.ts'
 export * from './ids.ts'
 export * from './instant.ts'
 export * from './job.ts'

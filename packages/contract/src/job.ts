@@ -1,5 +1,4 @@
 import type { JobId, JobKey } from './ids.ts'
-import { formatInstant } from './instant.ts'
 import type { JsonObject } from './json.ts'
 
 export const jobTypes = ['scheduleUpdateTwin', 'scheduleDeviceMethod'] as const
@@ -77,70 +76,4 @@ export interface Job {
 /** How long an ended job has run; null if it has not started, or not ended. */
 export function runSeconds({ frozenTime, endTime }: Pick<Job, 'frozenTime' | 'endTime'>): number | null {
   return frozenTime === null || endTime === null ? null : (endTime.getTime() - frozenTime.getTime()) / 1000
-}
-
-/** What can happen to a job, as callers read it. */
-export const jobEventKinds = ['created', 'started', 'expired', 'cancelled', 'ended'] as const
-export type JobEventKind = (typeof jobEventKinds)[number]
-
-/** Something that has happened to a job. It never changes. */
-export interface JobEvent {
-  /** Its place among the events of the hub, from 1. Not every number has an event. */
-  readonly no: number
-  readonly jobKey: JobKey
-  readonly jobId: string
-  readonly type: JobType
-  readonly kind: JobEventKind
-  readonly time: Date
-  /** The account that asked for it. Null: the hub itself. */
-  readonly actor: string | null
-  /** The IP address from which it was asked for. Null: the hub itself, or nobody knows. */
-  readonly clientAddress: string | null
-  /** How the job has ended. Null: it has not. */
-  readonly status: JobStatus | null
-  /** Why it has failed. Null: it has not. */
-  readonly reason: string | null
-  /** Null: not known, because the job has not started. */
-  readonly deviceCount: number | null
-  /** At the end of a job that had started, in the moment of that end: devices in flight still count as running. Null: elsewhere. */
-  readonly statistics: DeviceJobStatistics | null
-}
-
-/** Whether a job does nothing more after this event. */
-export function isLast({ kind }: Pick<JobEvent, 'kind'>): boolean {
-  return kind === 'cancelled' || kind === 'ended'
-}
-
-/** An event on the wire, the same everywhere. `eventId`: what callers know it by. */
-export function eventJson(event: JobEvent, eventId: string): JsonObject {
-  const { jobId, kind, time, actor, clientAddress, type, status, reason, deviceCount, statistics } = event
-  return {
-    eventId,
-    jobId,
-    kind,
-    time: formatInstant(time),
-    actor,
-    clientAddress,
-    type,
-    ...(status === null ? {} : { status }),
-    ...(reason === null ? {} : { reason }),
-    ...(deviceCount === null ? {} : { deviceCount }),
-    ...(statistics === null ? {} : { deviceJobStatistics: { ...statistics } }),
-  }
-}
-/** An event of a job as the store has it. */
-export interface JobEventRecord {
-  readonly eventId: string
-  readonly jobId: string
-  readonly type: JobType
-  /** Of the store: `completed` and `failed` are both shown as `ended`. */
-  readonly kind: string
-  readonly time: Date
-  /** Null: the hub itself. */
-  readonly actor: string | null
-  readonly clientAddress: string | null
-  /** Null: not known, because the job has not started. */
-  readonly deviceCount: number | null
-  /** Null: not counted to the end yet. */
-  readonly statistics: DeviceJobStatistics | null
 }

@@ -3,7 +3,6 @@ import { invokeMethod } from './invoke-method.ts'
 import type { Operation } from './operation.ts'
 import { updateTwin } from './update-twin.ts'
 
-export { eventJson, shownKind } from './event-json.ts'
 export { notifyDesired } from './notify-desired.ts'
 export type { DeviceOperation, Operation, Outcome, StoreOperation } from './operation.ts'
 

@@ -1,4 +1,12 @@
 -- expands
+-- A name of this hub that stays, so that the id of an event tells of which hub it is. One row.
+create table hub (
+  is_only boolean primary key default true check (is_only),
+  hub_id text not null
+);
+--> statement-breakpoint
+insert into hub (hub_id) values (substr(md5(gen_random_uuid()::text), 1, 8));
+--> statement-breakpoint
 -- The address from which a person asked for a change. Null: the hub itself acts, or nobody knows.
 alter table job_events add column client_address text;
 --> statement-breakpoint

@@ -1,9 +1,9 @@
+import type { EventIds } from '@muster/contract'
 import type { Events } from '@muster/runtime'
 import { type Db, readJobEvents } from '@muster/store'
 import pLimit from 'p-limit'
 import type { Audience } from './audience.ts'
 import type { EventFollower } from './event-follower.ts'
-import type { EventIds } from './event-ids.ts'
 import { type Listener, note } from './listener.ts'
 import { eventMessage } from './messages.ts'
 

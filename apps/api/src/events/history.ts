@@ -1,10 +1,9 @@
-import { eventJson } from '@muster/contract'
+import { type EventIds, eventJson } from '@muster/contract'
 import { readJob, readJobEvents } from '@muster/store'
 import type { Deps, Endpoint } from '../http/endpoint.ts'
 import { type Paging, pageHeaders, pageQuery } from '../http/paging.ts'
 import { jobEventSchema } from '../http/schemas.ts'
 import { jobNotFound, readJobId } from '../jobs/jobs.ts'
-import type { EventIds } from './event-ids.ts'
 
 /** Who did what to a job, and when. */
 export function historyRoutes({ db }: Deps, paging: Paging, eventIds: EventIds): readonly Endpoint[] {

@@ -1,7 +1,6 @@
-import type { JobEvent } from '@muster/contract'
+import type { EventIds, JobEvent } from '@muster/contract'
 import { eventJson, writeJson } from '@muster/contract'
 import type { JobCounts } from '@muster/store'
-import type { EventIds } from './event-ids.ts'
 
 // Messages of a text/event-stream: https://html.spec.whatwg.org/multipage/server-sent-events.html. Written once for all who listen.
 

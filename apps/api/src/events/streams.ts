@@ -1,8 +1,7 @@
-import { HubError, isTerminal, type Job } from '@muster/contract'
+import { type EventIds, HubError, isTerminal, type Job } from '@muster/contract'
 import { type Db, readEventPosition, readJob, readJobEvents } from '@muster/store'
 import { type ApiContext, callerOf, type Deps, type Endpoint } from '../http/endpoint.ts'
 import { jobNotFound, readJobId } from '../jobs/jobs.ts'
-import type { EventIds } from './event-ids.ts'
 import type { JobFeed } from './feed.ts'
 import type { ListenRequest } from './listener.ts'
 import { isFinal } from './statistics.ts'
@@ -56,7 +55,7 @@ export function streamRoutes(
 /** The number of the last event that the listener has. Null: it has none. @throws HubError ArgumentInvalid */
 async function readLastEvent(c: ApiContext, db: Db, eventIds: EventIds): Promise<number | null> {
   const text = c.req.header('last-event-id') ?? ''
-  const no = text === '' ? null : eventIds.parse(text)
+  const no = text === '' ? null : eventIds.parse('Last-Event-ID', text)
   const { given } = await readEventPosition(db)
   if (no === null || no <= given) return no
   throw new HubError('ArgumentInvalid', {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { clip, formatInstant, HubError, withTexts } from '@muster/contract'
+import { clip, type EventIds, formatInstant, HubError, withTexts } from '@muster/contract'
 import type { WebhookCalls } from '@muster/runtime'
 import {
+  type Delivery,
   type DeliveryState,
   deliveryStates,
   listDeliveries,
@@ -17,13 +18,16 @@ import { jsonReply } from '../http/reply.ts'
 import { deliveryJson, deliverySchema } from './webhook-json.ts'
 import { addressedWebhook } from './webhooks.ts'
 
-type DeliveryDeps = Pick<Deps, 'db' | 'bus' | 'clock' | 'events'> & { readonly webhookCalls: WebhookCalls }
+type DeliveryDeps = Pick<Deps, 'db' | 'bus' | 'clock' | 'events'> & {
+  readonly webhookCalls: WebhookCalls
+  readonly eventIds: EventIds
+}
 
 /** Test calls that one process has under way. Each may hold its request for 10 s. */
 const testsMax = 16
 
 export function deliveryRoutes(deps: DeliveryDeps, paging: Paging): readonly Endpoint[] {
-  const { db, clock, webhookCalls } = deps
+  const { db, clock, webhookCalls, eventIds } = deps
   let tests = 0
 
   return [
@@ -65,7 +69,8 @@ export function deliveryRoutes(deps: DeliveryDeps, paging: Paging): readonly End
         const { key } = await addressedWebhook(db, c)
         const state = readState(c)
         const query = `deliveries ${key} ${state}`
-        const page = { ...paging.read(c, query), write: deliveryJson }
+        const write = (delivery: Delivery) => deliveryJson(delivery, eventIds)
+        const page = { ...paging.read(c, query), write }
         return paging.reply('WebhookDelivery', query, await listDeliveries(db, { key, state }, page))
       },
     },
@@ -79,8 +84,8 @@ export function deliveryRoutes(deps: DeliveryDeps, paging: Paging): readonly End
       reply: null,
       async handle(c) {
         const { key, webhookId } = await addressedWebhook(db, c)
-        const eventId = readEventId(c)
-        const replay = await replayDelivery(db, key, eventId, clock.now())
+        const eventId = c.req.param('eventId') ?? ''
+        const replay = await replayDelivery(db, key, eventIds.parse('eventId', eventId), clock.now())
         if (replay === 'missing') throw noDelivery(webhookId, eventId)
         if (replay === 'pending') throw isPending(eventId)
         await wake(deps, key)
@@ -121,15 +126,6 @@ function readState(c: ApiContext): DeliveryState | null {
   if (state !== undefined) return state
   throw new HubError('ArgumentInvalid', {
     message: `status must be one of ${deliveryStates.join(', ')}, got "${clip(text)}"`,
-  })
-}
-
-/** @throws HubError ArgumentInvalid for a text that no event has as its id */
-function readEventId(c: ApiContext): string {
-  const text = c.req.param('eventId') ?? ''
-  if (/^\d{1,18}$/.test(text)) return text
-  throw new HubError('ArgumentInvalid', {
-    message: `eventId must be that of an event in GET /webhooks/{id}/deliveries, got "${clip(text)}"`,
   })
 }
 

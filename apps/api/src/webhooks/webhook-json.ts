@@ -1,5 +1,4 @@
-import { formatInstant, type Vocabulary, withTexts } from '@muster/contract'
-import { shownKind } from '@muster/operations'
+import { type EventIds, formatInstant, type Vocabulary, withTexts } from '@muster/contract'
 import type { Delivery, Webhook } from '@muster/store'
 import { z } from 'zod'
 
@@ -41,12 +40,12 @@ export function webhookJson(webhook: Webhook, vocabulary: Vocabulary): string {
   })
 }
 
-export function deliveryJson(delivery: Delivery): string {
-  const { eventId, jobId, kind, eventTime, state, attempts, nextTime, endTime, failure } = delivery
+export function deliveryJson(delivery: Delivery, eventIds: EventIds): string {
+  const { eventNo, jobId, kind, eventTime, state, attempts, nextTime, endTime, failure } = delivery
   return withTexts({
-    eventId,
+    eventId: eventIds.of(eventNo),
     jobId,
-    kind: shownKind(kind),
+    kind,
     time: formatInstant(eventTime),
     status: state,
     attempts,

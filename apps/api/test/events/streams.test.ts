@@ -166,13 +166,13 @@ describe('E5 who comes back with the last event', () => {
     }
 
     expect(await messageOf('12345678-1')).toMatch(
-      /^400 ErrorCode:ArgumentInvalid;Last-Event-ID "12345678-1" is not the id of an event of this hub, expected/,
+      /^400 ErrorCode:ArgumentInvalid;Last-Event-ID must be the eventId of an event of this hub, such as [0-9a-f]{8}-1, got "12345678-1"/,
     )
     expect(await messageOf(api.eventIds.of(2))).toMatch(
       /^400 ErrorCode:ArgumentInvalid;Last-Event-ID ".{8}-2" lies ahead of the events of this hub, the last is .{8}-1/,
     )
     for (const text of ['1', `${api.eventIds.of(1)}0000000000000000`, "' or true --", `${'x'.repeat(5_000)}`]) {
-      expect(await messageOf(text)).toMatch(/is not the id of an event of this hub/)
+      expect(await messageOf(text)).toMatch(/must be the eventId of an event of this hub/)
     }
   })
 })

@@ -1,10 +1,10 @@
-import type { WebhookKey } from '@muster/contract'
-import { eventJson } from '@muster/operations'
+import { type EventIds, eventJson, type WebhookKey, writeJson } from '@muster/contract'
 import type { Hub, WebhookCalls } from '@muster/runtime'
 import { type ClaimedDelivery, claimDelivery, recordDelivered, recordFailedTry } from '@muster/store'
 
 export type WebhookHub = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'metrics'> & {
   readonly webhookCalls: WebhookCalls
+  readonly eventIds: EventIds
 }
 
 /**
@@ -12,14 +12,15 @@ export type WebhookHub = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'metrics'
  * record leaves the event to whoever claims it after its lease: it is sent again under the same id.
  */
 export async function deliverNext(hub: WebhookHub, key: WebhookKey): Promise<boolean> {
-  const { db, clock, metrics, webhookCalls } = hub
+  const { db, clock, metrics, webhookCalls, eventIds } = hub
   // The sweep comes back when the time is known again.
   if (!clock.isTrusted()) return false
   const claim = await claimDelivery(db, key, clock.now())
   if (claim === null) return false
   const { url, secret, event } = claim
   const startedAtMs = performance.now()
-  const { failure } = await webhookCalls.send({ url, secret, id: event.eventId, body: eventJson(event) })
+  const id = eventIds.of(event.no)
+  const { failure } = await webhookCalls.send({ url, secret, id, body: writeJson(eventJson(event, id)) })
   metrics.muster_webhook_try_seconds.observe({}, (performance.now() - startedAtMs) / 1000)
   if (failure !== null) await putOff(hub, claim, failure)
   else if (await recordDelivered(db, claim, clock.now()))
@@ -28,10 +29,14 @@ export async function deliverNext(hub: WebhookHub, key: WebhookKey): Promise<boo
 }
 
 /** The URL itself is not logged: its path or its query may be a secret of the receiver. */
-async function putOff({ db, bus, clock, events }: WebhookHub, claim: ClaimedDelivery, failure: string): Promise<void> {
+async function putOff(
+  { db, bus, clock, events, eventIds }: WebhookHub,
+  claim: ClaimedDelivery,
+  failure: string,
+): Promise<void> {
   const { webhookId, url, event, attempts } = claim
   const next = await recordFailedTry(db, claim, failure, clock.now())
-  const told = { webhookId, host: new URL(url).host, eventId: event.eventId, attempt: attempts, failure }
+  const told = { webhookId, host: new URL(url).host, eventId: eventIds.of(event.no), attempt: attempts, failure }
   if (next.kind === 'dead') events.webhookDead(told)
   if (next.kind !== 'again') return
   events.webhookFailed(told)

@@ -34,7 +34,7 @@ it('W15 a receiver gets the event of a job with who did what, and when', async (
     type: 'scheduleUpdateTwin',
     time: noon.toISOString(),
     actor: 'policy:ops',
-    clientAddress: null,
+    clientAddress: '10.0.0.7',
   }
   expect(receiver.received.map(({ body }) => JSON.parse(body))).toEqual([
     { ...common, eventId: receiver.received[0]?.headers['webhook-id'], kind: 'created' },

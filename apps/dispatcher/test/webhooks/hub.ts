@@ -1,5 +1,5 @@
 import { type Bus, connectBus } from '@muster/bus'
-import { parseJobId } from '@muster/contract'
+import { createEventIds, parseJobId } from '@muster/contract'
 import {
   createWebhookCalls,
   type Events,
@@ -9,7 +9,7 @@ import {
   openMetrics,
   type Resolve,
 } from '@muster/runtime'
-import { cancelJob, connect, type Db, insertJob, migrate, putWebhook, type Webhook } from '@muster/store'
+import { cancelJob, connect, type Db, insertJob, migrate, putWebhook, readHubId, type Webhook } from '@muster/store'
 import { createDatabase, type Received, templateDatabase, uniquePrefix } from '@muster/testkit'
 import { inject, onTestFinished } from 'vitest'
 import type { WebhookHub } from '../../src/webhooks/deliver-next.ts'
@@ -39,7 +39,8 @@ export async function openHub({ resolve, beside }: { resolve?: Resolve; beside?:
   const clock = { time: noon, now: () => clock.time, isTrusted: () => true }
   const calls = { clock, allowedNetworks: ['127.0.0.0/8'], timeoutMs: 500 }
   const webhookCalls = createWebhookCalls(resolve === undefined ? calls : { ...calls, resolve })
-  return { db, bus, events, metrics, clock, webhookCalls, log: () => lines.join('') }
+  const eventIds = createEventIds(await readHubId(db))
+  return { db, bus, events, metrics, clock, webhookCalls, eventIds, log: () => lines.join('') }
 }
 
 async function openDatabase(): Promise<Db> {

@@ -16,6 +16,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'versions',
     'schemas',
     'members',
+    'events',
     'job',
     'json-text',
     'numbers',

@@ -76,6 +76,7 @@ export function toJobEvent(row: JobEventRow): JobEvent {
   }
 }
 
-function shownKind(kind: StoredEventKind): JobEventKind {
+/** The kind of an event as callers read it: who waits for the end of a job does not know how it will end. */
+export function shownKind(kind: StoredEventKind): JobEventKind {
   return kind === 'completed' || kind === 'failed' ? 'ended' : kind
 }

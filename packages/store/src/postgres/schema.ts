@@ -135,6 +135,11 @@ export const stages = pgTable(
   (table) => [primaryKey({ columns: [table.jobKey, table.stageNo] })],
 )
 
+export const hub = pgTable('hub', {
+  isOnly: boolean('is_only').primaryKey(),
+  hubId: text('hub_id').notNull(),
+})
+
 export const jobEvents = pgTable('job_events', {
   eventNo: counter('event_no').generatedAlwaysAsIdentity().primaryKey(),
   jobKey: counter('job_key').notNull(),

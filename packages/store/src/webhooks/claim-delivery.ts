@@ -1,7 +1,7 @@
-import { type JobEventRecord, type JobKey, jobKey, type WebhookKey } from '@muster/contract'
+import type { JobEvent, WebhookKey } from '@muster/contract'
 import { sql } from 'drizzle-orm'
+import { eventColumns, type JobEventRow, toJobEvent } from '../events/job-event-rows.ts'
 import { at, type Db, rows } from '../postgres/sql.ts'
-import { type EventRow, eventColumns, toEventRecord } from './event-record.ts'
 
 /** For so long nobody else sends the event. A call takes 10 s at most, and what it came to is written within seconds. */
 export const leaseMs = 20_000
@@ -11,8 +11,7 @@ export interface ClaimedDelivery {
   readonly webhookId: string
   readonly url: string
   readonly secret: string
-  readonly jobKey: JobKey
-  readonly event: JobEventRecord
+  readonly event: JobEvent
   /** With this one. The fence of what it comes to. */
   readonly attempts: number
 }
@@ -43,11 +42,11 @@ export async function claimDelivery(db: Db, key: WebhookKey, now: Date): Promise
          and d.state = 'pending'
          and exists (select from webhooks where webhook_key = ${key})
       returning d.job_key, d.webhook_key, d.event_no, d.attempts)
-    select ${eventColumns}, claimed.job_key::text, claimed.attempts, webhook.webhook_id, webhook.url, webhook.secret
+    select ${eventColumns}, claimed.attempts, webhook.webhook_id, webhook.url, webhook.secret
       from claimed
       join webhooks webhook using (webhook_key)
-      join job_events event using (event_no)
-      join jobs job on job.job_key = claimed.job_key`,
+      join job_events e using (job_key, event_no)
+      join jobs using (job_key)`,
   )
   if (row === undefined) return null
   return {
@@ -55,8 +54,7 @@ export async function claimDelivery(db: Db, key: WebhookKey, now: Date): Promise
     webhookId: row.webhook_id,
     url: row.url,
     secret: row.secret,
-    jobKey: jobKey(row.job_key),
-    event: toEventRecord(row),
+    event: toJobEvent(row),
     attempts: row.attempts,
   }
 }
@@ -69,8 +67,7 @@ const isFirst = sql.raw(
                         and own.webhook_key = d.webhook_key)`,
 )
 
-interface ClaimRow extends EventRow {
-  readonly job_key: string
+interface ClaimRow extends JobEventRow {
   readonly webhook_id: string
   readonly url: string
   readonly secret: string

@@ -1,5 +1,7 @@
-import type { WebhookKey } from '@muster/contract'
+import type { JobEventKind, WebhookKey } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
+import { shownKind } from '../events/job-event-rows.ts'
+import type { StoredEventKind } from '../jobs/job-events.ts'
 import type { Page, WrittenPageRequest } from '../postgres/page.ts'
 import { at, type Db, instant, instantOrNull, rows } from '../postgres/sql.ts'
 import type { DeliveryState } from './webhook.ts'
@@ -11,9 +13,9 @@ const dayMs = 24 * 3_600_000
 export const replayLimit = 10_000
 
 export interface Delivery {
-  readonly eventId: string
+  readonly eventNo: number
   readonly jobId: string
-  readonly kind: string
+  readonly kind: JobEventKind
   readonly eventTime: Date
   readonly state: DeliveryState
   readonly attempts: number
@@ -58,7 +60,7 @@ export async function listDeliveries(
 export type Replay = 'replayed' | 'pending' | 'missing'
 
 /** Sends an event once more, from now on for a day. `pending`: it is being tried anyway. */
-export async function replayDelivery(db: Db, key: WebhookKey, eventId: string, now: Date): Promise<Replay> {
+export async function replayDelivery(db: Db, key: WebhookKey, eventNo: number, now: Date): Promise<Replay> {
   const [row] = await rows<{ is_replayed: boolean }>(
     db,
     sql`
@@ -66,14 +68,14 @@ export async function replayDelivery(db: Db, key: WebhookKey, eventId: string, n
       update webhook_deliveries
          set ${anew(now)}
        where webhook_key = ${key}
-         and event_no = ${eventId}::bigint
+         and event_no = ${eventNo}::bigint
          and state in ('delivered', 'dead')
       returning event_no)
     select exists (select from replayed) as is_replayed
       from webhook_deliveries
      where webhook_key = ${key}
        and state in ('pending', 'delivered', 'dead')
-       and event_no = ${eventId}::bigint`,
+       and event_no = ${eventNo}::bigint`,
   )
   if (row === undefined) return 'missing'
   return row.is_replayed ? 'replayed' : 'pending'
@@ -110,7 +112,7 @@ function anew(now: Date): SQL {
 interface DeliveryRow extends Record<string, unknown> {
   readonly event_no: string
   readonly job_id: string
-  readonly kind: string
+  readonly kind: StoredEventKind
   readonly at: string
   readonly state: DeliveryState
   readonly attempts: number
@@ -121,9 +123,9 @@ interface DeliveryRow extends Record<string, unknown> {
 
 function toDelivery(row: DeliveryRow): Delivery {
   return {
-    eventId: row.event_no,
+    eventNo: Number(row.event_no),
     jobId: row.job_id,
-    kind: row.kind,
+    kind: shownKind(row.kind),
     eventTime: instant(row.at),
     state: row.state,
     attempts: row.attempts,

@@ -60,10 +60,10 @@ function nextTry(now: Date): SQL {
 }
 
 /** The row of a claim that is still ours. */
-function isClaimed({ jobKey, webhookKey, event, attempts }: ClaimedDelivery): SQL {
-  return sql`job_key = ${jobKey}
+function isClaimed({ webhookKey, event, attempts }: ClaimedDelivery): SQL {
+  return sql`job_key = ${event.jobKey}
        and webhook_key = ${webhookKey}
-       and event_no = ${event.eventId}::bigint
+       and event_no = ${event.no}::bigint
        and state = 'pending'
        and attempts = ${attempts}`
 }

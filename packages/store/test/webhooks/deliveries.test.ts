@@ -64,7 +64,7 @@ it('W4 a claim whose process died ends with its lease, and what it has to say la
   expect(await claimDelivery(db, key, after(leaseMs / 1_000 - 1))).toBeNull()
   const taken = await claimed(db, key, after(leaseMs / 1_000))
 
-  expect(taken.event.eventId).toBe(dead.event.eventId)
+  expect(taken.event.no).toBe(dead.event.no)
   expect(await recordDelivered(db, dead, noon)).toBe(false)
   expect(await recordFailedTry(db, dead, 'status 500', noon)).toEqual({ kind: 'lost' })
   expect(await recordDelivered(db, taken, noon)).toBe(true)
@@ -116,12 +116,12 @@ it('W7 a dead event that is replayed is tried for another day, from 5 s on', asy
 it('W7 a delivered event can be replayed by its id, one that is pending not, and an unknown one is missing', async () => {
   await givenTwoEvents('one')
   const first = await claimed(db, key)
-  const { eventId } = first.event
+  const { no } = first.event
 
-  expect(await replayDelivery(db, key, eventId, noon)).toBe('pending')
+  expect(await replayDelivery(db, key, no, noon)).toBe('pending')
   await recordDelivered(db, first, noon)
-  expect(await replayDelivery(db, key, eventId, noon)).toBe('replayed')
-  expect(await replayDelivery(db, noWebhook, eventId, noon)).toBe('missing')
+  expect(await replayDelivery(db, key, no, noon)).toBe('replayed')
+  expect(await replayDelivery(db, noWebhook, no, noon)).toBe('missing')
 
   expect(told(await claimed(db, key))).toBe('one created 2')
 })
