@@ -34,9 +34,12 @@ export function createStatisticsFollower(): StatisticsFollower {
       const hasAll = live.some(({ jobKey }) => jobKey === null)
       const watched = live.flatMap(({ jobKey }) => (jobKey === null ? [] : [jobKey]))
       const keys = [...new Set([...watched, ...(hasAll ? [...told.keys(), ...noted] : [])])]
-      noted.clear()
-      if (keys.length === 0 && !hasAll) return []
+      if (keys.length === 0 && !hasAll) {
+        noted.clear()
+        return []
+      }
       const counts = await readJobCounts(db, { keys, runningLimit: hasAll ? runningMax : 0 })
+      noted.clear()
 
       const next = new Map<JobKey, string>()
       for (const each of counts) {

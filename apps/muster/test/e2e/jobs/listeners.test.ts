@@ -40,7 +40,9 @@ const putBriefJob = (jobId: string) =>
 it('E5 E8 a listener that loses its process goes on at another one, without a gap and without a double', async () => {
   await using first = await startApiProcess(hub)
   await using second = await startApiProcess(hub)
-  const jobIds = Array.from({ length: 30 }, (_, no) => `lost-${no}`)
+  const jobIds: string[] = []
+  let left = 15
+  let isKilled = false
   const seen: StreamMessage[] = []
   const read = async (stream: EventReader, until: (message: StreamMessage) => boolean) => {
     for (let message = await stream.next(); message !== null; message = await stream.next()) {
@@ -48,15 +50,20 @@ it('E5 E8 a listener that loses its process goes on at another one, without a ga
       if (until(message)) return
     }
   }
-  const isEndOf = (jobId: string | undefined) => (message: StreamMessage) =>
-    message.event === 'ended' && message.data.jobId === jobId
   const stream = await listen(first.ports.http, '/jobs/v2/events')
   const creating = (async () => {
-    for (const jobId of jobIds) await putBriefJob(jobId)
+    // All the time, and after the loss, too.
+    while (left > 0) {
+      const jobId = `lost-${jobIds.length}`
+      await putBriefJob(jobId)
+      jobIds.push(jobId)
+      if (isKilled) left -= 1
+    }
   })()
 
-  await read(stream, isEndOf(jobIds[3]))
+  await read(stream, ({ event, data }) => event === 'ended' && data.jobId === 'lost-3')
   first.signal('SIGKILL')
+  isKilled = true
   // What has come already is read, and then the loss.
   await read(stream, () => false).catch(() => {})
   await creating
