@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { get, type IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseJobId } from '@muster/contract'
-import { connect, type Db, insertJob, pollJobEvents, readJobCounts, startJob } from '@muster/store'
+import { connect, type Db, pollJobEvents, readJobCounts } from '@muster/store'
 import type postgres from 'postgres'
 import { check, figure, print, printHead } from '../figures.ts'
 import { loadTwins, ownerToken, withStores } from '../hub.ts'
+import { startOverAll } from '../load.ts'
 import { startApiProcess } from './api-process.ts'
 
 const listeners = 1_000
@@ -25,7 +25,7 @@ export async function benchListeners(deviceCount: number): Promise<void> {
     const { db, close } = connect({ url: config.databaseUrl, poolSize: 1 })
     await using api = await startApiProcess(config)
     try {
-      await startOver(db, 'watched')
+      await startOverAll(db, { jobId: 'watched', chunkSize: 1_000 })
       const audience = await listen(api.httpPort, await ownerToken(config))
       print(`listeners           ${listeners.toLocaleString('en')}, half of them to one job`)
       await share('nothing happens', api, audience, async () => {})
@@ -36,25 +36,6 @@ export async function benchListeners(deviceCount: number): Promise<void> {
       await close()
     }
   })
-}
-
-async function startOver(db: Db, jobId: string): Promise<void> {
-  const now = new Date()
-  const job = await insertJob(
-    db,
-    {
-      jobId: parseJobId(jobId),
-      type: 'scheduleDeviceMethod',
-      target: { kind: 'condition', queryCondition: '*' },
-      queryCondition: '*',
-      body: {},
-      startTime: null,
-      maxExecutionTimeInSeconds: 3_600,
-    },
-    now,
-  )
-  assert(job !== null, 'the stores are new')
-  await startJob(db, job.key, { maxRunningJobs: 1_000, chunkSize: () => 1_000 }, now)
 }
 
 /** Ten devices end, in a chunk that has some left. */
@@ -122,7 +103,7 @@ async function measureReadings(db: Db): Promise<void> {
   await figure('events: none is new', { runs }, () => pollJobEvents(db, { after: 1_000_000, limit: 1_000 }))
   const counts = () => readJobCounts(db, { keys: [], runningLimit: 100 })
   await figure('statistics of one job', { runs }, counts)
-  for (let no = 1; no < 100; no++) await startOver(db, `more-${no}`)
+  for (let no = 1; no < 100; no++) await startOverAll(db, { jobId: `more-${no}`, chunkSize: 1_000 })
   const read = await figure('statistics of 100 jobs over all devices', { runs }, counts)
   check(read.length === 100, `${read.length} jobs were read, and not 100`)
 }
