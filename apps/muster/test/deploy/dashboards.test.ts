@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { eventually, type RunningPrometheus, startPrometheus, withVariables } from '@muster/testkit'
+import { eventually, type RunningPrometheus, startPrometheus, startReceiver, withVariables } from '@muster/testkit'
 import { expect, it } from 'vitest'
 import { roles } from '../../src/roles.ts'
 import { startHub, type TestHub } from '../hub.ts'
@@ -17,7 +17,11 @@ const panels = readDashboards().flatMap((dashboard) =>
 
 it('every panel has data of a hub whose roles are processes of their own', { timeout: 180_000 }, async () => {
   // An API too, but only its certificates are used.
-  await using hub = await startHub({ roles: roles.filter(({ name }) => name === 'api') })
+  await using hub = await startHub({
+    roles: roles.filter(({ name }) => name === 'api'),
+    settings: { MUSTER_WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8' },
+  })
+  await using receiver = await startReceiver()
   await using api = await startApiProcess(hub)
   await using gateway = await startProcess(hub, ['gateway'])
   await using dispatcher = await startProcess(hub, ['dispatcher'])
@@ -34,6 +38,7 @@ it('every panel has data of a hub whose roles are processes of their own', { tim
   const fleet = { count: 30, prefix: 'seen', tags: { site: 'north' }, behaviour: { latencyMs: [10, 200] } } as const
   await using devices = await givenFleet(reached, fleet)
   await devices.connect()
+  await reached.request('PUT', '/webhooks/seen', { url: receiver.url, secret: 'sixteen-bytes-at-least' })
 
   // A rate needs what happens between two scrapes, so the work goes on until every panel has seen some.
   let round = 0
