@@ -36,6 +36,7 @@ export async function* followEvents(
   for (let failures = 0; !hasEnded; failures += 1) {
     try {
       for await (const message of connect(exchange, path, { ...options, lastEventId, onRetry })) {
+        options.signal?.throwIfAborted()
         failures = 0
         lastEventId = message.id ?? lastEventId
         if (message.event === 'dropped') break

@@ -5,7 +5,7 @@ import type { DeviceOptions } from './device-command.ts'
 export interface DraftOptions extends DeviceOptions {
   readonly status?: 'enabled' | 'disabled'
   readonly statusReason?: string
-  readonly edgeEnabled?: boolean
+  readonly edgeEnabled?: 'true' | 'false'
   readonly deviceScope?: string
   readonly authMethod?: keyof typeof authenticationTypes
   readonly primaryKey?: string
@@ -25,7 +25,9 @@ export function addDraftOptions(command: Command): Command {
   return command
     .addOption(new Option('--status <status>', 'whether it may connect').choices(['enabled', 'disabled']))
     .option('--status-reason <text>', 'why')
-    .option('--edge-enabled', 'it is an edge device')
+    .addOption(
+      new Option('--edge-enabled [flag]', 'whether it is an edge device').choices(['true', 'false']).preset('true'),
+    )
     .option('--device-scope <scope>', 'the scope of its parent')
     .addOption(
       new Option('--auth-method <method>', 'how it proves who it is').choices(Object.keys(authenticationTypes)),
@@ -38,7 +40,7 @@ export function addDraftOptions(command: Command): Command {
 
 export function draftOf(options: DraftOptions): DeviceDraft {
   const { status, statusReason, edgeEnabled, deviceScope } = options
-  const capabilities = edgeEnabled === undefined ? undefined : { iotEdge: edgeEnabled }
+  const capabilities = edgeEnabled === undefined ? undefined : { iotEdge: edgeEnabled === 'true' }
   return { status, statusReason, capabilities, deviceScope, authentication: authenticationOf(options) }
 }
 
