@@ -17,7 +17,11 @@ const secretRule = `${limits.webhookSecretLengthMin} to ${limits.webhookSecretLe
 /** The members of the body of a webhook. */
 export const webhookBodySchema = z.object({
   url: z.string().max(limits.webhookUrlLength),
-  events: z.enum(jobEventKinds).array().min(1, 'a list of at least one kind of event, or absent for all').nullish(),
+  events: z
+    .enum(jobEventKinds)
+    .array()
+    .refine((kinds) => kinds.length > 0, 'a list of at least one kind, or absent for all')
+    .nullish(),
   jobFilter: z
     .object({
       jobIdPrefix: z.string().min(1).max(limits.jobIdLength).nullish(),

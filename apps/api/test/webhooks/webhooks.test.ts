@@ -102,7 +102,7 @@ describe('W12 a bad webhook is refused, and the answer names the member, its val
     ],
     [{ ...good, url: 'https://a.example/#x' }, 'url must have no part after #, got "#x"'],
     [{ ...good, events: ['ends'] }, 'events.0 must be one of created, started, expired, cancelled, ended, got "ends"'],
-    [{ ...good, events: [] }, 'events must be at least 1, got []'],
+    [{ ...good, events: [] }, 'events must be a list of at least one kind, or absent for all, got []'],
     [{ ...good, events: 'ended' }, 'events must be an array, got "ended"'],
     [{ ...good, jobFilter: { jobIdPrefix: '' } }, 'jobFilter.jobIdPrefix must be at least 1 characters long, got ""'],
     [

@@ -29,7 +29,16 @@ export const noon = new Date('2026-03-02T12:00:00Z')
 export const secret = 'sixteen-bytes-at-least'
 
 /** Over a database and a Redis prefix of its own, or those of another hub. */
-export async function openHub({ resolve, beside }: { resolve?: Resolve; beside?: TestHub } = {}): Promise<TestHub> {
+export async function openHub({
+  resolve,
+  beside,
+  timeoutMs = 10_000,
+}: {
+  resolve?: Resolve
+  beside?: TestHub
+  /** Of a call. */
+  timeoutMs?: number
+} = {}): Promise<TestHub> {
   const db = beside?.db ?? (await openDatabase())
   const bus = await connectBus({ url: inject('redisUrl'), prefix: uniquePrefix(), onError: () => {} })
   onTestFinished(() => bus[Symbol.asyncDispose]())
@@ -37,7 +46,7 @@ export async function openHub({ resolve, beside }: { resolve?: Resolve; beside?:
   const lines: string[] = []
   const events = openEvents({ log: openLog('debug', { write: (line) => lines.push(line) }), metrics })
   const clock = { time: noon, now: () => clock.time, isTrusted: () => true }
-  const calls = { clock, allowedNetworks: ['127.0.0.0/8'], timeoutMs: 500 }
+  const calls = { clock, allowedNetworks: ['127.0.0.0/8'], timeoutMs }
   const webhookCalls = createWebhookCalls(resolve === undefined ? calls : { ...calls, resolve })
   const eventIds = createEventIds(await readHubId(db))
   return { db, bus, events, metrics, clock, webhookCalls, eventIds, log: () => lines.join('') }
