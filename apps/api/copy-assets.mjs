@@ -9,3 +9,4 @@ const from = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/pac
 const to = join(import.meta.dirname, 'dist', 'assets')
 mkdirSync(to, { recursive: true })
 for (const name of assets) cpSync(join(from, name), join(to, name))
+cpSync(join(import.meta.dirname, 'browser'), to, { recursive: true })

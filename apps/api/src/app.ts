@@ -26,7 +26,8 @@ import { jobRoutes } from './jobs/jobs.ts'
 import { previewRoutes } from './jobs/preview.ts'
 import { methodRoutes } from './methods/methods.ts'
 import { queryRoutes } from './queries/query.ts'
-import { addReferencePage } from './reference-page.ts'
+import { withErrorCatalogue } from './reference/error-catalogue.ts'
+import { addReferencePage } from './reference/page.ts'
 import { bulkRoutes } from './registry/bulk.ts'
 import { deviceRoutes } from './registry/devices.ts'
 import { moduleRoutes } from './registry/modules.ts'
@@ -97,7 +98,7 @@ export function createApp(
   for (const [name, scheme] of Object.entries(securitySchemes)) {
     app.openAPIRegistry.registerComponent('securitySchemes', name, scheme)
   }
-  const document = app.getOpenAPI31Document(documentInfo)
+  const document = app.getOpenAPI31Document(withErrorCatalogue(documentInfo))
   app.get('/openapi.json', (c) => {
     c.set('route', '/openapi.json')
     return jsonReply(200, document)

@@ -22,6 +22,8 @@ export function deviceJobRoutes(deps: Deps, paging: Paging): readonly Endpoint[]
       permission: 'ServiceConnect',
       throttle: 'queries',
       query: { ...filterQuery, ...formatQuery, ...pageQuery },
+      words: { format: ['json', ...fileFormats] },
+      example: { reply: examplePage },
       reply: devicePageSchema,
       async handle(c) {
         const format = readFormat(c)
@@ -40,6 +42,30 @@ export function deviceJobRoutes(deps: Deps, paging: Paging): readonly Endpoint[]
       },
     },
   ]
+}
+
+const examplePage = {
+  items: [
+    {
+      deviceId: 'demo-155',
+      jobId: 'reboot-floor-3',
+      jobType: 'scheduleDeviceMethod',
+      status: 'failed',
+      startTimeUtc: '2026-03-02T12:00:00.000Z',
+      endTimeUtc: '2026-03-02T12:10:00.000Z',
+      createdDateTimeUtc: '2026-03-02T12:00:00.000Z',
+      lastUpdatedDateTimeUtc: '2026-03-02T12:00:31.000Z',
+      deliveries: 1,
+      lastDeliveryTimeUtc: '2026-03-02T12:00:01.000Z',
+      error: { code: 'GatewayTimeout', description: 'Timed out waiting for the response from device.' },
+      outcome: {},
+      cloudToDeviceMethod: { methodName: 'reboot', payload: { delaySeconds: 5 } },
+    },
+  ],
+  counts: {
+    byStatus: { pending: 1, running: 2, completed: 36, failed: 1, canceled: 0 },
+    byErrorCode: { GatewayTimeout: 1 },
+  },
 }
 
 const formatQuery = {

@@ -20,6 +20,7 @@ export function failureRoutes({ db }: Pick<Deps, 'db'>): readonly Endpoint[] {
       query: {
         tags: `The tags to compare, at most ${mostTagPaths} paths separated by commas, such as firmware,site.building; by default those that most devices have`,
       },
+      example: { reply: exampleFailures },
       reply: failuresSchema,
       async handle(c) {
         const jobId = readJobId(c)
@@ -29,6 +30,26 @@ export function failureRoutes({ db }: Pick<Deps, 'db'>): readonly Endpoint[] {
       },
     },
   ]
+}
+
+const exampleFailures = {
+  jobId: 'reboot-floor-3',
+  deviceCount: 400,
+  failedCount: 45,
+  sampledCount: 400,
+  comparedTags: ['tags.firmware', 'tags.building'],
+  groups: [
+    {
+      code: 'GatewayTimeout',
+      text: 'Timed out waiting for the response from device.',
+      count: 45,
+      sampledCount: 45,
+      sampleDeviceIds: ['demo-017', 'demo-023', 'demo-059', 'demo-101', 'demo-155'],
+      overRepresented: [
+        { path: 'tags.firmware', value: '1.2.3', count: 41, share: 0.9111, targetShare: 0.1, lift: 9.111 },
+      ],
+    },
+  ],
 }
 
 /** No tag has such a character in its name. */

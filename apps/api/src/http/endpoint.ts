@@ -53,6 +53,20 @@ export function callerOf(c: ApiContext): Caller {
   return { account: account ?? null, clientAddress: c.env?.clientAddress ?? null, trackingId: c.get('trackingId') }
 }
 
+/**
+ * A good request, with which the document and the reference page show an address: it is answered with 2xx on a hub that has the device, the
+ * module and the job of `exampleIds`. Ids in the path are those, unless the example has others.
+ */
+export interface Example {
+  readonly path?: Readonly<Record<string, string>>
+  readonly query?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>>
+  /** Needed where the address takes a body. */
+  readonly body?: unknown
+  /** What the answer may look like, where its schema says little. */
+  readonly reply?: unknown
+}
+
 /** One address of the API: its description, its permission, and the function that handles it. */
 export interface Endpoint {
   readonly method: 'get' | 'put' | 'post' | 'patch' | 'delete'
@@ -67,6 +81,9 @@ export interface Endpoint {
   /** Query parameters beside `api-version`, and headers, with what they mean. */
   readonly query?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
+  /** The words that a query parameter may be. */
+  readonly words?: Readonly<Record<string, readonly string[]>>
+  readonly example?: Example
   readonly body?: ZodType
   /** The largest body, if that is not `limits.requestBodyBytes`. */
   readonly bodyBytes?: number

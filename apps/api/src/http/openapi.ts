@@ -1,8 +1,8 @@
 import type { RouteConfig } from '@hono/zod-openapi'
-import { limits } from '@muster/contract'
+import { errorNames, limits } from '@muster/contract'
 import { z } from 'zod'
 import { sessionCookie } from './authorize.ts'
-import { type Endpoint, takesSession } from './endpoint.ts'
+import { type Endpoint, type Example, takesSession } from './endpoint.ts'
 import { errorSchema } from './schemas.ts'
 
 export const documentInfo = {
@@ -52,6 +52,7 @@ export function describeEndpoint(endpoint: Endpoint): RouteConfig {
     throttle,
     body,
     bodyBytes = limits.requestBodyBytes,
+    example = {},
   } = endpoint
   const bodyLimit = body === undefined ? '' : ` Its body may have ${bodyBytes / 1024 / 1024} MiB.`
   return {
@@ -63,35 +64,67 @@ export function describeEndpoint(endpoint: Endpoint): RouteConfig {
     tags: [path.split('/')[1] ?? ''],
     ...(takesSession(endpoint) ? { security: [...documentInfo.security, { session: [] }] } : {}),
     request: {
-      params: described(Object.fromEntries([...path.matchAll(/{(.+?)}/g)].map(([, name = '']) => [name, '']))),
-      query: z.object({ 'api-version': apiVersion, ...described(endpoint.query ?? {}).partial().shape }),
-      headers: described(endpoint.headers ?? {}).partial(),
-      ...(body === undefined ? {} : { body: { required: true, content: { 'application/json': { schema: body } } } }),
+      params: described(Object.fromEntries(parametersOf(path).map((name) => [name, ''])), {
+        examples: { ...exampleIds, ...example.path },
+      }),
+      query: z.object({
+        'api-version': apiVersion,
+        ...described(endpoint.query ?? {}, { examples: example.query, words: endpoint.words }).partial().shape,
+      }),
+      headers: described(endpoint.headers ?? {}, { examples: example.headers }).partial(),
+      ...(body === undefined ? {} : { body: { required: true, content: jsonContent(body, example.body) } }),
     },
     responses: {
       ...describeReply(endpoint),
       default: {
         description:
           'An error; the header iothub-errorcode has its name, and the status the first three digits of its code',
+        headers: z.object({ 'iothub-errorcode': z.string().openapi({ enum: errorNames }) }),
         content: { 'application/json': { schema: errorSchema } },
       },
     },
   }
 }
 
-function describeReply({ reply, replyType }: Endpoint): RouteConfig['responses'] {
+/** What the examples name. The hub of `npm start` has the device. */
+const exampleIds: Readonly<Record<string, string>> = {
+  deviceId: 'demo-001',
+  moduleId: 'thermostat',
+  jobId: 'reboot-floor-3',
+}
+
+function parametersOf(path: string): readonly string[] {
+  return [...path.matchAll(/{(.+?)}/g)].map(([, name = '']) => name)
+}
+
+function jsonContent(schema: z.ZodType, example: unknown) {
+  return { 'application/json': { schema, ...(example === undefined ? {} : { example }) } }
+}
+
+function describeReply({ reply, replyType, example }: Endpoint): RouteConfig['responses'] {
   if (replyType !== undefined) {
     const content = { [replyType]: { schema: z.string() } }
     return { 200: { description: 'A stream that goes on', content }, 204: { description: 'Nothing more will come' } }
   }
   if (reply === null) return { 204: { description: 'Done' } }
-  return { 200: { description: 'Done', content: { 'application/json': { schema: reply } } } }
+  return { 200: { description: 'Done', content: jsonContent(reply, example?.reply) } }
 }
 
-function described(members: Readonly<Record<string, string>>) {
+/** Parameters with what they mean. The reference page fills in their examples. */
+function described(
+  members: Readonly<Record<string, string>>,
+  { examples = {}, words = {} }: { examples?: Example['query']; words?: Endpoint['words'] },
+) {
   return z.object(
     Object.fromEntries(
-      Object.entries(members).map(([name, description]) => [name, z.string().openapi({ description })]),
+      Object.entries(members).map(([name, description]) => [
+        name,
+        z.string().openapi({ description, ...only('example', examples[name]), ...only('enum', words[name]) }),
+      ]),
     ),
   )
+}
+
+function only<Name extends string, Value>(name: Name, value: Value | undefined) {
+  return value === undefined ? {} : { [name]: value }
 }

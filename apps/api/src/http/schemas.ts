@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { deviceJobStatuses, jobEventKinds } from '@muster/contract'
+import { deviceJobStatuses, jobEventKinds, type Vocabulary, vocabularyOf } from '@muster/contract'
 
 /** The bodies of replies, for the document. The schemas that parse requests also describe them. */
 
@@ -18,11 +18,24 @@ export const errorSchema = z
 
 const count = z.int().min(0)
 
+/** A word of the wire: that of later api-versions, and that of 2016 where it is another one. */
+function wordOf(wordsOf: (vocabulary: Vocabulary) => Readonly<Record<string, string>>) {
+  const [later, older] = ['2021-04-12', '2016-11-14'].map((version) => Object.values(wordsOf(vocabularyOf(version))))
+  const only2016 = (older ?? []).filter((word) => !later?.includes(word))
+  return z.string().openapi({
+    enum: [...(later ?? []), ...only2016],
+    description: `With an api-version of 2016 ${only2016.join(' and ')}, which are otherwise ${(later ?? []).filter((word) => !older?.includes(word)).join(' and ')}`,
+  })
+}
+
+const jobType = wordOf((vocabulary) => vocabulary.type)
+const jobStatus = wordOf((vocabulary) => vocabulary.status)
+
 export const jobSchema = z
   .object({
     jobId: z.string(),
-    type: z.string(),
-    status: z.string(),
+    type: jobType,
+    status: jobStatus,
     createdTime: time,
     startTime: time,
     endTime: time.optional(),
@@ -59,7 +72,7 @@ export const jobEventSchema = z
     time,
     actor: z.string().nullable().openapi({ description: 'The account that asked for it; null: the hub itself' }),
     clientAddress: z.string().nullable(),
-    type: z.string(),
+    type: jobType,
     status: z.string().optional().openapi({ description: 'Of cancelled and ended' }),
     reason: z.string().optional(),
     deviceCount: count.optional(),
@@ -75,12 +88,16 @@ export const deviceJobSchema = z
   .object({
     deviceId: z.string(),
     jobId: z.string(),
-    jobType: z.string(),
+    jobType,
     status: z.enum(deviceJobStatuses),
     startTimeUtc: time,
     endTimeUtc: time.openapi({ description: 'The end of the window' }),
     createdDateTimeUtc: time,
     lastUpdatedDateTimeUtc: time,
+    deliveries: count
+      .optional()
+      .openapi({ description: 'How often the call was written to a connection of the device' }),
+    lastDeliveryTimeUtc: time.optional(),
     outcome: z.object({ deviceMethodResponse: z.object({ status: z.int(), payload: json }).optional() }),
     cloudToDeviceMethod: properties.optional(),
     error: z.object({ code: z.string(), description: z.string() }).optional(),

@@ -1,3 +1,4 @@
+import { z } from '@hono/zod-openapi'
 import {
   clip,
   type DeviceId,
@@ -15,14 +16,16 @@ import {
   withinRequest,
 } from '@muster/contract'
 import { operationOf } from '@muster/operations'
-import { z } from 'zod'
 import type { readDocument } from '../http/json-body.ts'
 import { parseTarget, targetShape, toTarget } from './target.ts'
 
 /** The members of the body of a new job. The operations have the rules of the two operation bodies. */
 export const jobBodySchema = z.object({
   jobId: z.preprocess((value) => (typeof value === 'number' ? String(value) : value), z.string().nullish()),
-  type: z.string().nullish(),
+  type: z
+    .string()
+    .nullish()
+    .openapi({ enum: [...knownJobTypes], description: 'Each version of the wire understands all of them' }),
   ...targetShape,
   startTime: z.string().nullish(),
   maxExecutionTimeInSeconds: z.int().nullish(),

@@ -16,6 +16,11 @@ export function jobMethodRoutes(deps: Deps): readonly Endpoint[] {
       summary: 'Create a direct method job for one device',
       permission: 'ServiceConnect',
       throttle: 'jobOperations',
+      example: {
+        path: { jobId: 'reboot-demo-001' },
+        body: { cloudToDeviceMethod: { methodName: 'reboot' }, maxExecutionTimeInSeconds: 600 },
+        reply: { jobId: 'reboot-demo-001', type: 'scheduleDeviceMethod', status: 'queued' },
+      },
       body: jobBodySchema.omit({ queryCondition: true, deviceIds: true, updateTwin: true }),
       reply: createdJobSchema,
       async handle(c) {

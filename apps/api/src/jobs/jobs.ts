@@ -39,6 +39,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
       permission: 'ServiceConnect',
       throttle: 'jobOperations',
       query: { jobType: 'Only jobs of this type', jobStatus: 'Only jobs in this status', ...pageQuery },
+      words: { jobType: knownJobTypes, jobStatus: jobStatuses },
       headers: pageHeaders,
       reply: jobSchema.array(),
       async handle(c) {
@@ -58,6 +59,15 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
       summary: 'Create a job',
       permission: 'ServiceConnect',
       throttle: 'jobOperations',
+      example: {
+        body: {
+          type: 'scheduleDeviceMethod',
+          cloudToDeviceMethod: { methodName: 'reboot', payload: { delaySeconds: 5 }, responseTimeoutInSeconds: 30 },
+          queryCondition: 'tags.building = 43 AND tags.floor = 3',
+          maxExecutionTimeInSeconds: 600,
+        },
+        reply: { jobId: 'reboot-floor-3', type: 'scheduleDeviceMethod', status: 'queued' },
+      },
       body: jobBodySchema,
       bodyBytes: limits.jobBodyBytes,
       reply: createdJobSchema,
@@ -76,6 +86,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
       summary: 'Read a job and its statistics',
       permission: 'ServiceConnect',
       throttle: 'jobOperations',
+      example: { reply: exampleJob },
       reply: jobSchema,
       async handle(c) {
         const jobId = readJobId(c)
@@ -109,6 +120,30 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
       },
     },
   ]
+}
+
+const exampleJob = {
+  jobId: 'reboot-floor-3',
+  type: 'scheduleDeviceMethod',
+  status: 'running',
+  createdTime: '2026-03-02T12:00:00.000Z',
+  startTime: '2026-03-02T12:00:00.000Z',
+  maxExecutionTimeInSeconds: 600,
+  queryCondition: 'tags.building = 43 AND tags.floor = 3',
+  deviceJobStatistics: {
+    deviceCount: 40,
+    succeededCount: 36,
+    failedCount: 1,
+    runningCount: 2,
+    pendingCount: 1,
+    canceledCount: 0,
+  },
+  cloudToDeviceMethod: {
+    methodName: 'reboot',
+    responseTimeoutInSeconds: 30,
+    connectTimeoutInSeconds: 0,
+    payload: { delaySeconds: 5 },
+  },
 }
 
 /** @throws HubError JobNotFound for a text that is no job id */

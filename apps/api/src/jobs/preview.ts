@@ -19,6 +19,7 @@ export function previewRoutes({ db }: Pick<Deps, 'db'>): readonly Endpoint[] {
       summary: 'Count the devices that a job with this target would be for, if it started now; nothing is written',
       permission: 'ServiceConnect',
       throttle: 'queries',
+      example: { body: { queryCondition: 'tags.building = 43 AND tags.floor = 3' } },
       body: bodySchema,
       bodyBytes: limits.jobBodyBytes,
       reply: previewSchema,

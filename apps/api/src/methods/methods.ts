@@ -39,6 +39,10 @@ function routeOf(caller: Caller, path: string, noun: 'Device' | 'Module'): Endpo
     summary: `Call a direct method on a ${noun.toLowerCase()} and wait for its answer`,
     permission: 'ServiceConnect',
     throttle: 'directMethods',
+    example: {
+      body: { methodName: 'reboot', payload: { delaySeconds: 5 }, responseTimeoutInSeconds: 30 },
+      reply: { status: 200, payload: { state: 'rebooting' } },
+    },
     body: methodCallSchema,
     reply: methodResponseSchema,
     errorForm: 'nested',

@@ -19,6 +19,10 @@ export function queryRoutes({ db }: Pick<Deps, 'db'>, paging: Paging): readonly 
       summary: 'Query twins (FROM devices, devices.modules) or the device jobs of jobs (FROM devices.jobs)',
       permission: 'ServiceConnect',
       throttle: 'queries',
+      example: {
+        body: { query: 'SELECT deviceId, tags.floor FROM devices WHERE tags.building = 43' },
+        reply: [{ deviceId: 'demo-001', floor: 3 }],
+      },
       headers: pageHeaders,
       body: bodySchema,
       reply: z.union([twinSchema.array(), deviceJobSchema.array(), rawSchema.array()]),

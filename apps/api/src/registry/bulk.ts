@@ -15,6 +15,12 @@ export function bulkRoutes(deps: Deps): readonly Endpoint[] {
       summary: 'Create, update or delete up to 100 devices; 400 with the same reply when some could not be',
       permission: 'RegistryWrite',
       throttle: 'registryOperations',
+      example: {
+        body: [
+          { id: 'pump-002', importMode: 'create', status: 'enabled', tags: { building: 43, floor: 3 } },
+          { id: 'pump-003', importMode: 'create', status: 'enabled', tags: { building: 43, floor: 4 } },
+        ],
+      },
       body: registryEntrySchema.array(),
       bodyBytes: limits.bulkBodyBytes,
       reply: bulkResultSchema,

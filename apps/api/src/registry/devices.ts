@@ -38,6 +38,10 @@ export function deviceRoutes(deps: Deps): readonly Endpoint[] {
         put: 'Create a device; with If-Match update it',
         delete: 'Delete a device, its twin and its modules',
       },
+      examples: {
+        put: { path: { deviceId: 'pump-001' }, body: { status: 'enabled', statusReason: 'installed' } },
+        delete: { path: { deviceId: 'pump-001' } },
+      },
       body: bodySchema,
       reply: deviceSchema,
       addressed: addressedDevice,

@@ -1,7 +1,7 @@
 import type { IdentityBody, IdentityKey, JsonObject } from '@muster/contract'
 import type { Identity } from '@muster/store'
 import type { ZodType } from 'zod'
-import type { ApiContext, Deps, Endpoint } from '../http/endpoint.ts'
+import type { ApiContext, Deps, Endpoint, Example } from '../http/endpoint.ts'
 import { etagHeader, readIfMatch } from '../http/etag.ts'
 import { jsonReply } from '../http/reply.ts'
 import { putIdentity, readExisting, removeIdentity } from './identities.ts'
@@ -11,6 +11,7 @@ interface Kind {
   readonly noun: 'device' | 'module'
   readonly path: string
   readonly summaries: { readonly put: string; readonly delete: string }
+  readonly examples: { readonly put: Example; readonly delete: Example }
   readonly body: ZodType
   readonly reply: ZodType
   /** The identity that the path names. @throws HubError ArgumentInvalid */
@@ -23,7 +24,7 @@ interface Kind {
 /** PUT, GET and DELETE of one identity. */
 export function identityRoutes(
   deps: Deps,
-  { noun, path, summaries, body, reply, addressed, readBody, toJson }: Kind,
+  { noun, path, summaries, examples, body, reply, addressed, readBody, toJson }: Kind,
 ): readonly Endpoint[] {
   const name = noun === 'device' ? 'Device' : 'Module'
   const answer = (identity: Identity) => jsonReply(200, toJson(identity), etagHeader(identity.etag))
@@ -36,6 +37,7 @@ export function identityRoutes(
       permission: 'RegistryWrite',
       throttle: 'registryOperations',
       headers: { 'if-match': `Update: the etag of the ${noun}, or * for whatever it is. Nothing: create` },
+      example: examples.put,
       body,
       reply,
       async handle(c) {
@@ -62,6 +64,7 @@ export function identityRoutes(
       permission: 'RegistryWrite',
       throttle: 'registryOperations',
       headers: { 'if-match': `The etag of the ${noun}; * or nothing: whatever it is` },
+      example: examples.delete,
       reply: null,
       async handle(c) {
         await removeIdentity(deps, addressed(c), readIfMatch(c).etag)

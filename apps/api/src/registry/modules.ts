@@ -40,6 +40,7 @@ export function moduleRoutes(deps: Deps): readonly Endpoint[] {
         put: 'Create a module of a device; with If-Match update it',
         delete: 'Delete a module and its twin',
       },
+      examples: { put: { body: { managedBy: 'operations' } }, delete: {} },
       body: bodySchema,
       reply: moduleSchema,
       addressed: addressedModule,

@@ -52,6 +52,7 @@ function routesOf(deps: Deps, path: string, noun: 'Device' | 'Module'): readonly
       permission: 'ServiceConnect',
       throttle: 'twinUpdates',
       headers,
+      example: { body: { tags: { floor: 3 }, properties: { desired: { interval: 60 } } } },
       body: twinPatchSchema,
       reply: twinSchema,
       async handle(c) {
@@ -69,6 +70,7 @@ function routesOf(deps: Deps, path: string, noun: 'Device' | 'Module'): readonly
       permission: 'ServiceConnect',
       throttle: 'twinUpdates',
       headers,
+      example: { body: { tags: { building: 43, floor: 3 }, properties: { desired: { interval: 60 } } } },
       body: twinPatchSchema,
       reply: twinSchema,
       async handle(c) {

@@ -1,4 +1,5 @@
 import { permissions } from '@muster/auth'
+import { errorCodes } from '@muster/contract'
 import { throttleNames } from '@muster/runtime'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -107,6 +108,15 @@ describe('the document', () => {
         }),
       )
     }
+  })
+
+  it('H27 lists every error with its status, its code, and when it comes', async () => {
+    const { body } = await api.send('GET', '/openapi.json', undefined, { authorization: null, apiVersion: null })
+
+    const rows = [...body.info.description.matchAll(/^\| (\d{3}) \| (\w+) \| (\d{6}) \| .{10,} \|$/gm)]
+    expect(rows.map(([, status, name, code]) => [status, name, Number(code)])).toEqual(
+      Object.entries(errorCodes).map(([name, code]) => [String(code).slice(0, 3), name, code]),
+    )
   })
 
   it('holds no reference that leads nowhere', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Api, openApi } from '../api.ts'
 
 let api: Api
@@ -13,26 +13,30 @@ const textOf = async (path: string) => (await get(path)).text()
 /** What the page makes a browser load. */
 async function named(): Promise<string[]> {
   const page = await textOf('/docs')
-  return [...page.matchAll(/\b(?:src|href)="([^"]*)"/g)].map(([, address = '']) => address)
+  const addresses = [...page.matchAll(/\b(?:src|href)="([^"]*)"/g)].map(([, address = '']) => address)
+  const imports = [...(await textOf('/docs/start.js')).matchAll(/from '\.(\/[\w.-]+)'/g)]
+  return [...addresses, ...imports.map(([, path]) => `/docs${path}`)]
 }
 
 it('the page and everything that it names are served, without a token', async () => {
   const addresses = ['/docs', '/docs/', ...(await named()), '/openapi.json']
 
-  const served = await Promise.all(addresses.map(async (address) => ({ address, ...describe(await get(address)) })))
+  const served = await Promise.all(addresses.map(async (address) => ({ address, ...typeOf(await get(address)) })))
 
   expect(served).toEqual([
     { address: '/docs', status: 200, type: 'text/html; charset=utf-8' },
     { address: '/docs/', status: 200, type: 'text/html; charset=utf-8' },
     { address: '/docs/favicon-32x32.png', status: 200, type: 'image/png' },
     { address: '/docs/swagger-ui.css', status: 200, type: 'text/css; charset=utf-8' },
+    { address: '/docs/access.css', status: 200, type: 'text/css; charset=utf-8' },
     { address: '/docs/swagger-ui-bundle.js', status: 200, type: 'text/javascript; charset=utf-8' },
     { address: '/docs/start.js', status: 200, type: 'text/javascript; charset=utf-8' },
+    { address: '/docs/sign-token.js', status: 200, type: 'text/javascript; charset=utf-8' },
     { address: '/openapi.json', status: 200, type: 'application/json; charset=utf-8' },
   ])
 })
 
-function describe({ status, headers }: Response) {
+function typeOf({ status, headers }: Response) {
   return { status, type: headers.get('content-type') }
 }
 
@@ -46,14 +50,11 @@ it('H26 the root leads a browser to the page, and tells a program where to find 
 })
 
 it('H16 nothing of it comes from another host, and the browser is told to see to that', async () => {
-  const [page, start, style] = [
-    await textOf('/docs'),
-    await textOf('/docs/start.js'),
-    await textOf('/docs/swagger-ui.css'),
-  ]
+  const [page, style] = [await textOf('/docs'), await textOf('/docs/swagger-ui.css')]
+  const scripts = (await textOf('/docs/start.js')) + (await textOf('/docs/sign-token.js'))
   const policy = (await get('/docs')).headers.get('content-security-policy') ?? ''
 
-  expect(`${page}${start}`).not.toMatch(/\/\/|@import/)
+  expect(`${page}${scripts}`).not.toMatch(/\/\/|@import/)
   expect([...style.matchAll(/url\(["']?([a-z]*:?)/g)].filter(([, scheme]) => scheme !== 'data:')).toEqual([])
   expect(style).not.toContain('@import')
   expect(policy).toMatch(/^default-src 'self';/)
@@ -84,3 +85,37 @@ it.each(['/', '/docs', '/docs/start.js', '/openapi.json'])(
     }
   },
 )
+
+interface Signer {
+  signToken(connectionString: string): Promise<string>
+}
+
+describe('the token that the page makes of a connection string', () => {
+  const signer = async (): Promise<Signer> => import(new URL('../../browser/sign-token.js', import.meta.url).href)
+  const connectionOf = (name: string) => {
+    const key = api.policies.find((policy) => policy.name === name)?.primaryKey
+    return `HostName=hub.example.net;SharedAccessKeyName=${name};SharedAccessKey=${key}`
+  }
+
+  it.each(['iothubowner', 'service'])('H27 opens what the policy %s may', async (policy) => {
+    const { signToken } = await signer()
+    // The clock of the tests stands still.
+    api.clock.time = new Date()
+
+    const authorization = await signToken(` ${connectionOf(policy)}\n`)
+
+    expect((await api.send('GET', '/jobs/v2/query', undefined, { authorization })).status).toBe(200)
+  })
+
+  it.each([
+    '',
+    'HostName=hub.example.net',
+    'HostName=hub.example.net;SharedAccessKeyName=iothubowner',
+    'Endpoint=sb:x;SharedAccessKeyName=iothubowner;SharedAccessKey=YQ==',
+  ])('H27 is none for %j, and the text is not repeated', async (text) => {
+    const { signToken } = await signer()
+
+    await expect(signToken(text)).rejects.toThrow(/^expected HostName=/)
+    await expect(signToken('HostName=a;SharedAccessKeyName=b;SharedAccessKey=!')).rejects.toThrow('is no base64')
+  })
+})

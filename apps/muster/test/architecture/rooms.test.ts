@@ -58,7 +58,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'index',
     'role',
     'app',
-    'reference-page',
+    'reference',
     'events',
     'webhooks',
     'queries',

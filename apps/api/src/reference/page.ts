@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { OpenAPIHono } from '@hono/zod-openapi'
-import type { ApiEnv } from './http/endpoint.ts'
-import { jsonReply } from './http/reply.ts'
+import type { ApiEnv } from '../http/endpoint.ts'
+import { jsonReply } from '../http/reply.ts'
 
 /** What a browser finds at `/`, and where a program finds what. */
 const entry = { name: 'Muster', reference: '/docs', document: '/openapi.json', health: '/health/ready' } as const
@@ -9,21 +9,15 @@ const entry = { name: 'Muster', reference: '/docs', document: '/openapi.json', h
 /** The page on which a browser shows the document of the API. Nothing on it comes from another host. */
 const address = '/docs'
 
-/** Everything that the page loads. All but the script that starts it is from swagger-ui-dist, copied by the build. */
+/** Everything that the page loads: from swagger-ui-dist, and from `browser`. The build copies both. */
 const assets = {
   'swagger-ui.css': 'text/css; charset=utf-8',
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
   'favicon-32x32.png': 'image/png',
+  'access.css': 'text/css; charset=utf-8',
+  'start.js': 'text/javascript; charset=utf-8',
+  'sign-token.js': 'text/javascript; charset=utf-8',
 } as const
-
-// The validator is on the network, and would learn the address of this hub.
-const startScript = `SwaggerUIBundle({
-  url: '/openapi.json',
-  dom_id: '#reference',
-  deepLinking: true,
-  validatorUrl: null,
-})
-`
 
 const page = `<!doctype html>
 <html lang="en">
@@ -33,11 +27,18 @@ const page = `<!doctype html>
 <title>Muster service API</title>
 <link rel="icon" type="image/png" href="${address}/favicon-32x32.png">
 <link rel="stylesheet" href="${address}/swagger-ui.css">
+<link rel="stylesheet" href="${address}/access.css">
 </head>
 <body>
+<form id="access">
+<label for="connection">Connection string</label>
+<input id="connection" type="password" autocomplete="off" spellcheck="false" required>
+<button>Authorize</button>
+<output>Its key stays in this browser, which signs the requests of this page.</output>
+</form>
 <div id="reference"></div>
 <script src="${address}/swagger-ui-bundle.js"></script>
-<script src="${address}/start.js"></script>
+<script type="module" src="${address}/start.js"></script>
 </body>
 </html>
 `
@@ -65,11 +66,10 @@ export function addReferencePage(app: OpenAPIHono<ApiEnv>): void {
     return wantsPage ? c.redirect(address) : jsonReply(200, entry)
   })
   serve(address, 'text/html; charset=utf-8', () => page)
-  serve(`${address}/start.js`, 'text/javascript; charset=utf-8', () => startScript)
   for (const [name, type] of Object.entries(assets)) {
     let content: Uint8Array<ArrayBuffer> | undefined
     serve(`${address}/${name}`, type, () => {
-      content ??= new Uint8Array(readFileSync(new URL(`../dist/assets/${name}`, import.meta.url)))
+      content ??= new Uint8Array(readFileSync(new URL(`../../dist/assets/${name}`, import.meta.url)))
       return content
     })
   }
