@@ -12,8 +12,10 @@ export interface Webhooks {
   /** Sends a test call now, and tells what came back. */
   test(id: string, options?: CallOptions): Promise<WebhookTest>
   deliveries(id: string, options?: PageOptions & { readonly status?: DeliveryStatus | undefined }): Pages<Delivery>
-  /** Delivers one event again; without an id all that are dead. */
-  replay(id: string, eventId?: string, options?: CallOptions): Promise<unknown>
+  /** Sends one event once more. @throws MusterError when it is still pending */
+  replay(id: string, eventId: string, options?: CallOptions): Promise<void>
+  /** Sends what is dead once more, oldest first, so many at a time as the hub allows. */
+  replayDead(id: string, options?: CallOptions): Promise<{ readonly replayedCount: number }>
 }
 
 export function createWebhooks(exchange: Exchange): Webhooks {
@@ -28,9 +30,11 @@ export function createWebhooks(exchange: Exchange): Webhooks {
     test: (id, options) => exchange.read({ method: 'POST', path: `${pathOf(id)}/test`, isSafe: false, ...options }),
     deliveries: (id, { status, ...options } = {}) =>
       listOf(exchange, { method: 'GET', path: `${pathOf(id)}/deliveries`, query: { status }, isSafe: true }, options),
-    replay: (id, eventId, options) => {
-      const which = eventId === undefined ? '' : `/deliveries/${encodeURIComponent(eventId)}`
-      return exchange.read({ method: 'POST', path: `${pathOf(id)}${which}/replay`, isSafe: false, ...options })
+    async replay(id, eventId, options) {
+      const path = `${pathOf(id)}/deliveries/${encodeURIComponent(eventId)}/replay`
+      await exchange.read({ method: 'POST', path, isSafe: false, ...options })
     },
+    replayDead: (id, options) =>
+      exchange.read({ method: 'POST', path: `${pathOf(id)}/replay`, isSafe: false, ...options }),
   }
 }

@@ -30,6 +30,9 @@ const deliveryView: View<Delivery> = {
     { head: 'KIND', of: ({ kind }) => kind },
     { head: 'STATUS', of: ({ status }) => status },
     { head: 'ATTEMPTS', of: ({ attempts }) => attempts },
+    { head: 'NEXT', of: ({ nextAttemptTime }) => nextAttemptTime },
+    { head: 'FAILURE', of: ({ failure }) => failure },
+    { head: 'TIME', of: ({ time }) => time, isWide: true },
   ],
 }
 
@@ -69,7 +72,10 @@ function addSet(group: Command, environment: Environment): void {
     'muster webhook set crm --url https://crm.example.com/jobs --secret-file secret.txt --events ended,cancelled',
   ])
     .requiredOption('--url <url>', 'where to call')
-    .option('--secret <text>', 'what signs the calls: 16 characters or more, or whsec_ and base64')
+    .option(
+      '--secret <text>',
+      'what signs the calls: 16 characters or more, or whsec_ and base64; later, without one, it stays as it is',
+    )
     .addOption(new Option('--secret-file <file>', 'a file with it, which no other user sees').conflicts('secret'))
     .option('--events <kinds>', 'only these, with commas between; by default all', collectWords)
     .option('--job-id-prefix <text>', 'only of jobs whose ids start so')
@@ -85,9 +91,9 @@ function addSet(group: Command, environment: Environment): void {
     })
 }
 
-async function secretOf({ secret, secretFile }: SetOptions): Promise<string> {
-  if (secret !== undefined) return secret
-  if (secretFile === undefined) throw usageError('the secret is missing: give --secret-file or --secret')
+/** Undefined: the webhook keeps its own. */
+async function secretOf({ secret, secretFile }: SetOptions): Promise<string | undefined> {
+  if (secretFile === undefined) return secret
   const text = await readFile(secretFile, 'utf8').catch(() => null)
   if (text === null) throw usageError(`--secret-file ${secretFile} cannot be read`)
   return text.trim()
@@ -125,11 +131,12 @@ function addDeliveries(group: Command, environment: Environment): void {
     })
   addHubCommand(group, {
     usage: 'replay <webhook> [event-id]',
-    description: 'deliver an event again; without an event all that have been given up',
+    description: 'send an event once more; without an event all that have been given up',
     examples: ['muster webhook replay crm'],
   }).action(async (id: string, eventId: string | undefined, options: HubOptions) => {
     const { client, output } = await openRun(options, environment)
-    await output.value(await client.webhooks.replay(id, eventId))
+    if (eventId === undefined) return output.value(await client.webhooks.replayDead(id))
+    await client.webhooks.replay(id, eventId)
   })
 }
 

@@ -28,7 +28,9 @@ it('the lines of az scripts run as they stand', async () => {
   await fleet.connect()
   const patch = `'{"properties":{"desired": {"temperature": 42}}}'`
 
-  expect(await az('iot hub device-identity create -n myhub -d device-1 --ee false')).toMatchObject({ deviceId: 'device-1' })
+  expect(await az('iot hub device-identity create -n myhub -d device-1 --ee false')).toMatchObject({
+    deviceId: 'device-1',
+  })
   expect(await az(`iot hub device-twin update -n myhub -d device-1 --tags '{"building": 9}'`)).toMatchObject({
     tags: { building: 9 },
   })
