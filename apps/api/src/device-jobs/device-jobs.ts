@@ -25,6 +25,7 @@ export function deviceJobRoutes(deps: Deps, paging: Paging): readonly Endpoint[]
       words: { format: ['json', ...fileFormats] },
       example: { reply: examplePage },
       reply: devicePageSchema,
+      otherTypes: ['text/csv', 'application/x-ndjson'],
       async handle(c) {
         const format = readFormat(c)
         const address = { jobId: readJobId(c), filter: readFilter(c) }

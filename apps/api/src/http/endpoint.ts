@@ -89,6 +89,8 @@ export interface Endpoint {
   readonly bodyBytes?: number
   /** Null: the reply has no body. */
   readonly reply: ZodType | null
+  /** Other types that a caller may ask for. */
+  readonly otherTypes?: readonly string[]
   /** Of a reply that is no JSON. */
   readonly replyType?: 'text/event-stream'
   /** The session of a browser opens it, as every GET. */

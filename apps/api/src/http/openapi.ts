@@ -86,11 +86,12 @@ export function describeEndpoint(endpoint: Endpoint): RouteConfig {
   }
 }
 
-/** What the examples name. The hub of `npm start` has the device. */
+/** What the examples name; `id` is that of a webhook. The hub of `npm start` has the device. */
 const exampleIds: Readonly<Record<string, string>> = {
   deviceId: 'demo-001',
   moduleId: 'thermostat',
   jobId: 'reboot-floor-3',
+  id: 'operations',
 }
 
 function parametersOf(path: string): readonly string[] {
@@ -101,13 +102,14 @@ function jsonContent(schema: z.ZodType, example: unknown) {
   return { 'application/json': { schema, ...(example === undefined ? {} : { example }) } }
 }
 
-function describeReply({ reply, replyType, example }: Endpoint): RouteConfig['responses'] {
+function describeReply({ reply, replyType, otherTypes = [], example }: Endpoint): RouteConfig['responses'] {
   if (replyType !== undefined) {
     const content = { [replyType]: { schema: z.string() } }
     return { 200: { description: 'A stream that goes on', content }, 204: { description: 'Nothing more will come' } }
   }
   if (reply === null) return { 204: { description: 'Done' } }
-  return { 200: { description: 'Done', content: jsonContent(reply, example?.reply) } }
+  const others = Object.fromEntries(otherTypes.map((type) => [type, { schema: z.string() }]))
+  return { 200: { description: 'Done', content: { ...jsonContent(reply, example?.reply), ...others } } }
 }
 
 /** Parameters with what they mean. The reference page fills in their examples. */

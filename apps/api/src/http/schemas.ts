@@ -18,14 +18,16 @@ export const errorSchema = z
 
 const count = z.int().min(0)
 
-/** A word of the wire: that of later api-versions, and that of 2016 where it is another one. */
+const later = vocabularyOf('2021-04-12')
+const of2016 = vocabularyOf('2016-11-14')
+
+/** A word of the wire: that of later api-versions, or that of 2016 where it is another one. */
 function wordOf(wordsOf: (vocabulary: Vocabulary) => Readonly<Record<string, string>>) {
-  const [later, older] = ['2021-04-12', '2016-11-14'].map((version) => Object.values(wordsOf(vocabularyOf(version))))
-  const only2016 = (older ?? []).filter((word) => !later?.includes(word))
-  return z.string().openapi({
-    enum: [...(later ?? []), ...only2016],
-    description: `With an api-version of 2016 ${only2016.join(' and ')}, which are otherwise ${(later ?? []).filter((word) => !older?.includes(word)).join(' and ')}`,
-  })
+  const words = Object.values(wordsOf(later))
+  const older = Object.values(wordsOf(of2016)).filter((word) => !words.includes(word))
+  return z
+    .string()
+    .openapi({ enum: [...words, ...older], description: `Only with an api-version of 2016: ${older.join(', ')}` })
 }
 
 const jobType = wordOf((vocabulary) => vocabulary.type)

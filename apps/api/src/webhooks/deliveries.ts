@@ -63,6 +63,7 @@ export function deliveryRoutes(deps: DeliveryDeps, paging: Paging): readonly End
       permission: 'ServiceConnect',
       throttle: 'jobOperations',
       query: { status: `Only those that are ${deliveryStates.join(', ')}`, ...pageQuery },
+      words: { status: deliveryStates },
       headers: pageHeaders,
       reply: deliverySchema.array(),
       async handle(c) {
@@ -81,6 +82,7 @@ export function deliveryRoutes(deps: DeliveryDeps, paging: Paging): readonly End
       summary: 'Send an event that was delivered or is dead once more',
       permission: 'ServiceConnect',
       throttle: 'jobOperations',
+      example: { path: { eventId: '0a1b2c3d-42' } },
       reply: null,
       async handle(c) {
         const { key, webhookId } = await addressedWebhook(db, c)

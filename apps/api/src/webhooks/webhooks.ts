@@ -37,6 +37,14 @@ export function webhookRoutes(
       summary: 'Add a webhook, or replace it. Without a secret it keeps the one that it has',
       permission: 'ServiceConnect',
       throttle: 'jobOperations',
+      example: {
+        body: {
+          url: 'https://hooks.example/muster',
+          events: ['ended', 'cancelled'],
+          jobFilter: { jobIdPrefix: 'reboot-' },
+          secret: 'a secret of your own, at least 16 characters',
+        },
+      },
       body: webhookBodySchema,
       reply: webhookSchema,
       async handle(c) {
