@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { isJsonObject, type Json, type JsonObject } from '@muster/contract'
+import { CommandError } from '../failure.ts'
 import type { EntryOrFault } from './entry.ts'
 import { readEntry } from './read-entry.ts'
 
@@ -39,16 +40,16 @@ function parse(path: string, text: string): JsonObject {
     const state: unknown = JSON.parse(text)
     if (isJsonObject(state) && ('devices' in state || 'configurations' in state || 'arm' in state)) return state
   } catch (cause) {
-    throw new Error(`${path} is no JSON`, { cause })
+    throw new CommandError(`${path} is no JSON`, { cause })
   }
-  throw new Error(
+  throw new CommandError(
     `${path} is not the state of a hub: expected an object with devices, as az iot hub state export writes it`,
   )
 }
 
 function objectAt(path: string, name: string, value: Json): JsonObject {
   if (isJsonObject(value)) return value
-  throw new Error(`${path}: ${name} must be an object, as az iot hub state export writes it`)
+  throw new CommandError(`${path}: ${name} must be an object, as az iot hub state export writes it`)
 }
 
 function* entriesOf(deviceId: string, device: JsonObject): Generator<EntryOrFault> {

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs'
+import { CommandError } from '../failure.ts'
 
 /** A request may be as large; a longer line is no entry, and no newline at all would fill the memory. */
 const lineCharactersMax = 1024 * 1024
@@ -41,6 +42,6 @@ export async function* textOf(path: string): AsyncGenerator<string> {
     }
     yield decoder.decode()
   } catch (cause) {
-    throw cause instanceof TypeError ? new Error(`${path} is not UTF-8`, { cause }) : cause
+    throw cause instanceof TypeError ? new CommandError(`${path} is not UTF-8`, { cause }) : cause
   }
 }

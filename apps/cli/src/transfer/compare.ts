@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Client } from '@muster/client'
+import { type Client, MusterError } from '@muster/client'
 import {
   isJsonObject,
   type Json,
@@ -15,8 +15,8 @@ import { type Entry, isModule } from '../files/entry.ts'
 /** What the hub has otherwise than the file. */
 export interface Difference {
   readonly entry: Entry
-  /** Such as `status` and `tags`. Empty: everything that the file says is so. */
-  readonly members: readonly string[]
+  /** Such as `status` and `tags`. Empty: everything that the file says is so. Null: it does not exist any more. */
+  readonly members: readonly string[] | null
 }
 
 const readsAtOnce = 8
@@ -31,12 +31,24 @@ export async function compareWithHub(
   const limit = pLimit(readsAtOnce)
   return Promise.all(
     entries.map((entry) =>
-      limit(async () => {
-        const twin = twins.get(entry.identity) ?? (await readTwin(client, entry, signal))
-        return { entry, members: differing(wantedOf(entry.body), await actualOf(client, entry, twin, signal)) }
-      }),
+      limit(async () => ({ entry, members: await compare(client, entry, twins.get(entry.identity), signal) })),
     ),
   )
+}
+
+async function compare(
+  client: Client,
+  entry: Entry,
+  known: JsonObject | undefined,
+  signal: AbortSignal,
+): Promise<readonly string[] | null> {
+  try {
+    const twin = known ?? (await readTwin(client, entry, signal))
+    return differing(wantedOf(entry.body), await actualOf(client, entry, twin, signal))
+  } catch (error) {
+    if (error instanceof MusterError && error.status === 404) return null
+    throw error
+  }
 }
 
 /** Those of devices, many at a time. */

@@ -1,8 +1,7 @@
-import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
 import type { Command } from 'commander'
 import { addHubCommand, type HubOptions, openRun } from '../command/client-command.ts'
 import type { Environment } from '../environment.ts'
+import { writeParts, writeSecret } from '../output/write-file.ts'
 
 /** `muster device export`. */
 export function addDeviceExport(group: Command, environment: Environment): void {
@@ -15,22 +14,23 @@ export function addDeviceExport(group: Command, environment: Environment): void 
     .option('--keys', 'also the keys: the file is a secret then, and only its owner may read it')
     .action(async (file: string | undefined, options: HubOptions & { readonly keys?: boolean }) => {
       const { client } = await openRun(options, environment)
+      const withKeys = options.keys === true
       const [{ exportDevices }, { openTransferProgress }] = await Promise.all([
         import('./export-devices.ts'),
         import('./progress.ts'),
       ])
-      using progress = openTransferProgress(environment.stderr, 'the file is not whole')
-      const target = file === undefined ? environment.stdout : createWriteStream(file, { mode: 0o600 })
+      using progress = openTransferProgress(environment.stderr, 'nothing was written to the file')
       let count = 0
-      for await (const line of exportDevices(client, { withKeys: options.keys === true, signal: progress.signal })) {
-        if (!target.write(`${line}\n`)) await once(target, 'drain', { signal: progress.signal })
-        count += 1
+      async function* lines() {
+        for await (const line of exportDevices(client, { withKeys, signal: progress.signal })) {
+          count += 1
+          yield `${line}\n`
+        }
       }
-      if (file === undefined) return
-      target.end()
-      await once(target, 'finish')
+      if (file === undefined) return writeParts(lines(), undefined, environment.stdout)
+      await writeSecret(lines(), file)
       environment.stderr.write(
-        `${file}: ${count} devices and modules${options.keys === true ? ', with their keys' : ', without keys'}\n`,
+        `${file}: ${count} devices and modules${withKeys ? ', with their keys' : ', without keys'}\n`,
       )
     })
 }

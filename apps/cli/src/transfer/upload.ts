@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { type Client, MusterError } from '@muster/client'
+import type { Client } from '@muster/client'
 import { limits } from '@muster/contract'
 import pLimit from 'p-limit'
 import type { Entry } from '../files/entry.ts'
 import { compareWithHub } from './compare.ts'
+import { createPatience, type Patience } from './patience.ts'
 
 /** How an entry ended. `same`: the hub had it already, with what the file says of it. */
 export type Ending =
@@ -28,11 +28,12 @@ export async function uploadEntries(
   { onEnding, signal }: { readonly onEnding: OnEnding; readonly signal: AbortSignal },
 ): Promise<void> {
   const limit = pLimit(requestsAtOnce)
+  const patiently = createPatience(signal)
   const underWay = new Set<Promise<void>>()
   const failed = new AbortController()
   const ended = AbortSignal.any([signal, failed.signal])
   const send = (batch: readonly Entry[]) => {
-    const sent = limit(() => uploadBatch(client, batch, { onEnding, signal: ended }))
+    const sent = limit(() => uploadBatch(client, batch, { onEnding, signal: ended, patiently }))
       .catch((error: unknown) => failed.abort(error))
       .finally(() => underWay.delete(sent))
     underWay.add(sent)
@@ -64,18 +65,14 @@ async function* batchesOf(entries: AsyncIterable<Entry>): AsyncGenerator<readonl
 interface Handling {
   readonly onEnding: OnEnding
   readonly signal: AbortSignal
+  readonly patiently: Patience
 }
 
-async function uploadBatch(client: Client, batch: readonly Entry[], { onEnding, signal }: Handling): Promise<void> {
+async function uploadBatch(client: Client, batch: readonly Entry[], handling: Handling): Promise<void> {
+  const { onEnding, signal, patiently } = handling
   signal.throwIfAborted()
-  const result = await patiently(
-    () =>
-      client.devices.change(
-        batch.map(({ body }) => body),
-        { signal },
-      ),
-    signal,
-  )
+  const changes = batch.map(({ body }) => body)
+  const result = await patiently(() => client.devices.change(changes, { signal }))
   const errorOf = new Map(result.errors.map((error) => [`${error.deviceId}/${error.moduleId ?? ''}`, error]))
   const existing: Entry[] = []
   for (const entry of batch) {
@@ -84,29 +81,16 @@ async function uploadBatch(client: Client, batch: readonly Entry[], { onEnding, 
     else if (alreadyExists.has(error.errorCode)) existing.push(entry)
     else onEnding(entry, { kind: 'refused', complaint: `${error.errorCode}: ${error.errorStatus}` })
   }
-  const differences =
-    existing.length === 0 ? [] : await patiently(() => compareWithHub(client, existing, signal), signal)
-  for (const { entry, members } of differences) {
-    onEnding(entry, members.length === 0 ? { kind: 'same' } : { kind: 'different', members })
+  if (existing.length === 0) return
+  for (const { entry, members } of await patiently(() => compareWithHub(client, existing, signal))) {
+    onEnding(entry, endingOf(members))
   }
+}
+
+function endingOf(members: readonly string[] | null): Ending {
+  if (members === null)
+    return { kind: 'refused', complaint: 'it existed, and was deleted meanwhile; send the file again' }
+  return members.length === 0 ? { kind: 'same' } : { kind: 'different', members }
 }
 
 const alreadyExists: ReadonlySet<string> = new Set(['DeviceAlreadyExists', 'ModuleAlreadyExistsOnDevice'])
-
-/** A hub that restarts is back by then. */
-const lossesMax = 8
-
-/** Repeats a call that may be repeated: for ever when the rate is used up, and a bounded number of times when the answer was lost. */
-async function patiently<Result>(call: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
-  for (let losses = 0; ; ) {
-    try {
-      return await call()
-    } catch (error) {
-      if (!(error instanceof MusterError) || signal.aborted) throw error
-      const isLoss = error.status === null || error.status >= 500
-      if (isLoss) losses += 1
-      if (losses > lossesMax || (!isLoss && error.status !== 429)) throw error
-      await sleep(error.retryAfterMs ?? 250 * 2 ** losses, undefined, { signal })
-    }
-  }
-}

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
@@ -105,6 +105,20 @@ describe('muster device import', () => {
     expect(await countDevices()).toBe(5_000)
   })
 
+  it('says in one line that a file is no text, and that no hub answers', async () => {
+    const latin = join(muster.home, 'latin.ndjson')
+    await writeFile(latin, Buffer.from([0x7b, 0xe9, 0x7d, 0x0a]))
+    const file = await written('one.ndjson', ['{"id":"a"}'])
+    const nowhere = 'HostName=127.0.0.1:1;SharedAccessKeyName=iothubowner;SharedAccessKey=b25l'
+
+    const unreadable = await muster.run(['device', 'import', latin])
+    const unreachable = await muster.run(['device', 'import', file, '--login', nowhere])
+
+    expect(unreadable).toMatchObject({ code: 1, stderr: `muster: ${latin} is not UTF-8\n` })
+    expect(unreachable.code).toBe(1)
+    expect(unreachable.stderr).toMatch(/muster: [^\n]*127\.0\.0\.1:1[^\n]*\n$/)
+  })
+
   it('says that a file is not there', async () => {
     expect(await muster.run(['device', 'import', 'nowhere.ndjson'])).toMatchObject({
       code: 1,
@@ -114,6 +128,25 @@ describe('muster device import', () => {
 })
 
 describe('muster device export', () => {
+  it('writes a file that only its owner may read, also over one that others could', async () => {
+    const file = await written('open.ndjson', ['before'])
+    await chmod(file, 0o644)
+    await muster.json(['device', 'create', 'a'])
+
+    const { code } = await muster.run(['device', 'export', file, '--keys'])
+
+    expect(code).toBe(0)
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
+    expect(await readFile(file, 'utf8')).toMatch(/^\{"id":"a".*"primaryKey"/)
+  })
+
+  it('says in one line that a file cannot be written', async () => {
+    const { code, stderr } = await muster.run(['device', 'export', join(muster.home, 'no-folder', 'fleet.ndjson')])
+
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^muster: .*no-folder\/fleet\.ndjson cannot be written: ENOENT[^\n]*\n$/)
+  })
+
   it('writes what an import makes the same fleet of', async () => {
     const before = join(muster.home, 'before.ndjson')
     const after = join(muster.home, 'after.ndjson')
@@ -167,6 +200,21 @@ describe('muster import-state', () => {
 })
 
 const reportSchema = z.object({ same: z.number(), created: z.number(), differentCount: z.number() })
+
+describe('muster import-state of a device whose parent is missing', () => {
+  it('takes the device, names the parent, and still reports', async () => {
+    const authentication = { type: 'sas', symmetricKey: { primaryKey: 'b25l', secondaryKey: 'dHdv' } }
+    const file = await written('orphan.json', [
+      JSON.stringify({ devices: { leaf: { parent: 'gone', identity: { authentication } } } }),
+    ])
+
+    const { code, stdout, stderr } = await muster.run(['import-state', file, '-o', 'json'])
+
+    expect(code).toBe(1)
+    expect(stderr).toContain('device leaf: its parent gone is no edge device of this hub')
+    expect(JSON.parse(stdout)).toMatchObject({ created: 1, parents: { placed: 0, failedCount: 1 } })
+  })
+})
 
 async function written(name: string, lines: readonly string[]): Promise<string> {
   const path = join(muster.home, name)
