@@ -115,7 +115,9 @@ export const devicePageSchema = z
         byErrorCode: z.record(z.string(), count),
       })
       .optional()
-      .openapi({ description: 'On the first page: all devices of the job, whatever the filter' }),
+      .openapi({
+        description: 'On the first page, but for a single deviceId: all devices of the job, whatever the filter',
+      }),
     continuationToken: z.string().optional().openapi({ description: 'Missing on the last page' }),
   })
   .openapi('DevicePage')

@@ -77,6 +77,11 @@ describe('the devices of a job', () => {
     expect('continuationToken' in third.body).toBe(false)
   })
 
+  it('D2 are counted for no look at a single device', async () => {
+    expect((await list('deviceId=d7')).body).not.toHaveProperty('counts')
+    expect((await list('status=failed')).body).toHaveProperty('counts')
+  })
+
   it('D2 are none before the job has started', async () => {
     const { status, body } = await api.send('GET', '/jobs/v2/later/devices')
 

@@ -1,5 +1,6 @@
 import type { LookupFunction } from 'node:net'
 import { toError } from '@muster/contract'
+import pLimit from 'p-limit'
 
 /** A name as addresses. Rejects when there is none. */
 export type Resolve = (hostname: string) => Promise<readonly { readonly address: string; readonly family: number }[]>
@@ -13,13 +14,17 @@ export function notAllowed(address: string): string {
   return `the address ${address} is not allowed`
 }
 
-/** A lookup of a slow name holds one of the four threads of the process. So a name is looked up once at a time. */
-export function oneAtATime(resolve: Resolve): Resolve {
+/** A lookup of a slow name holds one of the four threads of the process, which it needs for its stores and files too. */
+const lookupsAtOnce = 2
+
+/** Looks up two names at a time, and each once at a time. */
+export function fewAtOnce(resolve: Resolve): Resolve {
+  const limit = pLimit(lookupsAtOnce)
   const underWay = new Map<string, ReturnType<Resolve>>()
   return (hostname) => {
     const known = underWay.get(hostname)
     if (known !== undefined) return known
-    const found = resolve(hostname).finally(() => underWay.delete(hostname))
+    const found = limit(() => resolve(hostname)).finally(() => underWay.delete(hostname))
     underWay.set(hostname, found)
     return found
   }

@@ -2,7 +2,7 @@ import { lookup as lookupByName } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createAddressCheck } from './allowed-addresses.ts'
-import { checkedLookup, notAllowed, oneAtATime, RefusedAddressError, type Resolve } from './checked-lookup.ts'
+import { checkedLookup, fewAtOnce, notAllowed, RefusedAddressError, type Resolve } from './checked-lookup.ts'
 import { post } from './post.ts'
 import { signedHeaders } from './signature.ts'
 
@@ -49,7 +49,7 @@ export function createWebhookCalls({
   readonly timeoutMs?: number
 }): WebhookCalls {
   const isAllowed = createAddressCheck(allowedNetworks)
-  const resolveOnce = oneAtATime(resolve)
+  const resolveOnce = fewAtOnce(resolve)
   const lookup = checkedLookup(resolveOnce, isAllowed)
 
   return {

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { createServer } from 'node:net'
 import { startReceiver } from '@muster/testkit'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { listen } from '../../src/index.ts'
 import type { Resolve } from '../../src/webhooks/checked-lookup.ts'
 import { createWebhookCalls } from '../../src/webhooks/webhook-calls.ts'
@@ -133,6 +133,25 @@ it.each([
 
   expect(await closed.refusalOf(new URL(url))).toEqual(refused)
   expect(await closed.send({ ...call, url })).toEqual({ status: null, failure: refused })
+})
+
+it('W6 two names are looked up at a time, so that slow ones leave threads for the stores of the process', async () => {
+  const asked: string[] = []
+  const answer: (() => void)[] = []
+  const resolve: Resolve = (hostname) => {
+    asked.push(hostname)
+    return new Promise((found) => answer.push(() => found([{ address: '10.0.0.1', family: 4 }])))
+  }
+  const calls = createWebhookCalls({ clock, allowedNetworks: [], resolve })
+
+  const refusals = ['a', 'b', 'c'].map((name) => calls.refusalOf(new URL(`http://${name}.example/`)))
+  await vi.waitUntil(() => asked.length === 2)
+  answer[0]?.()
+  await vi.waitUntil(() => asked.length === 3)
+  for (const answerNow of answer) answerNow()
+
+  expect(asked).toEqual(['a.example', 'b.example', 'c.example'])
+  expect(await Promise.all(refusals)).toEqual(new Array(3).fill('the address 10.0.0.1 is not allowed'))
 })
 
 it('W10 a name that means an inner address at the second lookup is refused then', async () => {
