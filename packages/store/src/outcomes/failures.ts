@@ -4,7 +4,7 @@ import type { Db } from '../postgres/sql.ts'
 import { planByHash } from '../queries/groups.ts'
 import { groupFailures } from './failure-groups.ts'
 import { findJob } from './found-job.ts'
-import type { FailureCount } from './own-failures.ts'
+import type { FailureCount, SampledFailure } from './own-failures.ts'
 import { findTagPaths, type TagPath } from './tag-paths.ts'
 import { findTagShares, type TagShare } from './tag-shares.ts'
 import { sampleTarget } from './target-sample.ts'
@@ -61,8 +61,7 @@ export async function readFailures(db: Db, jobId: string, paths: readonly TagPat
     const { groups, others } = await groupFailures(search, frozen, mostGroups)
     const target = { count: deviceCount, sample: await sampleTarget(search, frozen, comparedDevices) }
     const compared = paths ?? (await findTagPaths(search, target.sample, mostTagPaths))
-    const most = Math.max(comparedPerGroup, Math.ceil(comparedDevices / groups.length))
-    const sampled = groups.map((group) => ({ ...group, sample: group.sample.slice(0, most) }))
+    const sampled = bounded(groups)
     const shares = await findTagShares(search, compared, target, sampled)
     return {
       deviceCount,
@@ -78,6 +77,14 @@ export async function readFailures(db: Db, jobId: string, paths: readonly TagPat
       })),
     }
   })
+}
+
+/** All of the samples, or of each its part of `comparedDevices`. A sample begins with the smallest hashes, so that its beginning is one, too. */
+function bounded(groups: readonly SampledFailure[]): readonly SampledFailure[] {
+  const total = groups.reduce((sum, { sample }) => sum + sample.length, 0)
+  if (total <= comparedDevices) return groups
+  const most = Math.max(comparedPerGroup, Math.ceil(comparedDevices / groups.length))
+  return groups.map((group) => ({ ...group, sample: group.sample.slice(0, most) }))
 }
 
 function noFailures(deviceCount: number): Failures {

@@ -210,6 +210,19 @@ describe('the tags of failed devices', () => {
     expect(odd?.targetShare).toBeCloseTo(0.5, 1)
   })
 
+  it('D7 of every failed device are compared while few have failed, in however many groups', async () => {
+    const job = await givenFleetJob(2000, { tags, failing: 'true' })
+    await db.execute(
+      `update device_jobs set error_text = case when chunk_no < 2 then 'one' else 'one of ' || right(device_id, 2) end`,
+    )
+
+    const { groups } = await failuresOf(job, ['firmware'])
+
+    expect(groups).toHaveLength(100)
+    expect(groups[0]).toMatchObject({ text: 'one', count: 1000, sampledCount: 1000 })
+    expect(groups.map(({ sampledCount }) => sampledCount)).toEqual(groups.map(({ count }) => count))
+  })
+
   it('D7 of a small group beside a large one are all compared', async () => {
     const job = await givenFleetJob(30_000, { tags, failing: 'n % 2 = 1' })
     await db.execute(`update device_jobs set error_code = 'GenericBadGateway', error_text = 'torn'
