@@ -1,8 +1,8 @@
-import type { DeviceJobStatistics, DeviceJobStatus, ErrorName, Json, JsonObject } from '@muster/contract'
+import type { DeviceJobStatistics, DeviceJobStatus, ErrorName, JobEventKind, Json, JsonObject } from '@muster/contract'
 
 /** The bodies of the API, as its versions since 2018 spell them. Times are ISO 8601. A later hub may add members. */
 
-export type { DeviceJobStatistics, DeviceJobStatus, Json, JsonObject }
+export type { DeviceJobStatistics, DeviceJobStatus, JobEventKind, Json, JsonObject }
 export type JobType = 'scheduleUpdateTwin' | 'scheduleDeviceMethod'
 export type JobStatus = 'queued' | 'scheduled' | 'running' | 'completed' | 'failed' | 'cancelled'
 
@@ -123,14 +123,12 @@ export interface FailureGroup {
   }[]
 }
 
-/** A later hub may know more kinds. */
-export type JobEventKind = 'created' | 'started' | 'stage' | 'paused' | 'resumed' | 'expired' | 'cancelled' | 'ended'
-
 /** What has happened to a job. */
 export interface JobEvent {
   /** Opaque; ordered within a job. */
   readonly eventId: string
   readonly jobId: string
+  /** A later hub may know more. */
   readonly kind: JobEventKind
   readonly time: string
   /** Who asked for it. Null: the hub itself. */

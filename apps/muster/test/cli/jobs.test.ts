@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startHub, type TestHub } from '../hub.ts'
 import { ending, putJob } from '../jobs.ts'
@@ -115,5 +116,17 @@ describe('muster job cancel', () => {
     expect(await get('/jobs/v2/unwanted')).toMatchObject({ status: 'scheduled' })
 
     expect(await muster.json(['job', 'cancel', 'unwanted', '--yes'])).toMatchObject({ status: 'cancelled' })
+  })
+
+  it.skipIf(spawnSync('script', ['--version']).error !== undefined)('takes the answer of a terminal', async () => {
+    const startTime = new Date(Date.now() + 3_600_000).toISOString()
+    await muster.json(['job', 'create', 'asked', '-q', '*', '--twin-patch', patch, '--start-time', startTime])
+
+    const refused = await muster.onTerminal(['job', 'cancel', 'asked'], 'n\n')
+    expect(refused).toMatchObject({ code: 1, stdout: expect.stringContaining('muster: nothing was done') })
+    expect(await get('/jobs/v2/asked')).toMatchObject({ status: 'scheduled' })
+
+    expect(await muster.onTerminal(['job', 'cancel', 'asked'], 'y\n')).toMatchObject({ code: 0 })
+    expect(await get('/jobs/v2/asked')).toMatchObject({ status: 'cancelled' })
   })
 })

@@ -20,6 +20,8 @@ export interface Muster extends AsyncDisposable {
   readonly home: string
   /** Runs it to its end. */
   run(words: readonly string[], options?: { readonly env?: NodeJS.ProcessEnv; readonly input?: string }): Promise<Ended>
+  /** The same on a terminal, where standard output and standard error are one. Needs the program `script`. */
+  onTerminal(words: readonly string[], input: string, env?: NodeJS.ProcessEnv): Promise<Ended>
   /** Runs it to its end, which must be a good one, and reads what it prints as JSON. */
   json(words: readonly string[]): Promise<unknown>
   /** Starts it. */
@@ -33,20 +35,23 @@ export async function openMuster(hub: TestHub | null): Promise<Muster> {
   const start = (words: readonly string[], env: NodeJS.ProcessEnv = {}) =>
     spawn(process.execPath, [ownProgram, ...words], { env: environmentOf(home, env), stdio: 'pipe' })
 
-  async function run(
-    words: readonly string[],
-    { env, input = '' }: { readonly env?: NodeJS.ProcessEnv; readonly input?: string } = {},
-  ): Promise<Ended> {
-    const child = start(words, env)
+  async function ending(child: ChildProcessWithoutNullStreams, input: string): Promise<Ended> {
     child.stdin.end(input)
     const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
     return { code, stdout, stderr }
   }
 
+  const run: Muster['run'] = (words, { env, input = '' } = {}) => ending(start(words, env), input)
+
   return {
     home,
     start,
     run,
+    onTerminal(words, input, env = {}) {
+      const line = [process.execPath, ownProgram, ...words].map((word) => `'${word}'`).join(' ')
+      const options = { env: environmentOf(home, { TERM: 'xterm', ...env }) }
+      return ending(spawn('script', ['--quiet', '--return', '--command', line, '/dev/null'], options), input)
+    },
     async json(words) {
       const { code, stdout, stderr } = await run([...words, '-o', 'json'])
       if (code !== 0) throw new Error(`muster ${words.join(' ')} ended with ${code}: ${stderr}`)

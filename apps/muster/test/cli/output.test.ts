@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
@@ -63,6 +64,16 @@ describe('the output', () => {
       '\u001b',
     )
   })
+
+  it.skipIf(spawnSync('script', ['--version']).error !== undefined)(
+    'has colours on a terminal, but for NO_COLOR',
+    async () => {
+      const list = (env: NodeJS.ProcessEnv) => muster.onTerminal(['device', 'list', '--top', '1'], '', env)
+
+      expect((await list({})).stdout).toContain('\u001b[32menabled\u001b[39m')
+      expect((await list({ NO_COLOR: '1' })).stdout).not.toContain('\u001b[32m')
+    },
+  )
 
   it('ends quietly when its reader has had enough', async () => {
     const child = muster.start(['device', 'list'])
