@@ -1,6 +1,12 @@
 export { readHubId } from './events/hub-id.ts'
 export { readJobEvents } from './events/job-event-rows.ts'
-export { type EventPosition, pollJobEvents, readEventPosition, type Snapshot } from './events/poll-job-events.ts'
+export {
+  drawTransactionNo,
+  type EventPosition,
+  pollJobEvents,
+  readEventPosition,
+  type Snapshot,
+} from './events/poll-job-events.ts'
 export { type JobCounts, readJobCounts } from './events/read-job-counts.ts'
 export * from './jobs/chunks.ts'
 export * from './jobs/device-jobs.ts'

@@ -1,5 +1,5 @@
 import type { JobEvent } from '@muster/contract'
-import { type Db, type EventPosition, pollJobEvents, readEventPosition } from '@muster/store'
+import { type Db, drawTransactionNo, type EventPosition, pollJobEvents, readEventPosition } from '@muster/store'
 import { type Order, settle, startOf } from './settle.ts'
 
 /** Reads the events of all jobs as they come, in one order without a gap. */
@@ -14,7 +14,7 @@ export interface EventFollower {
 const eventsMax = 1_000
 
 export function createEventFollower(db: Db): EventFollower {
-  let first: (EventPosition & { readonly readAtMs: number }) | null = null
+  let first: (EventPosition & { readonly noneFrom: bigint | null; readonly readAtMs: number }) | null = null
   let order: Order | null = null
 
   return {
@@ -22,14 +22,25 @@ export function createEventFollower(db: Db): EventFollower {
     async read() {
       if (order === null) {
         const position = await readEventPosition(db)
-        first ??= { ...position, readAtMs: performance.now() }
+        first ??= {
+          ...position,
+          noneFrom: position.hasGap ? await drawTransactionNo(db) : null,
+          readAtMs: performance.now(),
+        }
         order = startOf(first, position, performance.now())
         return []
       }
       const reading = await pollJobEvents(db, { after: order.told, limit: eventsMax })
       const settled = settle(order, reading, performance.now())
-      order = settled.order
+      // If this fails nothing was told, and the next reading finds the same.
+      order = await bounded(db, settled.order)
       return settled.ready
     },
   }
+}
+
+/** A new doubt gets its bound after the reading that found it. An older one keeps its own, so that it ends. */
+async function bounded(db: Db, order: Order): Promise<Order> {
+  if (order.doubt === null || order.doubt.noneFrom !== null) return order
+  return { ...order, doubt: { ...order.doubt, noneFrom: await drawTransactionNo(db) } }
 }

@@ -12,8 +12,8 @@ export interface Order {
 /** A number below `upTo` is missing. */
 interface Doubt {
   readonly upTo: number
-  /** The transactions that may bring it all lie before this one. */
-  readonly noneFrom: bigint
+  /** The transactions that may bring it all lie before this one. Null: not known yet, the doubt is new. */
+  readonly noneFrom: bigint | null
   readonly sinceMs: number
 }
 
@@ -25,7 +25,7 @@ const doubtMs = 60_000
 
 /** Where to begin, by a first reading and a later one of the position. Null: a number below may still come. `nowMs`: of a steady clock. */
 export function startOf(
-  first: EventPosition & { readonly readAtMs: number },
+  first: EventPosition & Pick<Doubt, 'noneFrom'> & { readonly readAtMs: number },
   later: EventPosition,
   nowMs: number,
 ): Order | null {
@@ -33,7 +33,7 @@ export function startOf(
   return isFinal({ ...first, sinceMs: first.readAtMs }, later, nowMs) ? { told: first.last, doubt: null } : null
 }
 
-/** The events of a reading that may be told: all before the first number that may still come. */
+/** The events of a reading that may be told: all before the first number that may still come. Whoever gets a new doubt gives it `noneFrom`. */
 export function settle(
   { told, doubt }: Order,
   { events, ...snapshot }: Snapshot & { readonly events: readonly JobEvent[] },
@@ -51,7 +51,7 @@ export function settle(
   const upTo = events.at(-1)?.no ?? last
   return {
     ready: events.slice(0, end),
-    order: { told: last, doubt: isSame ? doubt : { upTo, noneFrom: snapshot.noneFrom, sinceMs: nowMs } },
+    order: { told: last, doubt: isSame ? doubt : { upTo, noneFrom: null, sinceMs: nowMs } },
   }
 }
 
@@ -60,5 +60,5 @@ function isFinal(
   { allEndedBefore }: Snapshot,
   nowMs: number,
 ): boolean {
-  return allEndedBefore >= noneFrom || nowMs - sinceMs >= doubtMs
+  return (noneFrom !== null && allEndedBefore >= noneFrom) || nowMs - sinceMs >= doubtMs
 }

@@ -7,8 +7,6 @@ import { eventColumns, type JobEventRow, toJobEvent } from './job-event-rows.ts'
 export interface Snapshot {
   /** All before this one have ended: what they wrote was seen, or will never be. */
   readonly allEndedBefore: bigint
-  /** None from this one on had begun to write. */
-  readonly noneFrom: bigint
 }
 
 /** Where the events of the hub are. */
@@ -30,7 +28,8 @@ export async function readEventPosition(db: Db): Promise<EventPosition> {
     sql`
     select coalesce(max(event_no), 0)::text as last,
            coalesce(pg_sequence_last_value('job_events_event_no_seq'), 0)::text as given,
-           coalesce(max(event_no) - min(event_no) + 1 > count(*), false) as has_gap,
+           coalesce(max(event_no) - case when count(*) < ${recentEvents} then 0 else min(event_no) - 1 end > count(*),
+                    false) as has_gap,
            ${snapshotColumns}
       from (select event_no from job_events order by event_no desc limit ${recentEvents}) as recent`,
   )
@@ -41,8 +40,8 @@ export async function readEventPosition(db: Db): Promise<EventPosition> {
 /**
  * The next events of all jobs, and the snapshot in which they were read. Numbers are drawn before transactions commit, so a lower number may
  * appear after a higher one. Who draws a number has written before, in the same transaction (`jobEvent`): so a number that is
- * missing below the highest one of this reading belongs to a transaction before `noneFrom`. When all before that have ended, it
- * will never come.
+ * missing below the highest one of this reading belongs to a transaction before any that begins to write now
+ * (`drawTransactionNo`). When all before that have ended, it will never come.
  */
 export async function pollJobEvents(
   db: Db,
@@ -58,20 +57,26 @@ export async function pollJobEvents(
   )
   const [first] = found
   // Without an event there is nothing to wait for.
-  const snapshot = first === undefined ? { allEndedBefore: 0n, noneFrom: 0n } : toSnapshot(first)
+  const snapshot = first === undefined ? { allEndedBefore: 0n } : toSnapshot(first)
   return { events: found.map(toJobEvent), ...snapshot }
 }
 
-const snapshotColumns = sql.raw(
-  `pg_snapshot_xmin(pg_current_snapshot())::text as all_ended_before,
-   pg_snapshot_xmax(pg_current_snapshot())::text as none_from`,
-)
+/**
+ * The number of a transaction that begins and ends here. All that have written before have a lower one. `pg_snapshot_xmax` does not say
+ * that: it is one more than the last that has ended, and one that is open may have a higher number.
+ */
+export async function drawTransactionNo(db: Db): Promise<bigint> {
+  const [row] = await rows<{ transaction_no: string }>(db, sql`select pg_current_xact_id()::text as transaction_no`)
+  if (row === undefined) throw new TypeError('a select without FROM has a row')
+  return BigInt(row.transaction_no)
+}
+
+const snapshotColumns = sql.raw(`pg_snapshot_xmin(pg_current_snapshot())::text as all_ended_before`)
 
 interface SnapshotRow extends Record<string, unknown> {
   readonly all_ended_before: string
-  readonly none_from: string
 }
 
-function toSnapshot({ all_ended_before, none_from }: SnapshotRow): Snapshot {
-  return { allEndedBefore: BigInt(all_ended_before), noneFrom: BigInt(none_from) }
+function toSnapshot({ all_ended_before }: SnapshotRow): Snapshot {
+  return { allEndedBefore: BigInt(all_ended_before) }
 }
