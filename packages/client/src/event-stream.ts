@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
-import type { CallOptions, Exchange } from './exchange.ts'
+import { type CallOptions, type Exchange, isAboutCertificate } from './exchange.ts'
 import { MusterError } from './muster-error.ts'
 import type { JobEvent, JobStatisticsTold } from './wire.ts'
 
@@ -20,7 +20,7 @@ const longestWaitMs = 30_000
  * What the hub tells on an event stream. When the connection is lost, it opens another one after the last event that it has got, so
  * that none is missing and none comes twice. It waits as long as the hub has asked for, or else half a second; each time that another
  * try fails it waits twice as long, half a minute at most. It ends when the hub says that nothing more will come. Rejects when the hub
- * refuses the stream.
+ * refuses the stream, when the first connection cannot be made, and for a certificate that is not trusted: no other try would help.
  */
 export async function* followEvents(
   exchange: Exchange,
@@ -30,12 +30,16 @@ export async function* followEvents(
   let { lastEventId } = options
   let hasEnded = false
   let firstMs = firstWaitMs
+  let wasOpen = false
+  const onOpen = () => {
+    wasOpen = true
+  }
   const onRetry = (ms: number) => {
     firstMs = ms
   }
   for (let failures = 0; !hasEnded; failures += 1) {
     try {
-      for await (const message of connect(exchange, path, { ...options, lastEventId, onRetry })) {
+      for await (const message of connect(exchange, path, { ...options, lastEventId, onOpen, onRetry })) {
         options.signal?.throwIfAborted()
         failures = 0
         lastEventId = message.id ?? lastEventId
@@ -48,7 +52,7 @@ export async function* followEvents(
     } catch (error) {
       options.signal?.throwIfAborted()
       if (error === nothingMore) return
-      if (!mayPass(error)) throw error
+      if (!wasOpen || !mayPass(error)) throw error
       options.onReconnect?.(error)
     }
     await sleep(waitMs(firstMs, failures), undefined, options.signal === undefined ? {} : { signal: options.signal })
@@ -57,11 +61,17 @@ export async function* followEvents(
 
 const nothingMore = new Error('the hub has told everything')
 
+interface StreamListeners {
+  readonly onOpen: () => void
+  /** The hub asks for another wait before the next try. */
+  readonly onRetry: (ms: number) => void
+}
+
 /** One connection, until it ends. */
 async function* connect(
   exchange: Exchange,
   path: string,
-  { signal, timeoutMs, lastEventId, onRetry }: FollowOptions & { readonly onRetry: (ms: number) => void },
+  { signal, timeoutMs, lastEventId, onOpen, onRetry }: FollowOptions & StreamListeners,
 ): AsyncGenerator<EventSourceMessage> {
   const silence = new AbortController()
   const timer = setTimeout(() => silence.abort(silent()), silenceMs)
@@ -76,6 +86,7 @@ async function* connect(
       signal: signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]),
     })
     if (response.status === 204) throw nothingMore
+    onOpen()
     const messages: EventSourceMessage[] = []
     const parser = createParser({ onEvent: (message) => messages.push(message), onRetry })
     const decoder = new TextDecoder()
@@ -102,6 +113,7 @@ function toldBy({ event, data }: EventSourceMessage): JobEvent | JobStatisticsTo
 
 /** A refusal does not pass, unless it says when to come again. Anything else is a lost connection. */
 function mayPass(error: unknown): error is Error {
+  if (isAboutCertificate(error)) return false
   if (error instanceof MusterError) return error.status === null || error.status === 429 || error.status >= 500
   return error instanceof Error && !(error instanceof SyntaxError)
 }

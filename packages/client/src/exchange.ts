@@ -139,10 +139,15 @@ function timedOut({ method, path }: Call, { origin }: URL, limitMs: number): Mus
 
 function unreachableHub({ origin }: URL, cause: unknown): MusterError {
   const reason = reasonOf(cause)
-  const advice = /certificate|self.signed|CERT_/i.test(reason)
+  const advice = isAboutCertificate(cause)
     ? '; set NODE_EXTRA_CA_CERTS to the file with the CA of the hub before the program starts'
     : ''
   return new MusterError('HubUnreachable', { message: `${origin} cannot be reached: ${reason}${advice}`, cause })
+}
+
+/** The hub, or something before it, shows a certificate that this program does not trust. */
+export function isAboutCertificate(error: unknown): boolean {
+  return /certificate|self.signed|CERT_/i.test(reasonOf(error))
 }
 
 /** `fetch failed` says nothing; its cause does. A host with several addresses has a cause for each, in one with an empty text. */

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import type { Client } from '../src/index.ts'
+import { type Client, createClient } from '../src/index.ts'
 import { startAnswering } from './answering.ts'
 
 /** Writes events of a job, and ends the connection. */
@@ -62,6 +62,29 @@ describe('the events of a job', () => {
 
     await expect(idsOf(server.client.jobs.events('j1'))).rejects.toMatchObject({ status: 404 })
     expect(server.requests).toHaveLength(1)
+  })
+
+  it('are given up at once when the hub was never there', async () => {
+    const client = createClient({ url: 'http://127.0.0.1:3', token: 'secret' })
+
+    await expect(idsOf(client.jobs.events('j1'))).rejects.toMatchObject({ code: 'HubUnreachable' })
+  })
+
+  it('are given up when the certificate of the hub is no longer trusted', async () => {
+    await using server = await startAnswering((response) => tell(response, ['1', 'created']))
+    let calls = 0
+    const client = createClient({
+      url: server.client.url,
+      token: 'secret',
+      fetch: async (...request) => {
+        calls += 1
+        if (calls === 1) return fetch(...request)
+        throw new TypeError('fetch failed', { cause: new Error('certificate has expired') })
+      },
+    })
+
+    await expect(idsOf(client.jobs.events('j1'))).rejects.toThrow(/certificate has expired; set NODE_EXTRA_CA_CERTS/)
+    expect(calls).toBe(2)
   })
 
   it('end when their reader has had enough, and so does the connection', async () => {

@@ -7,13 +7,12 @@ export interface Progress extends Disposable {
   note(text: string): void
 }
 
-const quiet: Progress = { show() {}, note() {}, [Symbol.dispose]() {} }
-
+/** `isQuiet`: only the notes are shown. */
 export function openProgress(jobId: string, stderr: NodeJS.WriteStream, isQuiet: boolean): Progress {
-  if (isQuiet) return quiet
   let shown = ''
   return {
     show(status, counts) {
+      if (isQuiet) return
       const line = `${jobId}  ${progressText(status, counts)}`
       if (stderr.isTTY) stderr.write(`\r\u001b[K${line}`)
       else if (line !== shown) stderr.write(`${line}\n`)

@@ -7,6 +7,7 @@ import { putJob } from '../jobs.ts'
 import { givenFleet } from '../simulated.ts'
 import { openWay } from '../way.ts'
 import { type Muster, openMuster, rowsOf } from './muster.ts'
+import { openStandIn } from './stand-in.ts'
 
 let hub: TestHub
 let muster: Muster
@@ -81,6 +82,34 @@ describe('muster job create --wait, and job wait', () => {
       stderr: 'muster: the job has not ended in 1 s: the job goes on; "muster job watch slow" shows it again\n',
     })
     expect(await muster.json(['job', 'show', 'slow'])).toMatchObject({ status: 'running' })
+  })
+
+  it('go on when the connection is lost, and say so', async () => {
+    let streams = 0
+    await using other = await openStandIn(hub, ({ url }, response) => {
+      if (!url?.includes('/events')) {
+        return response.end('{"jobId":"j1","status":"completed","deviceJobStatistics":{"failedCount":0}}')
+      }
+      streams += 1
+      if (streams > 1) return response.end('event: ended\nid: 2\ndata: {"eventId":"2","kind":"ended"}\n\n')
+      response.writeHead(200)
+      return response.write(': heartbeat\n\n', () => response.destroy())
+    })
+
+    const { code, stderr } = await other.muster.run(['job', 'wait', 'j1'])
+
+    expect(code).toBe(0)
+    expect(stderr).toMatch(/^.*; trying again\n$/)
+  })
+
+  it('end with 1 and one line when the hub cannot be reached', async () => {
+    await using other = await openMuster(null)
+    await other.run(['context', 'set', 'gone', '--login', hub.connectionString, '--url', 'http://127.0.0.1:3'])
+
+    expect(await other.run(['job', 'wait', 'slow'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^muster: http:\/\/127\.0\.0\.1:3 cannot be reached: .*\n$/),
+    })
   })
 
   it('end with 3 when there is no such job', async () => {
