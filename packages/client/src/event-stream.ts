@@ -45,6 +45,7 @@ export async function* followEvents(
         lastEventId = message.id ?? lastEventId
         if (message.event === 'dropped') break
         const told = toldBy(message)
+        if (told === null) continue
         hasEnded = options.endsWithJob && (hasEnded || told.kind === 'ended' || told.kind === 'cancelled')
         yield told
       }
@@ -106,9 +107,11 @@ function silent(): MusterError {
   return new MusterError('CallTimedOut', { message: `the event stream was silent for ${silenceMs / 1000} s` })
 }
 
-function toldBy({ event, data }: EventSourceMessage): JobEvent | JobStatisticsTold {
+/** Null: nothing for the reader. `opened` has only an id, the place of the stream before its first event. */
+function toldBy({ event, data }: EventSourceMessage): JobEvent | JobStatisticsTold | null {
   const told = JSON.parse(data)
-  return event === 'statistics' ? { ...told, kind: 'statistics' } : told
+  if (event === 'statistics') return { ...told, kind: 'statistics' }
+  return typeof told.kind === 'string' ? told : null
 }
 
 /** A refusal does not pass, unless it says when to come again. Anything else is a lost connection. */

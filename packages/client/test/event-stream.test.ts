@@ -29,6 +29,20 @@ describe('the events of a job', () => {
     expect(server.requests.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, '2'])
   })
 
+  it('are not lost when the connection is lost before the first one: the hub has said where the stream begins', async () => {
+    await using server = await startAnswering((response, index) => {
+      if (index > 0) return tell(response, ['8', 'created'])
+      response.writeHead(200).end('retry: 1\n\nevent: opened\nid: 7\ndata: {}\n\n')
+    })
+
+    const events = server.client.jobs.allEvents()[Symbol.asyncIterator]()
+    const first = await events.next()
+    await events.return?.()
+
+    expect(first.value).toMatchObject({ eventId: '8' })
+    expect(server.requests[1]?.headers['last-event-id']).toBe('7')
+  })
+
   it('end when the hub has told everything before', async () => {
     await using server = await startAnswering((response) => response.writeHead(204).end())
 

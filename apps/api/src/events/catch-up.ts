@@ -40,7 +40,6 @@ export function createCatchUp(
   const catchUp = async (listener: Listener, follower: EventFollower) => {
     while (audience.has(listener)) {
       const told = follower.told() ?? 0
-      listener.after ??= told
       if (listener.after >= told) {
         listener.isLive = true
         return

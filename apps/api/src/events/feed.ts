@@ -6,7 +6,7 @@ import { type Audience, createAudience } from './audience.ts'
 import { createCatchUp } from './catch-up.ts'
 import { createEventFollower, type EventFollower } from './event-follower.ts'
 import { type ListenRequest, lacks, note } from './listener.ts'
-import { eventMessage } from './messages.ts'
+import { eventMessage, openedMessage } from './messages.ts'
 import { createStatisticsFollower, type StatisticsFollower } from './statistics.ts'
 
 /** The events of the jobs of the hub, for all who listen in this process. */
@@ -57,7 +57,10 @@ export function createJobFeed(deps: FeedDeps): JobFeed {
   return {
     listen(request) {
       const latestMs = deps.clock.now().getTime() + streamMs
-      const listener = audience.enter({ ...request, expiresAtMs: Math.min(request.expiresAtMs, latestMs) })
+      // An event that is there may not have been told, because one before it may still come: both are then behind `after`.
+      const after = request.isNew ? Math.min(request.after, round?.follower.told() ?? request.after) : request.after
+      const listener = audience.enter({ ...request, after, expiresAtMs: Math.min(request.expiresAtMs, latestMs) })
+      if (request.isNew) audience.send(listener, openedMessage(deps.eventIds.of(after)))
       if (round === null) {
         round = {
           ...deps,

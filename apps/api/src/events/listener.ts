@@ -5,8 +5,10 @@ import type { EventStream } from './event-stream.ts'
 export interface ListenRequest {
   /** Null: all jobs. */
   readonly jobKey: JobKey | null
-  /** The number of the last event that the listener has. 0: none. Null: it wants those from now on. */
-  readonly after: number | null
+  /** The listener wants the events behind the one of this number. 0: from the first one on. */
+  readonly after: number
+  /** It has no event yet, and wants those from now on. It is told where that is, in case it comes back before it has one. */
+  readonly isNew: boolean
   /** It has the last event of its job, and may lack the last statistics. */
   readonly hasEnd: boolean
   /** When its stream has to end, in ms since 1970. */
@@ -20,7 +22,7 @@ export interface ListenRequest {
 export interface Listener extends Pick<ListenRequest, 'jobKey' | 'expiresAtMs'> {
   readonly stream: EventStream
   readonly trackingId: string
-  after: number | null
+  after: number
   hasEnd: boolean
   /** It has what was before, and hears what comes. */
   isLive: boolean
@@ -30,7 +32,7 @@ export interface Listener extends Pick<ListenRequest, 'jobKey' | 'expiresAtMs'> 
 
 /** Whether the listener wants the event and does not have it. */
 export function lacks({ jobKey, after }: Listener, event: JobEvent): boolean {
-  return (jobKey ?? event.jobKey) === event.jobKey && event.no > (after ?? 0)
+  return (jobKey ?? event.jobKey) === event.jobKey && event.no > after
 }
 
 /** The listener has the event. */

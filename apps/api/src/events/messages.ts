@@ -17,6 +17,11 @@ export function firstMessage(random: number): Uint8Array {
   return encoder.encode(`retry: ${1_000 + Math.floor(4_000 * random)}\n\n`)
 }
 
+/** Where a listener begins that has no event. Its id alone would do for a browser, but other readers drop a message without data. */
+export function openedMessage(eventId: string): Uint8Array {
+  return encoder.encode(`event: opened\nid: ${eventId}\ndata: {}\n\n`)
+}
+
 export function eventMessage(event: JobEvent, ids: EventIds): Uint8Array {
   const eventId = ids.of(event.no)
   return encoder.encode(`event: ${event.kind}\nid: ${eventId}\ndata: ${JSON.stringify(eventJson(event, eventId))}\n\n`)

@@ -27,8 +27,8 @@ export function streamRoutes(
       operationId: 'listenToJobs',
       summary: 'Listen to the events of all jobs, from now on',
       async handle(c) {
-        const after = await readLastEvent(c, db, eventIds)
-        return stream(c, feed, { jobKey: null, jobId: null, after, hasEnd: false })
+        const { no, last } = await readLastEvent(c, db, eventIds)
+        return stream(c, feed, { jobKey: null, jobId: null, after: no ?? last, isNew: no === null, hasEnd: false })
       },
     },
     {
@@ -40,24 +40,28 @@ export function streamRoutes(
         const jobId = readJobId(c)
         const job = await readJob(db, jobId)
         if (job === null) throw jobNotFound(jobId)
-        const after = await readLastEvent(c, db, eventIds)
-        const hasEnd = after !== null && isTerminal(job.status) && (await hasAll(db, job, after))
+        const { no } = await readLastEvent(c, db, eventIds)
+        const hasEnd = no !== null && isTerminal(job.status) && (await hasAll(db, job, no))
         const { status, statistics } = job
         // A browser takes this for the end, and does not connect again.
         if (hasEnd && (statistics === null || isFinal({ status, statistics })))
           return new Response(null, { status: 204 })
-        return stream(c, feed, { jobKey: job.key, jobId, after: after ?? 0, hasEnd })
+        return stream(c, feed, { jobKey: job.key, jobId, after: no ?? 0, isNew: false, hasEnd })
       },
     },
   ]
 }
 
-/** The number of the last event that the listener has. Null: it has none. @throws HubError ArgumentInvalid */
-async function readLastEvent(c: ApiContext, db: Db, eventIds: EventIds): Promise<number | null> {
+/** The number of the last event that the listener has, null if none, and the last one that is there. @throws HubError ArgumentInvalid */
+async function readLastEvent(
+  c: ApiContext,
+  db: Db,
+  eventIds: EventIds,
+): Promise<{ readonly no: number | null; readonly last: number }> {
   const text = c.req.header('last-event-id') ?? ''
   const no = text === '' ? null : eventIds.parse('Last-Event-ID', text)
-  const { given } = await readEventPosition(db)
-  if (no === null || no <= given) return no
+  const { last, given } = await readEventPosition(db)
+  if (no === null || no <= given) return { no, last }
   throw new HubError('ArgumentInvalid', {
     message: `Last-Event-ID "${text}" lies ahead of the events of this hub, the last is ${eventIds.of(given)}; connect without Last-Event-ID`,
   })

@@ -13,7 +13,8 @@ afterEach(() => {
 const request = {
   jobKey: null,
   jobId: null,
-  after: null,
+  after: 0,
+  isNew: false,
   hasEnd: false,
   expiresAtMs: Number.POSITIVE_INFINITY,
   caller: { account: null, clientAddress: null, trackingId: 't' },

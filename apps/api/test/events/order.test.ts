@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createEventFollower, type EventFollower } from '../../src/events/event-follower.ts'
 import { type Order, settle } from '../../src/events/settle.ts'
 import { type Api, noon, openApi } from '../api.ts'
-import { putJob } from './listen-to.ts'
+import { listenTo, putJob } from './listen-to.ts'
 
 let api: Api
 beforeEach(async () => {
@@ -82,6 +82,25 @@ describe('E5 events of jobs whose transactions end in another order', () => {
 
     expect(toldMeanwhile).toBeNull()
     expect(follower.told()).toBe(5)
+  })
+
+  it('are both told to who begins to listen to a process that waits for the lower number', async () => {
+    await using present = await listenTo(api, '/jobs/v2/events')
+    await putJob(api, 'mark')
+    await present.until('created')
+    const first = await cancelling('a')
+    await cancelJob(api.db, 'b', noon)
+
+    await using stream = await listenTo(api, '/jobs/v2/events')
+    await first.commit()
+    const told = await stream.until('cancelled')
+    told.push(...(await stream.until('cancelled')))
+
+    expect(told.map(({ event, data }) => `${event} ${data.jobId}`)).toEqual([
+      'opened undefined',
+      'cancelled a',
+      'cancelled b',
+    ])
   })
 
   it('are waited for also below the only number that is there', async () => {

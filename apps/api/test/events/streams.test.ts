@@ -1,6 +1,6 @@
 import { signSasToken } from '@muster/auth'
 import { cancelJob } from '@muster/store'
-import { eventually } from '@muster/testkit'
+import { eventually, readEvents } from '@muster/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Api, hostName, noon, openApi } from '../api.ts'
 import { givenDevices } from '../given-devices.ts'
@@ -117,6 +117,7 @@ describe('E4 who listens to all jobs', () => {
     const ended = await stream.until('statistics')
 
     expect(present.map(({ event, data }) => `${data.jobId} ${event} ${data.status}`)).toEqual([
+      'undefined opened undefined',
       'before statistics running',
     ])
     expect(created.map(({ data }) => data.jobId)).toEqual(['new'])
@@ -124,6 +125,20 @@ describe('E4 who listens to all jobs', () => {
       'before ended completed',
       'before statistics completed',
     ])
+  })
+
+  it('hears the first event after the answer, also if the connection is lost before it', async () => {
+    const before = await askFor(api, '/jobs/v2/events')
+    await putJob(api, 'first')
+    await putJob(api, 'second')
+    await using stream = readEvents(before)
+    const opened = await stream.next()
+    await using again = await listenTo(api, '/jobs/v2/events', { lastEventId: opened?.id ?? '' })
+
+    expect(opened).toEqual({ event: 'opened', id: api.eventIds.of(0), data: {} })
+    for (const each of [stream, again]) {
+      expect([await each.next(), await each.next()].map((message) => message?.data.jobId)).toEqual(['first', 'second'])
+    }
   })
 
   it('hears the last statistics of a job that has begun and ended between two readings', async () => {

@@ -46,7 +46,7 @@ it('E5 E8 a listener that loses its process goes on at another one, without a ga
   const seen: StreamMessage[] = []
   const read = async (stream: EventReader, until: (message: StreamMessage) => boolean) => {
     for (let message = await stream.next(); message !== null; message = await stream.next()) {
-      if (message.id !== null) seen.push(message)
+      if (message.id !== null && message.event !== 'opened') seen.push(message)
       if (until(message)) return
     }
   }
@@ -88,7 +88,7 @@ it('E9 a stream stays open while Postgres is away, and goes on without a gap whe
   const failed = new Promise((resolve) => hub.running.hub.events.on('jobFeedFailed', resolve))
   await using stream = await listen(hub.httpPort, '/jobs/v2/events')
   await putBriefJob('before')
-  const before = await stream.until('ended')
+  const [, ...before] = await stream.until('ended')
 
   await way.close()
   await failed
