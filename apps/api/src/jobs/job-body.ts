@@ -62,11 +62,18 @@ export function parseJobBody(
   }
 }
 
-/** The id in the address counts. `query` is the address of the list of jobs, so a job with this id could never be read. */
+/** What `/jobs/v2/{jobId}` answers instead of a job of this id: it could never be read. */
+const takenAddresses: Readonly<Record<string, string>> = {
+  query: 'the job list',
+  events: 'the events of all jobs',
+}
+
+/** The id in the address counts. */
 export function addressedJobId(text: string): JobId {
-  if (text === 'query') {
+  const taken = Object.hasOwn(takenAddresses, text) ? takenAddresses[text] : undefined
+  if (taken !== undefined) {
     throw new HubError('ArgumentInvalid', {
-      message: 'jobId "query" is the address of the job list; choose another id',
+      message: `jobId "${text}" is the address of ${taken}; choose another id`,
     })
   }
   return parseJobId(text)

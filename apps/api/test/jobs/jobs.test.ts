@@ -163,6 +163,19 @@ describe('a created job', () => {
     expect(created.body.jobId).toBe(jobId)
     expect(read.body.jobId).toBe(jobId)
   })
+
+  it.each([
+    ['/jobs/v2/query', 'query', 'the job list'],
+    ['/jobs/v2/events', 'events', 'the events of all jobs'],
+    ['/jobs/v2/d1/methods/events', 'events', 'the events of all jobs'],
+  ])('has no id that is another address: PUT %s', async (path, id, address) => {
+    const { status, body } = await api.send('PUT', path, methodJob)
+
+    expect([status, body.Message]).toEqual([
+      400,
+      `ErrorCode:ArgumentInvalid;jobId "${id}" is the address of ${address}, choose another id`,
+    ])
+  })
 })
 
 describe('a start time', () => {
