@@ -47,6 +47,14 @@ const endpoints = [
   ['POST', '/jobs/create', 'RegistryWrite'],
   ['GET', '/jobs/j1', 'RegistryWrite'],
   ['DELETE', '/jobs/j1', 'RegistryWrite'],
+  ['GET', '/webhooks', 'ServiceConnect'],
+  ['PUT', '/webhooks/i1', 'ServiceConnect'],
+  ['GET', '/webhooks/i1', 'ServiceConnect'],
+  ['DELETE', '/webhooks/i1', 'ServiceConnect'],
+  ['POST', '/webhooks/i1/test', 'ServiceConnect'],
+  ['POST', '/webhooks/i1/replay', 'ServiceConnect'],
+  ['GET', '/webhooks/i1/deliveries', 'ServiceConnect'],
+  ['POST', '/webhooks/i1/deliveries/e1/replay', 'ServiceConnect'],
 ] as const
 
 it('these are all addresses, with the permissions that the document says', async () => {
