@@ -46,16 +46,28 @@ interface Deps {
 
 export function createAuthorize(deps: Deps): Authorize {
   const { bearer, clock, sessions } = deps
-  const bySignature = authorizeBySignature(deps)
+  const policies = cachePolicies(deps)
+  const bySignature = authorizeBySignature(deps, policies)
 
   return async function authorize(request) {
     const session = request.authorization === undefined ? sessions.read(request.cookies, clock.now()) : null
-    if (session !== null) return permitted(session, request)
+    if (session !== null) return permitted(await narrowed(session, policies), request)
     const [, token] = /^Bearer +(\S+)$/i.exec(request.authorization ?? '') ?? []
     if (bearer === null || token === undefined) return bySignature(request)
     return authorizeBearer(bearer, token, request, clock.now())
   }
 }
+
+type ReadPolicies = ReturnType<typeof cachePolicies>
+
+/** A policy that has lost a permission since then, or is gone, takes it from its sessions too. The issuer alone knows what a client may do. */
+async function narrowed(access: Access, policies: ReadPolicies): Promise<Access> {
+  if (!access.account.startsWith(ofPolicy)) return access
+  const policy = (await policies()).find(({ name }) => name === access.account.slice(ofPolicy.length))
+  return { ...access, permissions: access.permissions.filter((each) => policy?.permissions.includes(each)) }
+}
+
+const ofPolicy = 'policy:'
 
 async function authorizeBearer(
   bearer: BearerVerifier,
@@ -73,9 +85,7 @@ async function authorizeBearer(
   return permitted({ account: `client:${client}`, permissions, expiresAtMs }, request)
 }
 
-function authorizeBySignature(deps: Deps): Authorize {
-  const policies = cachePolicies(deps)
-
+function authorizeBySignature(deps: Deps, policies: ReadPolicies): Authorize {
   return async function authorize(request) {
     const token = readToken(request.authorization)
     // A device token names no policy, so it never opens the service API.

@@ -91,6 +91,26 @@ describe('E11 the session of a browser', () => {
     ])
   })
 
+  it('allows no more than its policy does 5 s after a change of it, and nothing when the policy is gone', async () => {
+    const cookie = await openSession('iothubowner')
+    const open = async (path: string) => (await api.send('GET', path, undefined, withCookie(cookie))).status
+    const later = () => {
+      api.clock.time = new Date(api.clock.time.getTime() + 5_000)
+    }
+
+    const before = await open('/devices')
+    await api.db.execute(`update policies set permissions = '{ServiceConnect}' where name = 'iothubowner'`)
+    later()
+    const lesser = [await open('/devices'), await open('/jobs/v2/query')]
+    await api.db.execute(`update policies set permissions = '{ServiceConnect,RegistryRead}' where name = 'iothubowner'`)
+    later()
+    const again = await open('/devices')
+    await api.db.execute(`delete from policies where name = 'iothubowner'`)
+    later()
+
+    expect([before, ...lesser, again, await open('/devices')]).toEqual([200, 401, 200, 200, 401])
+  })
+
   it('is forgotten by DELETE, for which the cookie is enough', async () => {
     const cookie = await openSession('service')
 
