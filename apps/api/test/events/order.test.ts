@@ -93,8 +93,7 @@ describe('E5 events of jobs whose transactions end in another order', () => {
 
     await using stream = await listenTo(api, '/jobs/v2/events')
     await first.commit()
-    const told = await stream.until('cancelled')
-    told.push(...(await stream.until('cancelled')))
+    const told = [...(await stream.until('cancelled')), ...(await stream.until('cancelled'))]
 
     expect(told.map(({ event, data }) => `${event} ${data.jobId}`)).toEqual([
       'opened undefined',
