@@ -67,6 +67,24 @@ it('tells the API where a request comes from, also behind a balancer that is tru
   expect(await fetched({ 'x-forwarded-for': '198.51.100.1, 203.0.113.9' })).toBe('203.0.113.9')
 })
 
+it('cuts the connection of a caller that reads no more, and cancels the body of its answer', async () => {
+  const body = new EventEmitter()
+  const cancelled = once(body, 'cancelled')
+  const { http } = await opened((front) =>
+    front.serve((_, { cut }) => {
+      body.once('cut', cut)
+      const pull = (controller: ReadableStreamDefaultController) => controller.enqueue(Buffer.alloc(2 ** 20))
+      return new Response(new ReadableStream({ pull, cancel: () => void body.emit('cancelled') }, { highWaterMark: 0 }))
+    }),
+  )
+  const [response] = await once(httpGet(`http://127.0.0.1:${http}/`), 'response')
+
+  body.emit('cut')
+
+  await cancelled
+  await expect(textOf(response)).rejects.toThrow('aborted')
+})
+
 it('serves HTTPS over IPv4 and IPv6', async () => {
   const { https } = await opened((front) => front.serve(() => new Response('here')))
 

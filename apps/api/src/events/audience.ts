@@ -33,6 +33,8 @@ const endTexts: Readonly<Partial<Record<StreamEnd, string>>> = {
 
 export function createAudience(events: Pick<Events, 'eventStreamOpened' | 'eventStreamEnded'>): Audience {
   const listeners = new Set<Listener>()
+  /** Also those that are told to end and have not taken it yet. */
+  let openCount = 0
   let isClosed = false
   let beat: NodeJS.Timeout | undefined
 
@@ -53,10 +55,15 @@ export function createAudience(events: Pick<Events, 'eventStreamOpened' | 'event
   }
 
   return {
-    enter({ jobKey, after, hasEnd, expiresAtMs, jobId, caller }) {
+    enter({ jobKey, after, hasEnd, expiresAtMs, jobId, caller, cut }) {
       if (isClosed) throw unavailable('This process stops')
-      if (listeners.size >= listenersMax) throw unavailable(`${listenersMax} listeners are connected to this process`)
-      const stream = openEventStream(() => forget(listener, 'left'))
+      if (openCount >= listenersMax) throw unavailable(`${listenersMax} listeners are connected to this process`)
+      const onOver = () => {
+        openCount -= 1
+        forget(listener, 'left')
+      }
+      const stream = openEventStream({ cut, onOver })
+      openCount += 1
       const { trackingId } = caller
       const listener: Listener = {
         jobKey,

@@ -7,9 +7,9 @@ export interface EventStream {
   isTaken(): boolean
   /** Resolves when the reader has taken everything, or has left. */
   taken(): Promise<void>
-  /** Ends the body after what waits. */
+  /** Ends the body after what waits. A reader that does not take it within 5 s is cut. */
   end(): void
-  /** Forgets what waits, and ends the body with this message. */
+  /** Forgets what waits, and ends the body with this message. A reader that does not take it within 5 s is cut. */
   drop(last: Uint8Array): void
 }
 
@@ -17,13 +17,23 @@ export interface EventStream {
 const waitingBytesMax = 2 ** 20
 const waitingMessagesMax = 1_000
 
-/** `onLeft`: the reader has closed the connection. */
-export function openEventStream(onLeft: () => void): EventStream {
+/** A reader that has stopped would keep its connection for minutes, and hold up the end of the process. */
+export const untakenMs = 5_000
+
+interface Connection {
+  /** Closes it at once. The body is cancelled by that. */
+  cut(): void
+  /** The body has come to its end, or the reader has left. */
+  onOver(): void
+}
+
+export function openEventStream({ cut, onOver }: Connection): EventStream {
   let waiting: Uint8Array[] = []
   let waitingBytes = 0
   let isOver = false
   let reader: ReadableStreamDefaultController<Uint8Array> | null = null
   const whenTaken: (() => void)[] = []
+  let patience: NodeJS.Timeout | undefined
 
   const settle = () => {
     for (const resolve of whenTaken.splice(0)) resolve()
@@ -41,7 +51,18 @@ export function openEventStream(onLeft: () => void): EventStream {
     } else if (isOver) {
       reader = null
       asking.close()
+      over()
     } else settle()
+  }
+  const over = () => {
+    clearTimeout(patience)
+    onOver()
+  }
+  const finish = () => {
+    isOver = true
+    patience = setTimeout(cut, untakenMs)
+    settle()
+    flush()
   }
 
   const body = new ReadableStream<Uint8Array>(
@@ -53,7 +74,7 @@ export function openEventStream(onLeft: () => void): EventStream {
       cancel() {
         isOver = true
         settle()
-        onLeft()
+        over()
       },
     },
     // Nothing is asked for before the connection can take it.
@@ -75,17 +96,11 @@ export function openEventStream(onLeft: () => void): EventStream {
       isOver || (waiting.length === 0 && reader !== null)
         ? Promise.resolve()
         : new Promise((resolve) => whenTaken.push(resolve)),
-    end() {
-      isOver = true
-      settle()
-      flush()
-    },
+    end: finish,
     drop(last) {
       waiting = [last]
       waitingBytes = last.byteLength
-      isOver = true
-      settle()
-      flush()
+      finish()
     },
   }
 }

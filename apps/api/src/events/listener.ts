@@ -13,6 +13,8 @@ export interface ListenRequest {
   readonly hasEnd: boolean
   /** When its stream has to end, in ms since 1970. */
   readonly expiresAtMs: number
+  /** Closes its connection at once. */
+  readonly cut: () => void
   /** For the log. */
   readonly jobId: string | null
   readonly caller: Caller

@@ -78,9 +78,15 @@ const headers = {
   'x-accel-buffering': 'no',
 } as const
 
-function stream(c: ApiContext, feed: JobFeed, request: Omit<ListenRequest, 'expiresAtMs' | 'caller'>): Response {
+function stream(
+  c: ApiContext,
+  feed: JobFeed,
+  request: Omit<ListenRequest, 'expiresAtMs' | 'caller' | 'cut'>,
+): Response {
   // Hono answers it by the handler of GET, and leaves the body alone.
   if (c.req.method === 'HEAD') return new Response(null, { headers })
   const { expiresAtMs } = c.get('access')
-  return new Response(feed.listen({ ...request, expiresAtMs, caller: callerOf(c) }), { headers })
+  return new Response(feed.listen({ ...request, expiresAtMs, caller: callerOf(c), cut: () => c.env?.cut?.() }), {
+    headers,
+  })
 }

@@ -2,6 +2,7 @@ import { openEvents, openLog, openMetrics } from '@muster/runtime'
 import { readEvents } from '@muster/testkit'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createAudience, heartbeatMs, listenersMax } from '../../src/events/audience.ts'
+import { untakenMs } from '../../src/events/event-stream.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
@@ -15,6 +16,7 @@ const request = {
   jobId: null,
   after: 0,
   isNew: false,
+  cut: () => {},
   hasEnd: false,
   expiresAtMs: Number.POSITIVE_INFINITY,
   caller: { account: null, clientAddress: null, trackingId: 't' },
@@ -69,4 +71,38 @@ it('E7 a reader that never reads is dropped at 1 MiB, and what waited for it is 
   expect(ends).toEqual(['slow'])
   expect(audience.all()).toEqual([])
   expect(await readEvents(new Response(listener.stream.body)).rest()).toMatchObject([{ event: 'dropped' }])
+})
+
+it('E7 a reader that has stopped keeps its place until it is cut, 5 s after its end', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout'] })
+  const { audience } = givenAudience()
+  const cut = vi.fn()
+  const listener = audience.enter({ ...request, cut })
+  for (let count = 1; count < listenersMax; count += 1) audience.enter(request)
+
+  audience.end(listener, 'slow')
+  expect(() => audience.enter(request)).toThrow(/^2000 listeners are connected/)
+  vi.advanceTimersByTime(untakenMs - 1)
+  expect(cut).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(1)
+  expect(cut).toHaveBeenCalledOnce()
+  // As the connection does when it is closed.
+  await listener.stream.body.cancel()
+
+  audience.enter(request)
+  expect(untakenMs).toBe(5_000)
+})
+
+it('E7 a reader that takes its end in time is not cut', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout'] })
+  const { audience } = givenAudience()
+  const cut = vi.fn()
+  const listener = audience.enter({ ...request, cut })
+
+  audience.end(listener, 'slow')
+  const told = await readEvents(new Response(listener.stream.body)).rest()
+
+  expect(told).toMatchObject([{ event: 'dropped' }])
+  expect(vi.getTimerCount()).toBe(0)
+  expect(cut).not.toHaveBeenCalled()
 })

@@ -42,6 +42,8 @@ export interface Arrival {
   readonly fault: string | null
   /** The IP address that it comes from: of the client, where the balancers before us are trusted. */
   readonly clientAddress: string
+  /** Closes the connection at once, whatever of the answer has not been taken. The body of the answer is cancelled. */
+  cut(): void
 }
 
 type OperatorPage = (visit: { readonly request: Request; readonly address: string }) => Promise<Response> | null
@@ -128,6 +130,7 @@ export function openFront(options: {
         const response = await serve(request, {
           fault: faultOf(request.url, incoming.url ?? ''),
           clientAddress: clientAddress(remoteAddress, [incoming.headers['x-forwarded-for'] ?? []].flat().join(',')),
+          cut: () => incoming.socket.destroy(),
         })
         if (!(await hasComeWhole(incoming))) response.headers.set('connection', 'close')
         return response
