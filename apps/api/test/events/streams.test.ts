@@ -171,25 +171,25 @@ describe('E5 who comes back with the last event', () => {
       Array.from({ length: 1_200 }, (_, no) => api.eventIds.of(no + 2)),
     )
   })
+})
 
-  it('is told if another hub gave it, if none has given it yet, or if it is none', async () => {
-    await putJob(api, 'here')
-    const messageOf = async (lastEventId: string) => {
-      const response = await askFor(api, '/jobs/v2/here/events', { lastEventId })
-      const { Message } = JSON.parse(await response.text())
-      return `${response.status} ${Message}`
-    }
+it('E6 who comes back with an id of another hub, one that none has given yet, or a text that is none, is told so', async () => {
+  await putJob(api, 'here')
+  const messageOf = async (lastEventId: string) => {
+    const response = await askFor(api, '/jobs/v2/here/events', { lastEventId })
+    const { Message } = JSON.parse(await response.text())
+    return `${response.status} ${Message}`
+  }
 
-    expect(await messageOf('12345678-1')).toMatch(
-      /^400 ErrorCode:ArgumentInvalid;Last-Event-ID must be the eventId of an event of this hub, such as [0-9a-f]{8}-1, got "12345678-1"/,
-    )
-    expect(await messageOf(api.eventIds.of(2))).toMatch(
-      /^400 ErrorCode:ArgumentInvalid;Last-Event-ID ".{8}-2" lies ahead of the events of this hub, the last is .{8}-1/,
-    )
-    for (const text of ['1', `${api.eventIds.of(1)}0000000000000000`, "' or true --", `${'x'.repeat(5_000)}`]) {
-      expect(await messageOf(text)).toMatch(/must be the eventId of an event of this hub/)
-    }
-  })
+  expect(await messageOf('12345678-1')).toMatch(
+    /^400 ErrorCode:ArgumentInvalid;Last-Event-ID must be the eventId of an event of this hub, such as [0-9a-f]{8}-1, got "12345678-1"/,
+  )
+  expect(await messageOf(api.eventIds.of(2))).toMatch(
+    /^400 ErrorCode:ArgumentInvalid;Last-Event-ID ".{8}-2" lies ahead of the events of this hub, the last is .{8}-1/,
+  )
+  for (const text of ['1', `${api.eventIds.of(1)}0000000000000000`, "' or true --", `${'x'.repeat(5_000)}`]) {
+    expect(await messageOf(text)).toMatch(/must be the eventId of an event of this hub/)
+  }
 })
 
 describe('E7 a reader that lags', () => {
