@@ -29,8 +29,8 @@ function addList(group: Command, environment: Environment): void {
     description: 'list jobs, latest first',
     examples: ['muster job list --job-status running', 'muster job list --query "[].jobId" -o tsv'],
   })
-    .option('--job-type <type>', 'only jobs of this type: scheduleUpdateTwin or scheduleDeviceMethod')
-    .option('--job-status <status>', 'only jobs in this status')
+    .option('--jt, --job-type <type>', 'only jobs of this type: scheduleUpdateTwin or scheduleDeviceMethod')
+    .option('--js, --job-status <status>', 'only jobs in this status')
     .option('--top <count>', 'at most so many', parseCount)
     .action(async (options: HubOptions & { jobType?: string; jobStatus?: string; top?: number }) => {
       const { client, output } = await openRun(options, environment)

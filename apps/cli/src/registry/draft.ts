@@ -23,19 +23,21 @@ const authenticationTypes = {
 /** The options that describe a device. */
 export function addDraftOptions(command: Command): Command {
   return command
-    .addOption(new Option('--status <status>', 'whether it may connect').choices(['enabled', 'disabled']))
-    .option('--status-reason <text>', 'why')
+    .addOption(new Option('--sta, --status <status>', 'whether it may connect').choices(['enabled', 'disabled']))
+    .option('--star, --status-reason <text>', 'why')
     .addOption(
-      new Option('--edge-enabled [flag]', 'whether it is an edge device').choices(['true', 'false']).preset('true'),
+      new Option('--ee, --edge-enabled [flag]', 'whether it is an edge device')
+        .choices(['true', 'false'])
+        .preset('true'),
     )
     .option('--device-scope <scope>', 'the scope of its parent')
     .addOption(
-      new Option('--auth-method <method>', 'how it proves who it is').choices(Object.keys(authenticationTypes)),
+      new Option('--am, --auth-method <method>', 'how it proves who it is').choices(Object.keys(authenticationTypes)),
     )
-    .option('--primary-key <base64>', 'by default a new one')
-    .option('--secondary-key <base64>', 'by default a new one')
-    .option('--primary-thumbprint <hex>', 'of its certificate')
-    .option('--secondary-thumbprint <hex>', 'of its next certificate')
+    .option('--pk, --primary-key <base64>', 'by default a new one')
+    .option('--sk, --secondary-key <base64>', 'by default a new one')
+    .option('--ptp, --primary-thumbprint <hex>', 'of its certificate')
+    .option('--stp, --secondary-thumbprint <hex>', 'of its next certificate')
 }
 
 export function draftOf(options: DraftOptions): DeviceDraft {

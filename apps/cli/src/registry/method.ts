@@ -30,8 +30,8 @@ export function addMethodCommands(program: Command, environment: Environment): v
     `muster method invoke d1 --method-name blink --method-payload '{"times":3}' --timeout 10`,
   ])
     .option('-m, --module-id <id>', 'a module of the device')
-    .requiredOption('--method-name <name>', 'the method')
-    .option('--method-payload <json>', 'what to call it with: JSON, or a file with it')
+    .requiredOption('--mn, --method-name <name>', 'the method')
+    .option('--mp, --method-payload <json>', 'what to call it with: JSON, or a file with it')
     .option('--timeout <seconds>', 'how long the device may take, 5 to 300; by default 30', parseSeconds)
     .option('--connect-timeout <seconds>', 'how long to wait for it to connect; by default not at all', parseSeconds)
     .action(async (argument: string | undefined, options: InvokeOptions) => {

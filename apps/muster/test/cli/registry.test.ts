@@ -70,6 +70,11 @@ describe('muster twin', () => {
       tags: { floor: 3 },
       properties: { desired: { interval: 30 } },
     })
+    expect(
+      await muster.json(['twin', 'update', 'twin-1', '--patch', '{"tags":{"floor":null,"kind":"--jt"}}']),
+    ).toMatchObject({
+      tags: { kind: '--jt' },
+    })
     const input = '{"tags":{"floor":4}}'
     const replaced = await muster.run(['twin', 'replace', 'twin-1', '--json', '-', '-o', 'json'], { input })
 
