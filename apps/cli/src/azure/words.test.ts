@@ -16,6 +16,11 @@ describe('the words of an az script', () => {
     ])
   })
 
+  it('take away without asking, as there', () => {
+    expect(ownWords(['iot', 'hub', 'device-identity', 'delete'])).toContain('--yes')
+    expect(ownWords(['iot', 'hub', 'device-twin', 'replace'])).toContain('--yes')
+  })
+
   it('keep the output that they name', () => {
     expect(ownWords(['iot', 'hub', 'query', '-q', 'SELECT * FROM devices', '-o', 'table'])).toEqual([
       'query',

@@ -1,6 +1,7 @@
 import type { TwinPatch } from '@muster/client'
 import type { Command } from 'commander'
 import { openRun } from '../command/client-command.ts'
+import { confirm } from '../command/confirm.ts'
 import { readJsonObject } from '../command/option-values.ts'
 import type { Environment } from '../environment.ts'
 import { usageError } from '../failure.ts'
@@ -14,6 +15,7 @@ interface TwinOptions extends DeviceOptions {
   readonly patch?: string
   readonly json?: string
   readonly etag?: string
+  readonly yes?: boolean
 }
 
 /** `muster twin`. */
@@ -44,20 +46,29 @@ export function addTwinCommands(program: Command, environment: Environment): voi
     })
   addDeviceCommand(group, 'replace', 'replace the tags and desired properties; what is left out is cleared', [
     'muster twin replace d1 --json twin.json',
+    'muster twin replace d1 --json twin.json --yes',
   ])
     .option(...moduleOption)
     .requiredOption('-j, --json <json>', 'the twin: JSON, or a file with it')
     .option(...etagOption)
+    .option('-y, --yes', 'do not ask')
     .action(async (argument: string | undefined, options: TwinOptions) => {
       const twin = await readJsonObject('--json', options.json ?? '', environment)
       const { client, output } = await openRun(options, environment)
-      const { etag } = options
-      await output.item(twinView, await client.twins.replace(identityOf(argument, options), twin, { etag }))
+      const { etag, yes } = options
+      const identity = identityOf(argument, options)
+      if (!yes) await confirm(questionOf(identity), environment)
+      await output.item(twinView, await client.twins.replace(identity, twin, { etag }))
     })
 }
 
 function identityOf(argument: string | undefined, options: TwinOptions) {
   return { deviceId: deviceIdOf(argument, options), moduleId: options.moduleId }
+}
+
+function questionOf({ deviceId, moduleId }: ReturnType<typeof identityOf>): string {
+  const whose = moduleId === undefined ? deviceId : `${deviceId}/${moduleId}`
+  return `Replace the twin of ${whose}? All tags and desired properties that the new one leaves out are cleared.`
 }
 
 async function patchOf({ tags, desired, patch }: TwinOptions, environment: Environment): Promise<TwinPatch> {

@@ -1,7 +1,9 @@
+import { json } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startHub, type TestHub } from '../hub.ts'
 import { givenFleet } from '../simulated.ts'
 import { type Muster, openMuster, rowsOf } from './muster.ts'
+import { openStandIn } from './stand-in.ts'
 
 let hub: TestHub
 let muster: Muster
@@ -50,14 +52,45 @@ describe('muster device', () => {
   it('delete takes one device, or all that meet a condition after it was said how many', async () => {
     for (const name of ['old-1', 'old-2', 'old-3']) await muster.json(['device', 'create', name])
 
-    const one = await muster.run(['device', 'delete', 'old-1'])
+    const unaskedOne = await muster.run(['device', 'delete', 'old-1'])
+    const one = await muster.run(['device', 'delete', 'old-1', '--yes'])
     const unasked = await muster.run(['device', 'delete', '-q', "STARTSWITH(deviceId, 'old-')"])
     const many = await muster.run(['device', 'delete', '-q', "STARTSWITH(deviceId, 'old-')", '--yes'])
 
+    expect(unaskedOne).toMatchObject({ code: 2, stderr: expect.stringContaining('Delete the device old-1') })
     expect(one.code).toBe(0)
     expect(unasked).toMatchObject({ code: 2, stderr: expect.stringContaining('2 devices meet the condition') })
     expect(many).toMatchObject({ code: 0, stderr: '2 devices deleted\n' })
     expect((await muster.run(['device', 'show', 'old-3'])).code).toBe(3)
+  })
+})
+
+describe('muster device delete', () => {
+  it('stops when more devices meet the condition than were counted', async () => {
+    await muster.json(['device', 'create', 'late-1'])
+    await using other = await openStandIn(hub, async (request, response) => {
+      const [path = ''] = request.url?.split('?') ?? []
+      const body = await json(request)
+      const answer = await hub.request('POST', path, body)
+      if (path === '/jobs/v2/preview') await muster.json(['device', 'create', 'late-2'])
+      response.writeHead(answer.status).end(await answer.text())
+    })
+
+    const { code, stderr } = await other.muster.run([
+      'device',
+      'delete',
+      '-q',
+      "STARTSWITH(deviceId, 'late-')",
+      '--yes',
+    ])
+
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^muster: 1 devices deleted; .* are left\n$/),
+    })
+    expect((await muster.run(['device', 'list', '-q', "STARTSWITH(deviceId, 'late-')", '-o', 'name'])).stdout).toMatch(
+      /^late-\d\n$/,
+    )
   })
 })
 
@@ -76,8 +109,11 @@ describe('muster twin', () => {
       tags: { kind: '--jt' },
     })
     const input = '{"tags":{"floor":4}}'
-    const replaced = await muster.run(['twin', 'replace', 'twin-1', '--json', '-', '-o', 'json'], { input })
+    const replace = ['twin', 'replace', 'twin-1', '--json', '-']
+    const unasked = await muster.run(replace, { input })
+    const replaced = await muster.run([...replace, '--yes', '-o', 'json'], { input })
 
+    expect(unasked).toMatchObject({ code: 2, stderr: expect.stringContaining('Replace the twin of twin-1?') })
     expect(JSON.parse(replaced.stdout)).toMatchObject({ tags: { floor: 4 } })
     expect(await muster.json(['twin', 'show', 'twin-1'])).toEqual(await get('/twins/twin-1'))
     const { stdout } = await muster.run(['twin', 'show', 'twin-1'])
