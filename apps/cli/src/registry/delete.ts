@@ -5,6 +5,7 @@ import { confirm } from '../command/confirm.ts'
 import type { Environment } from '../environment.ts'
 import { CommandError, usageError } from '../failure.ts'
 import { addDeviceCommand, type DeviceOptions, deviceIdOf } from './device-command.ts'
+import { devicesQuery } from './devices-query.ts'
 
 interface DeleteOptions extends DeviceOptions {
   readonly queryCondition?: string
@@ -19,7 +20,7 @@ export function addDeviceDelete(group: Command, environment: Environment): void 
     'muster device delete d1 --yes',
     'muster device delete -q "tags.building = 43" --yes',
   ])
-    .option('-q, --query-condition <condition>', 'all devices whose twins meet it')
+    .option('-q, --query-condition <condition>', 'all devices whose twins meet it; * for all')
     .option('--etag <etag>', 'only while it has this one')
     .option('-y, --yes', 'do not ask')
     .action(async (argument: string | undefined, options: DeleteOptions) => {
@@ -75,9 +76,7 @@ async function deleteAtMost(client: Client, condition: string, countMax: number)
 }
 
 async function firstPage(client: Client, condition: string): Promise<readonly Pick<Twin, 'deviceId'>[]> {
-  const rows = client.query<Pick<Twin, 'deviceId'>>(`SELECT deviceId FROM devices WHERE ${condition}`, {
-    pageSize: changesMax,
-  })
+  const rows = client.query<Pick<Twin, 'deviceId'>>(devicesQuery('deviceId', condition), { pageSize: changesMax })
   for await (const page of rows.pages()) return page
   return []
 }

@@ -10,6 +10,7 @@ import { addDeviceExport } from '../transfer/device-export.ts'
 import { addDeviceImport } from '../transfer/device-import.ts'
 import { addDeviceDelete } from './delete.ts'
 import { addDeviceCommand, type DeviceOptions, deviceIdOf } from './device-command.ts'
+import { devicesQuery } from './devices-query.ts'
 import { addDraftOptions, type DraftOptions, draftOf } from './draft.ts'
 import { deviceView, twinView } from './views.ts'
 
@@ -62,8 +63,8 @@ function addList(group: Command, environment: Environment): void {
     .option('--top <count>', 'at most so many', parseCount)
     .action(async (options: HubOptions & { queryCondition?: string; top?: number }) => {
       const { client, output } = await openRun(options, environment)
-      const where = options.queryCondition === undefined ? '' : ` WHERE ${options.queryCondition}`
-      const twins = client.query<Twin>(`SELECT * FROM devices${where}`, { pageSize: options.top ?? 1000 })
+      const query = devicesQuery('*', options.queryCondition ?? '*')
+      const twins = client.query<Twin>(query, { pageSize: options.top ?? 1000 })
       await output.list(twinView, take(twins, options.top))
     })
 }

@@ -65,8 +65,19 @@ describe('muster device', () => {
   })
 })
 
-describe('muster device delete', () => {
-  it('stops when more devices meet the condition than were counted', async () => {
+describe('muster device list and delete', () => {
+  it('take * for all devices, as a job does', async () => {
+    await muster.json(['device', 'create', 'any-1'])
+
+    const listed = await muster.run(['device', 'list', '-q', '*', '-o', 'name'])
+    const deleted = await muster.run(['device', 'delete', '-q', '*', '--yes'])
+
+    expect(listed.stdout).toContain('any-1\n')
+    expect(deleted).toMatchObject({ code: 0, stderr: expect.stringMatching(/^\d+ devices deleted\n$/) })
+    expect((await muster.run(['device', 'list', '-o', 'name'])).stdout).toBe('')
+  })
+
+  it('stop when more devices meet the condition than were counted', async () => {
     await muster.json(['device', 'create', 'late-1'])
     await using other = await openStandIn(hub, async (request, response) => {
       const [path = ''] = request.url?.split('?') ?? []
