@@ -1,4 +1,5 @@
 import { MusterError } from '@muster/client'
+import { withoutControls } from './plain-text.ts'
 
 /** What the exit code of a command says. */
 export const exitCodes = {
@@ -49,5 +50,5 @@ function exitCodeOf({ status, code }: MusterError): ExitCode {
 }
 
 function inOneLine(text: string): string {
-  return text.replaceAll(/\s*\n\s*/g, ' ')
+  return withoutControls(text.replaceAll(/\s*\n\s*/g, ' '))
 }

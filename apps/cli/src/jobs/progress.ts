@@ -1,4 +1,5 @@
 import type { DeviceJobStatistics } from '@muster/client'
+import { withoutControls } from '../plain-text.ts'
 
 /** Shows how far a job is. On a terminal one line is drawn again and again; elsewhere each change is a line. */
 export interface Progress extends Disposable {
@@ -13,13 +14,14 @@ export function openProgress(jobId: string, stderr: NodeJS.WriteStream, isQuiet:
   return {
     show(status, counts) {
       if (isQuiet) return
-      const line = `${jobId}  ${progressText(status, counts)}`
+      const line = withoutControls(`${jobId}  ${progressText(status, counts)}`)
       if (stderr.isTTY) stderr.write(`\r\u001b[K${line}`)
       else if (line !== shown) stderr.write(`${line}\n`)
       shown = line
     },
     note(text) {
-      stderr.write(stderr.isTTY ? `\r\u001b[K${text}\n` : `${text}\n`)
+      const line = `${withoutControls(text)}\n`
+      stderr.write(stderr.isTTY ? `\r\u001b[K${line}` : line)
     },
     [Symbol.dispose]() {
       if (stderr.isTTY && shown !== '') stderr.write('\n')

@@ -1,3 +1,5 @@
+import { withoutControls } from '../plain-text.ts'
+
 export const formats = ['table', 'wide', 'json', 'ndjson', 'yaml', 'tsv', 'name'] as const
 export type Format = (typeof formats)[number]
 
@@ -18,8 +20,9 @@ export interface View<Item> {
   nameOf(item: Item): string
 }
 
+/** A cell in one line, as a terminal may show it. */
 export function cellText(cell: Cell): string {
-  return cell === null || cell === undefined ? '' : String(cell)
+  return cell === null || cell === undefined ? '' : withoutControls(String(cell))
 }
 
 /** A row of values that are separated by tabs. */
@@ -32,5 +35,5 @@ const escapes: Readonly<Record<string, string>> = { '\t': '\\t', '\n': '\\n', '\
 function tsvText(cell: unknown): string {
   if (cell === null || cell === undefined) return ''
   const text = typeof cell === 'object' ? JSON.stringify(cell) : String(cell)
-  return text.replaceAll(/[\t\n\r\\]/g, (character) => escapes[character] ?? '')
+  return withoutControls(text.replaceAll(/[\t\n\r\\]/g, (character) => escapes[character] ?? ''))
 }

@@ -31,7 +31,7 @@ export function createOutput({ output: format, query }: OutputOptions, { stdout,
     },
     async item(view, item) {
       const columns = view.columns
-      if (query === undefined && format === 'name') return printLines(stdout, [view.nameOf(item)])
+      if (query === undefined && format === 'name') return printLines(stdout, [cellText(view.nameOf(item))])
       if (query === undefined && format === 'tsv') {
         return printLines(stdout, [tsvRow(columns.map((column) => column.of(item)))])
       }

@@ -23,11 +23,11 @@ const bare = {
   style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
 }
 
-/** Lines of a table without borders. `head` null: only the rows. */
+/** Lines of a table without borders. `head` null: only the rows. No cell has a control character, but for colours. */
 export function tableLines(head: readonly string[] | null, rows: readonly (readonly string[])[]): string[] {
   if (head === null && rows.length === 0) return []
   const table = new Table({ ...bare, ...(head === null ? {} : { head: [...head] }) })
-  table.push(...rows.map((row) => row.map(inOneLine)))
+  table.push(...rows.map((row) => [...row]))
   return table
     .toString()
     .split('\n')
@@ -73,10 +73,4 @@ function coloured(text: string): string {
 
 function isState(text: string): text is keyof typeof colours {
   return Object.hasOwn(colours, text)
-}
-
-/** A line break, or any other control character, would break the table, or the terminal. */
-function inOneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out; the colours of our own stay
-  return text.replaceAll(/[\u0000-\u001a\u001c-\u001f\u007f]+/g, ' ')
 }

@@ -1,3 +1,4 @@
+import { withoutControls } from '../plain-text.ts'
 import { type Format, tsvRow } from './format.ts'
 
 /** The lines of any value, such as what a JMESPath expression makes. There are no columns then, but those of the value itself. */
@@ -28,7 +29,7 @@ async function genericTable(items: readonly unknown[]): Promise<string[]> {
     )
   const names = [...new Set(objects.flatMap((item) => Object.keys(item)))]
   return tableLines(
-    names.map((name) => name.toUpperCase()),
+    names.map((name) => textOf(name.toUpperCase())),
     objects.map((item) => names.map((name) => textOf(item[name]))),
   )
 }
@@ -44,5 +45,5 @@ function isPlainObject(value: unknown): value is Readonly<Record<string, unknown
 
 function textOf(value: unknown): string {
   if (value === null || value === undefined) return ''
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return withoutControls(typeof value === 'object' ? JSON.stringify(value) : String(value))
 }

@@ -128,6 +128,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'azure',
     'environment',
     'failure',
+    'plain-text',
   ],
   'apps/muster': [
     'main',

@@ -30,6 +30,17 @@ describe('the output', () => {
     expect((await muster.run(['query', query, '-o', format])).stdout).toBe(expected)
   })
 
+  it.each([
+    ['tsv', 'd-4999\ta ]0;b c d\n'],
+    ['table', 'DEVICEID  NOTE\nd-4999    a ]0;b c d\n'],
+    ['name', 'd-4999\n'],
+  ])('as %s lets no control character of the data through to the terminal', async (format, expected) => {
+    await muster.json(['twin', 'update', 'd-4999', '--tags', '{"note":"a\\u001b]0;b\\u0007c\\u009bd"}'])
+    const query = "SELECT deviceId, tags.note FROM devices WHERE deviceId = 'd-4999'"
+
+    expect((await muster.run(['query', query, '-o', format])).stdout).toBe(expected)
+  })
+
   it('as yaml holds what JSON holds', async () => {
     expect(parse((await muster.run(['query', query, '-o', 'yaml'])).stdout)).toEqual(
       await muster.json(['query', query]),
