@@ -46,6 +46,8 @@ export interface Exchange {
 const apiVersion = '2021-04-12'
 const triesMax = 6
 const waitMaxMs = 30_000
+/** A timer with more ends at once. */
+const timerMsMax = 2 ** 31 - 1
 
 /** Tries a call that is refused for its rate, or for a lost store, six times at most. */
 export function createExchange(access: Access, options: ExchangeOptions): Exchange {
@@ -62,7 +64,7 @@ export function createExchange(access: Access, options: ExchangeOptions): Exchan
 
   async function attempt<Result>(call: Call, take: (response: Response) => Promise<Result>): Promise<Result> {
     const limit = new AbortController()
-    const limitMs = call.timeoutMs ?? options.timeoutMs
+    const limitMs = Math.min(timerMsMax, call.timeoutMs ?? options.timeoutMs)
     const timer = setTimeout(() => limit.abort(), limitMs)
     try {
       const response = await options.fetch(urlOf(access.url, call), {

@@ -52,6 +52,12 @@ describe('a call', () => {
     }
   })
 
+  it('has the longest time that a timer can have when its own is longer', async () => {
+    await using server = await startAnswering(answer, { timeoutMs: 3_000_000_000 })
+
+    expect(await server.client.jobs.get('j1')).toEqual({ jobId: 'j1' })
+  })
+
   it('ends with the reason of the signal that ends it', async () => {
     await using server = await startAnswering(() => undefined)
     const stop = new AbortController()

@@ -10,9 +10,19 @@ export function parseCount(text: string): number {
   throw new InvalidArgumentError('Expected a whole number, at least 1.')
 }
 
+/** Seconds that the hub is told; it knows the bounds. */
 export function parseSeconds(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('Expected a whole number of seconds.')
+}
+
+/** 24 days. A timer of Node that has more milliseconds ends at once. */
+const waitSecondsMax = Math.floor((2 ** 31 - 1) / 1000)
+
+/** Seconds that this program waits. */
+export function parseWaitSeconds(text: string): number {
+  if (/^\d{1,9}$/.test(text) && Number(text) <= waitSecondsMax) return Number(text)
+  throw new InvalidArgumentError(`Expected a whole number of seconds, at most ${waitSecondsMax}.`)
 }
 
 /** `a,b` is two words, and so is the option given twice. */

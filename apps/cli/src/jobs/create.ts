@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { JobTarget, MethodCall, NewMethodJob, NewTwinJob, TwinPatch } from '@muster/client'
 import { type Command, Option } from 'commander'
 import { addHubCommand, type HubOptions, idOf, openRun } from '../command/client-command.ts'
-import { collectWords, parseSeconds, readJson, readJsonObject } from '../command/option-values.ts'
+import { collectWords, parseSeconds, parseWaitSeconds, readJson, readJsonObject } from '../command/option-values.ts'
 import type { Environment } from '../environment.ts'
 import { usageError } from '../failure.ts'
 import { followToEnd } from './follow.ts'
@@ -51,7 +51,7 @@ export function addJobCreate(group: Command, environment: Environment): void {
     .option('--ttl <seconds>', 'the window of the job, from its start; by default an hour', parseSeconds)
     .option('--wait', 'wait until the job has ended, and tell by the exit code how')
     .addOption(new Option('--interval, --poll-interval <seconds>').hideHelp())
-    .addOption(new Option('--duration, --poll-duration <seconds>').argParser(parseSeconds).hideHelp())
+    .addOption(new Option('--duration, --poll-duration <seconds>').argParser(parseWaitSeconds).hideHelp())
     .action(async (argument: string | undefined, options: CreateOptions) => {
       const job = await jobOf(argument, options, environment)
       const run = await openRun(options, environment)

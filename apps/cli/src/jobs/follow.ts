@@ -1,7 +1,7 @@
 import type { Job } from '@muster/client'
 import type { Command } from 'commander'
 import { openRun, type Run } from '../command/client-command.ts'
-import { parseSeconds } from '../command/option-values.ts'
+import { parseWaitSeconds } from '../command/option-values.ts'
 import type { Environment } from '../environment.ts'
 import { CommandError, type ExitCode, exitCodes } from '../failure.ts'
 import { addJobCommand, type JobOptions, jobIdOf } from './job-command.ts'
@@ -17,7 +17,7 @@ export function addJobFollowing(group: Command, environment: Environment): void 
   const timeout = [
     '--timeout <seconds>',
     'how long; the job goes on after that, and the exit code is 7',
-    parseSeconds,
+    parseWaitSeconds,
   ] as const
   const watch = 'show a job at work until it has ended; Ctrl-C ends only the watching'
   addJobCommand(group, 'watch', watch, ['muster job watch reboot-floor-3'])
