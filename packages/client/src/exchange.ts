@@ -153,7 +153,7 @@ export function isAboutCertificate(error: unknown): boolean {
 }
 
 /** `fetch failed` says nothing; its cause does. A host with several addresses has a cause for each, in one with an empty text. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ')
   if (!(error instanceof Error)) return String(error)
   return error.cause === undefined ? error.message : reasonOf(error.cause)

@@ -1,5 +1,6 @@
 import { type FollowOptions, followEvents } from './event-stream.ts'
 import type { CallOptions, Exchange } from './exchange.ts'
+import { longBodyOf } from './long-body.ts'
 import { listOf, type PageOptions, type Pages, pagesOf } from './pages.ts'
 import type {
   CreatedJob,
@@ -44,7 +45,7 @@ export interface Jobs {
   cancel(jobId: string, options?: CallOptions): Promise<Job>
   devices(jobId: string, filter?: DeviceJobFilter, options?: PageOptions): Pages<DeviceJob>
   deviceCounts(jobId: string, filter?: DeviceJobFilter, options?: CallOptions): Promise<DeviceJobCounts>
-  /** Every device job, as text that is read while it comes. */
+  /** Every device job, as text that is read while it comes. Reading rejects with MusterError when the rest does not come. */
   export(
     jobId: string,
     format: 'csv' | 'ndjson',
@@ -89,9 +90,9 @@ export function createJobs(exchange: Exchange): Jobs {
       const page = await exchange.read<DevicesPage>({ ...devicesCall(jobId, { ...filter, pageSize: 1 }), ...options })
       return page.counts ?? { byStatus: {}, byErrorCode: {} }
     },
-    async export(jobId, format, filter, options) {
+    async export(jobId, format, filter, options = {}) {
       const response = await exchange.send({ ...devicesCall(jobId, { ...filter, format }), ...options })
-      return response.body ?? new ReadableStream({ start: (controller) => controller.close() })
+      return longBodyOf(response, options)
     },
     failures: (jobId, { tags, ...options } = {}) =>
       exchange.read({ method: 'GET', path: `${pathOf(jobId)}/failures`, query: { tags }, isSafe: true, ...options }),

@@ -5,6 +5,7 @@ import { startHub, type TestHub } from '../hub.ts'
 import { ending, putJob } from '../jobs.ts'
 import { registered } from '../simulated.ts'
 import { type Muster, openMuster, rowsOf } from './muster.ts'
+import { openStandIn } from './stand-in.ts'
 
 let hub: TestHub
 let muster: Muster
@@ -69,6 +70,18 @@ describe('muster job history', () => {
 })
 
 describe('muster job export', () => {
+  it('ends with 1 and one line when its connection is cut', async () => {
+    await using other = await openStandIn(hub, (_, response) =>
+      response.writeHead(200).write('deviceId,status\n', () => response.destroy()),
+    )
+
+    expect(await other.muster.run(['job', 'export', 'mixed'])).toEqual({
+      code: 1,
+      stdout: 'deviceId,status\n',
+      stderr: expect.stringMatching(/^muster: the answer of the hub was cut off: .*\n$/),
+    })
+  })
+
   it('writes every row to standard output, or to a file', async () => {
     const file = join(muster.home, 'rows.ndjson')
 
