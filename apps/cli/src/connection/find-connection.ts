@@ -1,9 +1,10 @@
-import { parseConnectionString } from '@muster/auth/sas'
+import { isDeepStrictEqual } from 'node:util'
+import { type ConnectionString, parseConnectionString } from '@muster/auth/sas'
 import { type Client, createClient } from '@muster/client'
 import type { Environment } from '../environment.ts'
 import { CommandError, exitCodes, usageError } from '../failure.ts'
 import { type Context, readConfig } from './config-file.ts'
-import { readLocalHub } from './local-hub.ts'
+import { type LocalHub, readLocalHub } from './local-hub.ts'
 
 export interface ConnectionOptions {
   /** A service connection string. */
@@ -47,12 +48,23 @@ async function toLocalHub(environment: Environment): Promise<Connection> {
   return { client: createClient(hub), hostName: hub.hostName, source: path }
 }
 
-/** The hub of this machine may be on any port; its own connection string says none. */
 async function byConnectionString(text: string, source: string, environment: Environment): Promise<Connection> {
-  const { hostName, gatewayHostName } = parsed(text, source)
-  const local = gatewayHostName === undefined ? await readLocalHub(await environment.localHubFile()) : null
-  const url = local?.hostName === hostName ? { url: local.url } : {}
-  return { client: created({ connectionString: text, ...url }, source), hostName, source }
+  const service = parsed(text, source)
+  const local = await localHubOf(service, environment)
+  const url = local === null ? {} : { url: local.url }
+  return { client: created({ connectionString: text, ...url }, source), hostName: service.hostName, source }
+}
+
+/**
+ * The hub of this machine may be on any port; its own connection string says none. Another hub may have the same name, such as localhost:
+ * only the key tells them apart. A file that is damaged says nothing of the hub that is meant.
+ */
+async function localHubOf(service: ConnectionString, environment: Environment): Promise<LocalHub | null> {
+  const local = await readLocalHub(await environment.localHubFile()).catch((error: unknown) => {
+    if (error instanceof CommandError) return null
+    throw error
+  })
+  return isDeepStrictEqual(local?.service, service) ? local : null
 }
 
 async function byName(name: string, source: string, environment: Environment): Promise<Connection> {
@@ -93,7 +105,7 @@ function created(options: Parameters<typeof createClient>[0], source: string): C
   }
 }
 
-function parsed(text: string, source: string) {
+function parsed(text: string, source: string): ConnectionString {
   try {
     return parseConnectionString(text)
   } catch (error) {

@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { signSasToken } from '@muster/auth'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -17,6 +17,7 @@ afterAll(async () => {
 })
 
 const nowhere = 'HostName=127.0.0.1:3;SharedAccessKeyName=service;SharedAccessKey=AAAA'
+const stranger = 'HostName=localhost;SharedAccessKeyName=iothubowner;SharedAccessKey=AAAA'
 const list = ['job', 'list', '-o', 'json'] as const
 
 describe('the hub that a command calls', () => {
@@ -56,6 +57,29 @@ describe('the hub that a command calls', () => {
     expect((await other.run(['context', 'show', 'lab', '-o', 'json'])).stdout).not.toContain('SharedAccessKey')
   })
 
+  it('is not that of this machine when the key is of another one with the same name', async () => {
+    const { code, stderr } = await muster.run([...list, '--login', stranger])
+
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^muster: https:\/\/localhost cannot be /),
+    })
+  })
+
+  it('is another one also when what this machine has written about its own is damaged', async () => {
+    await using other = await openMuster(null)
+    await writeFile(join(other.home, 'hub.json'), '{"connectionString":')
+
+    expect(await other.run([...list, '--login', nowhere])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('https://127.0.0.1:3 cannot be reached'),
+    })
+    expect(await other.run(list)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('does not describe a running hub'),
+    })
+  })
+
   it('may be reached by a URL and a token', async () => {
     await using other = await openMuster(null)
     await other.run(['context', 'set', 'lab', '--url', `http://127.0.0.1:${hub.httpPort}`, '--token', hub.token])
@@ -91,8 +115,9 @@ describe('a caller whom the hub refuses', () => {
   })
 
   it('with the key of another hub gets the exit code 4', async () => {
-    const login = 'HostName=localhost;SharedAccessKeyName=iothubowner;SharedAccessKey=AAAA'
+    await using other = await openMuster(null)
+    await other.run(['context', 'set', 'lab', '--login', stranger, '--url', `http://127.0.0.1:${hub.httpPort}`])
 
-    expect(await muster.run([...list, '--login', login])).toMatchObject({ code: 4 })
+    expect(await other.run(list)).toMatchObject({ code: 4 })
   })
 })
