@@ -51,6 +51,16 @@ describe('muster webhook', () => {
     ])
   })
 
+  it('set changes a webhook without its secret, which a new one needs', async () => {
+    const words = ['--url', url, '--events', 'ended', '--job-id-prefix', 'a-']
+
+    expect(await muster.json(['webhook', 'set', 'crm', ...words])).toMatchObject({ id: 'crm', events: ['ended'] })
+    expect(await muster.run(['webhook', 'set', 'new', ...words])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('secret is missing'),
+    })
+  })
+
   it('test tells what came back', async () => {
     expect(await muster.json(['webhook', 'test', 'crm'])).toMatchObject({ status: 200 })
     expect(received.map((body) => JSON.parse(body))).toMatchObject([{ kind: 'test' }])
