@@ -136,7 +136,7 @@ export const stages = pgTable(
 )
 
 export const hub = pgTable('hub', {
-  isOnly: boolean('is_only').primaryKey(),
+  isOnly: boolean('is_only').primaryKey().default(true),
   hubId: text('hub_id').notNull(),
 })
 
