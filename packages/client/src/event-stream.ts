@@ -107,7 +107,7 @@ function silent(): MusterError {
   return new MusterError('CallTimedOut', { message: `the event stream was silent for ${silenceMs / 1000} s` })
 }
 
-/** Null: nothing for the reader. `opened` has only an id, the place of the stream before its first event. */
+/** Null: no event. `opened` has only an id, the place of the stream before its first event; a later hub may have more such messages. */
 function toldBy({ event, data }: EventSourceMessage): JobEvent | JobStatisticsTold | null {
   const told = JSON.parse(data)
   if (event === 'statistics') return { ...told, kind: 'statistics' }

@@ -43,6 +43,17 @@ describe('the events of a job', () => {
     expect(server.requests[1]?.headers['last-event-id']).toBe('7')
   })
 
+  it('may be of a kind that a later hub has, and messages that are no events are skipped', async () => {
+    await using server = await startAnswering((response, index) => {
+      if (index > 0) return tell(response, ['3', 'ended'])
+      response.writeHead(200).write('event: weather\ndata: {"isFine":true}\n\n')
+      response.end('event: paused\nid: 2\ndata: {"eventId":"2","kind":"paused","until":null}\n\n')
+    })
+
+    expect(await idsOf(server.client.jobs.events('j1'))).toEqual(['2', '3'])
+    expect(server.requests[1]?.headers['last-event-id']).toBe('2')
+  })
+
   it('end when the hub has told everything before', async () => {
     await using server = await startAnswering((response) => response.writeHead(204).end())
 
