@@ -9,13 +9,14 @@ import {
   type Modules,
   type Statistics,
 } from './registry.ts'
+import { createSessions, type Sessions } from './sessions.ts'
 import { createMethods, createQuery, createTwins, type Methods, type Query, type Twins } from './twins.ts'
 import { createWebhooks, type Webhooks } from './webhooks.ts'
 
 export type ClientOptions = Credentials & {
   /** Where the hub is, when that is not what the connection string names: `http://127.0.0.1:8080` for one on this machine. */
   readonly url?: string | URL
-  /** Instead of the one of Node. */
+  /** Instead of the one that the program has. */
   readonly fetch?: typeof fetch
   /** How long one call may take; by default 30,000. */
   readonly timeoutMs?: number
@@ -32,6 +33,7 @@ export interface Client {
   readonly methods: Methods
   readonly statistics: Statistics
   readonly webhooks: Webhooks
+  readonly sessions: Sessions
   /** Rows of a query over `devices`, `devices.modules` or `devices.jobs`. */
   readonly query: Query
 }
@@ -45,7 +47,8 @@ const timeoutMsDefault = 30_000
 export function createClient(options: ClientOptions): Client {
   const access = accessOf(options, options.url)
   const exchange = createExchange(access, {
-    fetch: options.fetch ?? fetch,
+    // A browser refuses its own fetch as a method of another object.
+    fetch: options.fetch ?? ((...request) => fetch(...request)),
     timeoutMs: options.timeoutMs ?? timeoutMsDefault,
   })
   return {
@@ -57,6 +60,7 @@ export function createClient(options: ClientOptions): Client {
     methods: createMethods(exchange),
     statistics: createStatistics(exchange),
     webhooks: createWebhooks(exchange),
+    sessions: createSessions(exchange),
     query: createQuery(exchange),
   }
 }

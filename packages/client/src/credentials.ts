@@ -1,14 +1,16 @@
-import { type ConnectionString, parseConnectionString, signSasToken } from '@muster/auth/sas'
+import { type ConnectionString, parseConnectionString } from '@muster/auth/connection-string'
 
 /** How a client proves who it is. A token that is a function is asked for before each call. */
 export type Credentials =
   | { readonly connectionString: string }
   | { readonly url: string | URL; readonly token: string | (() => string | Promise<string>) }
+  /** In a browser, at the address of the hub: the cookie of `sessions.open` is sent. It opens GET requests alone. */
+  | { readonly url: string | URL; readonly session: true }
 
-/** Where the calls of a client go, and the Authorization header of the next one. */
+/** Where the calls of a client go, and the Authorization header of the next one. Null: none is sent. */
 export interface Access {
   readonly url: URL
-  authorization(): Promise<string>
+  authorization(): Promise<string | null>
 }
 
 /**
@@ -16,7 +18,8 @@ export interface Access {
  * @throws TypeError when the connection string is not one of a service
  */
 export function accessOf(credentials: Credentials, url?: string | URL): Access {
-  if (!('connectionString' in credentials)) {
+  if ('session' in credentials) return { url: new URL(url ?? credentials.url), authorization: async () => null }
+  if ('token' in credentials) {
     const { token } = credentials
     const read = typeof token === 'string' ? () => token : token
     return {
@@ -47,14 +50,36 @@ function signerOf({ hostName, sharedAccessKeyName, sharedAccessKey }: Connection
       'The connection string has no SharedAccessKeyName or SharedAccessKey; expected that of a service, not of a device',
     )
   }
-  let token = ''
+  let token = Promise.resolve('')
   let expiresAtMs = 0
   return async () => {
     if (Date.now() > expiresAtMs - renewedBeforeMs) {
       expiresAtMs = Date.now() + lifetimeMs
-      const expiresAt = new Date(expiresAtMs)
-      token = signSasToken({ resource: hostName, key: sharedAccessKey, policyName: sharedAccessKeyName, expiresAt })
+      token = signServiceToken({ hostName, policyName: sharedAccessKeyName, key: sharedAccessKey, expiresAtMs })
     }
     return token
   }
+}
+
+/**
+ * A SAS token for the service, signed by Web Crypto, which browsers have too. It is the token that `signSasToken` of `@muster/auth` makes.
+ * `key` is base64; the expiry is rounded up to a full second.
+ */
+export async function signServiceToken(token: {
+  readonly hostName: string
+  readonly policyName: string
+  readonly key: string
+  readonly expiresAtMs: number
+}): Promise<string> {
+  const resource = encodeURIComponent(token.hostName)
+  const expiry = String(Math.ceil(token.expiresAtMs / 1000))
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' }
+  const key = await crypto.subtle.importKey('raw', bytesOf(atob(token.key)), algorithm, false, ['sign'])
+  const signed = await crypto.subtle.sign('HMAC', key, new TextEncoder().encode(`${resource}\n${expiry}`))
+  const signature = encodeURIComponent(btoa(String.fromCharCode(...new Uint8Array(signed))))
+  return `SharedAccessSignature sr=${resource}&sig=${signature}&se=${expiry}&skn=${encodeURIComponent(token.policyName)}`
+}
+
+function bytesOf(binary: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0))
 }

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
-import { type CallOptions, type Exchange, isAboutCertificate } from './exchange.ts'
+import { type CallOptions, type Exchange, isAboutCertificate, wait } from './exchange.ts'
+import { longBodyOf } from './long-body.ts'
 import { MusterError } from './muster-error.ts'
 import type { JobEvent, JobStatisticsTold } from './wire.ts'
 
@@ -11,8 +11,6 @@ export interface FollowOptions extends CallOptions {
   readonly onReconnect?: ((reason: Error) => void) | undefined
 }
 
-/** The hub sends a comment every 15 s. After three that are missing, the connection is dead. */
-const silenceMs = 45_000
 const firstWaitMs = 500
 const longestWaitMs = 30_000
 
@@ -56,7 +54,7 @@ export async function* followEvents(
       if (!wasOpen || !mayPass(error)) throw error
       options.onReconnect?.(error)
     }
-    await sleep(waitMs(firstMs, failures), undefined, options.signal === undefined ? {} : { signal: options.signal })
+    await wait(waitMs(firstMs, failures), options.signal)
   }
 }
 
@@ -74,37 +72,17 @@ async function* connect(
   path: string,
   { signal, timeoutMs, lastEventId, onOpen, onRetry }: FollowOptions & StreamListeners,
 ): AsyncGenerator<EventSourceMessage> {
-  const silence = new AbortController()
-  const timer = setTimeout(() => silence.abort(silent()), silenceMs)
   const headers = { accept: 'text/event-stream', 'last-event-id': lastEventId }
-  try {
-    const response = await exchange.send({
-      method: 'GET',
-      path,
-      headers,
-      isSafe: true,
-      timeoutMs,
-      signal: signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]),
-    })
-    if (response.status === 204) throw nothingMore
-    onOpen()
-    const messages: EventSourceMessage[] = []
-    const parser = createParser({ onEvent: (message) => messages.push(message), onRetry })
-    const decoder = new TextDecoder()
-    for await (const chunk of response.body ?? []) {
-      timer.refresh()
-      parser.feed(decoder.decode(chunk, { stream: true }))
-      yield* messages.splice(0)
-    }
-  } finally {
-    clearTimeout(timer)
-    // It ends the connection when the caller has had enough.
-    silence.abort(silent())
+  const response = await exchange.send({ method: 'GET', path, headers, isSafe: true, timeoutMs, signal })
+  if (response.status === 204) throw nothingMore
+  onOpen()
+  const messages: EventSourceMessage[] = []
+  const parser = createParser({ onEvent: (message) => messages.push(message), onRetry })
+  const decoder = new TextDecoder()
+  for await (const chunk of longBodyOf(response, { signal })) {
+    parser.feed(decoder.decode(chunk, { stream: true }))
+    yield* messages.splice(0)
   }
-}
-
-function silent(): MusterError {
-  return new MusterError('CallTimedOut', { message: `the event stream was silent for ${silenceMs / 1000} s` })
 }
 
 /** Null: no event. `opened` has only an id, the place of the stream before its first event; a later hub may have more such messages. */
@@ -115,10 +93,9 @@ function toldBy({ event, data }: EventSourceMessage): JobEvent | JobStatisticsTo
 }
 
 /** A refusal does not pass, unless it says when to come again. Anything else is a lost connection. */
-function mayPass(error: unknown): error is Error {
-  if (isAboutCertificate(error)) return false
-  if (error instanceof MusterError) return error.status === null || error.status === 429 || error.status >= 500
-  return error instanceof Error && !(error instanceof SyntaxError)
+function mayPass(error: unknown): error is MusterError {
+  if (!(error instanceof MusterError) || isAboutCertificate(error)) return false
+  return error.status === null || error.status === 429 || error.status >= 500
 }
 
 /** Less a random part, so that the readers of a lost process do not come all at once. */

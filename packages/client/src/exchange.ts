@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { writeJson } from '@muster/contract/numbers'
 import type { Access } from './credentials.ts'
 import { errorOf, MusterError } from './muster-error.ts'
@@ -57,7 +56,7 @@ export function createExchange(access: Access, options: ExchangeOptions): Exchan
         return await attempt(call, take)
       } catch (error) {
         if (tries === triesMax || !isWorthRepeating(call, error)) throw error
-        await sleep(Math.min(waitMaxMs, error.retryAfterMs ?? 500 * 2 ** tries), undefined, signalOf(call))
+        await wait(Math.min(waitMaxMs, error.retryAfterMs ?? 500 * 2 ** tries), call.signal)
       }
     }
   }
@@ -118,19 +117,16 @@ async function requestOf(access: Access, { method, headers = {}, body }: Call): 
   const given = Object.entries(headers).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, value] as const],
   )
+  const authorization = await access.authorization()
   return {
     method,
     headers: {
-      authorization: await access.authorization(),
+      ...(authorization === null ? {} : { authorization }),
       ...(body === undefined ? {} : { 'content-type': 'application/json; charset=utf-8' }),
       ...Object.fromEntries(given),
     },
     ...(body === undefined ? {} : { body: writeJson(body) }),
   }
-}
-
-function signalOf({ signal }: Call): { readonly signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal }
 }
 
 function timedOut({ method, path }: Call, { origin }: URL, limitMs: number): MusterError {
@@ -157,4 +153,20 @@ export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ')
   if (!(error instanceof Error)) return String(error)
   return error.cause === undefined ? error.message : reasonOf(error.cause)
+}
+
+/** Resolves after so long. Rejects with the reason of the signal when that comes first. */
+export async function wait(ms: number, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted()
+  await new Promise<void>((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer)
+      reject(signal?.reason)
+    }
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop)
+      resolve()
+    }, ms)
+    signal?.addEventListener('abort', stop, { once: true })
+  })
 }

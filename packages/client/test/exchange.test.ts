@@ -103,6 +103,23 @@ describe('a call', () => {
 })
 
 describe('a client', () => {
+  it('opens and closes the session of a browser, and without a token leaves it to the cookie', async () => {
+    await using server = await startAnswering((response) => response.end('{"account":"policy:service"}'))
+    const browser = createClient({ url: server.client.url, session: true })
+
+    expect(await server.client.sessions.open()).toEqual({ account: 'policy:service' })
+    await browser.jobs.get('j1')
+    await browser.sessions.close()
+
+    expect(
+      server.requests.map(({ method, url, headers }) => [method, url?.split('?')[0], headers.authorization]),
+    ).toEqual([
+      ['POST', '/sessions', 'Bearer secret'],
+      ['GET', '/jobs/v2/j1', undefined],
+      ['DELETE', '/sessions', undefined],
+    ])
+  })
+
   it('needs the connection string of a service, and never shows its key', () => {
     const connectionString = 'HostName=localhost;DeviceId=d1;SharedAccessKey=VerySecret00'
 

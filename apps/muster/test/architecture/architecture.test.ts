@@ -46,6 +46,14 @@ describe('the sources', () => {
     expect(readers.filter((path) => !mayReadEnvironment(path))).toEqual([])
   })
 
+  it('of the client need no Node, because browsers load them too', () => {
+    const client = sources.filter(({ path }) => isIn(path, 'packages/client'))
+    const needNode = client.filter(({ text }) => /from '(node:|@muster\/auth(\/sas)?')/.test(text))
+
+    expect(client).not.toEqual([])
+    expect(needNode.map(({ path }) => path)).toEqual([])
+  })
+
   it('stay under 400 lines a file', () => {
     const long = sources.filter(({ text }) => text.split('\n').length > 400).map(({ path }) => path)
 
