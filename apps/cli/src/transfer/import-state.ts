@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { addHubCommand, type HubOptions, openRun } from '../command/client-command.ts'
 import type { Environment } from '../environment.ts'
 import { CommandError } from '../failure.ts'
+import { withoutControls } from '../plain-text.ts'
 import { requireFile } from './device-import.ts'
 
 /** `muster import-state`. */
@@ -36,7 +37,8 @@ export function addImportState(program: Command, environment: Environment): void
       }
       const parents = await placeUnderParents(client, state.parents, signal)
       views.tellFaults(parents.failed, parents.failedCount, environment)
-      for (const { what, count } of state.notTaken) environment.stderr.write(`not taken: ${count} ${what}\n`)
+      for (const { what, count } of state.notTaken)
+        environment.stderr.write(`not taken: ${count} ${withoutControls(what)}\n`)
       await output.item(views.stateView, { ...imported, parents, notTaken: state.notTaken })
       const problems = imported.differentCount + imported.refusedCount + imported.faultCount + parents.failedCount
       if (problems > 0) process.exitCode = 1

@@ -2,6 +2,7 @@ import type { Environment } from '../environment.ts'
 import type { Fault } from '../files/entry.ts'
 import type { HubState } from '../files/state-file.ts'
 import type { View } from '../output/format.ts'
+import { withoutControls } from '../plain-text.ts'
 import type { ImportReport } from './import-entries.ts'
 import type { ParentReport } from './parents.ts'
 
@@ -45,6 +46,6 @@ export function tellProblems(report: ImportReport, environment: Environment): vo
 }
 
 export function tellFaults(faults: readonly Fault[], count: number, { stderr }: Environment): void {
-  for (const { place, complaint } of faults) stderr.write(`${place}: ${complaint}\n`)
+  for (const { place, complaint } of faults) stderr.write(`${withoutControls(`${place}: ${complaint}`)}\n`)
   if (count > faults.length) stderr.write(`... and ${count - faults.length} more\n`)
 }
