@@ -1,7 +1,8 @@
 import { cpus } from 'node:os'
 import { Command, InvalidArgumentError } from 'commander'
+import { benchCommands } from './callers/commands.ts'
+import { benchListeners } from './callers/listeners.ts'
 import { print } from './figures.ts'
-import { benchListeners } from './listeners/listeners.ts'
 import { benchLoad } from './load.ts'
 import { benchQueries } from './queries.ts'
 import { benchRows } from './rows/rows.ts'
@@ -29,6 +30,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   sizes: { measures: 'bytes on disk of twins and of the history of jobs', run: benchSizes },
   series: { measures: 'series that each role shows to Prometheus, while jobs run over all devices', run: benchSeries },
   listeners: { measures: 'the API process while 1,000 listen to jobs, beside a running job', run: benchListeners },
+  commands: {
+    measures: 'the start of the command line, and a file of all devices that it imports',
+    run: benchCommands,
+  },
   waits: { measures: 'device jobs that wait: a partial index beside a table of their own', run: benchWaits },
 }
 const names = Object.keys(benchmarks)
