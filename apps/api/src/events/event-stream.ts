@@ -44,10 +44,11 @@ export function openEventStream({ cut, onOver }: Connection): EventStream {
     const asking = reader
     if (waiting.length > 0) {
       reader = null
-      const [first, ...more] = waiting
+      const [only, ...more] = waiting
+      const messages = only !== undefined && more.length === 0 ? only : Buffer.concat(waiting)
       waiting = []
       waitingBytes = 0
-      asking.enqueue(first !== undefined && more.length === 0 ? first : Buffer.concat([first ?? [], ...more].flat()))
+      asking.enqueue(messages)
     } else if (isOver) {
       reader = null
       asking.close()

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { text as readText } from 'node:stream/consumers'
 import type { Json, JsonObject } from '@muster/client'
+import { isJsonObject } from '@muster/contract/json'
 import { InvalidArgumentError } from 'commander'
 import type { Environment } from '../environment.ts'
 import { usageError } from '../failure.ts'
@@ -48,10 +49,6 @@ export async function readJsonObject(flag: string, given: string, environment: E
   throw usageError(
     `${flag} must be an object of JSON, such as '{"building":43}', got ${clipped(JSON.stringify(value))}`,
   )
-}
-
-function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function parse(text: string): Json | undefined {

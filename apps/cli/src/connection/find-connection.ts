@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type ConnectionString, parseConnectionString } from '@muster/auth/sas'
+import { type ConnectionString, parseConnectionString } from '@muster/auth/connection-string'
 import { type Client, createClient } from '@muster/client'
 import type { Environment } from '../environment.ts'
 import { CommandError, exitCodes, usageError } from '../failure.ts'

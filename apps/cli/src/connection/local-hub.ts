@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { type ConnectionString, parseConnectionString } from '@muster/auth/sas'
+import { type ConnectionString, parseConnectionString } from '@muster/auth/connection-string'
 import { CommandError } from '../failure.ts'
 
 /** How to reach the hub that runs on this machine. */

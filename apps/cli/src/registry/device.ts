@@ -1,4 +1,4 @@
-import { formatConnectionString } from '@muster/auth/sas'
+import { formatConnectionString } from '@muster/auth/connection-string'
 import type { Twin } from '@muster/client'
 import type { Command } from 'commander'
 import { addHubCommand, type HubOptions, openRun } from '../command/client-command.ts'
