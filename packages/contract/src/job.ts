@@ -1,3 +1,4 @@
+import type { Extensions } from './extensions/extensions.ts'
 import type { JobId, JobKey } from './ids.ts'
 import type { JsonObject } from './json.ts'
 
@@ -40,6 +41,8 @@ export interface JobRequest {
   /** When to start. Null, or a time in the past, means now. */
   readonly startTime: Date | null
   readonly maxExecutionTimeInSeconds: number
+  /** Absent: none. */
+  readonly extensions?: Extensions
 }
 
 /** deviceCount = succeeded + failed + running + pending + canceled, in every read. */
@@ -66,6 +69,7 @@ export interface Job {
   readonly frozenTime: Date | null
   readonly endTime: Date | null
   readonly maxExecutionTimeInSeconds: number
+  readonly extensions: Extensions
   readonly failureReason: string | null
   /** The span that asked for it, as in the W3C header of this name. Null: nothing was traced. */
   readonly traceparent: string | null

@@ -13,6 +13,8 @@ export interface Vocabulary {
   /** The 2016 documents show no reply of PUT and leave `updateTwin.etag` out; later ones fix both. */
   readonly putReply: 'job' | 'short'
   readonly isEtagRequired: boolean
+  /** Whether reads show what this hub adds to the wire. */
+  readonly showsExtensions: boolean
 }
 
 const later: Vocabulary = {
@@ -27,6 +29,7 @@ const later: Vocabulary = {
   },
   putReply: 'short',
   isEtagRequired: true,
+  showsExtensions: true,
 }
 
 const of2016: Vocabulary = {
@@ -34,6 +37,7 @@ const of2016: Vocabulary = {
   status: { ...later.status, queued: 'pending', cancelled: 'canceled' },
   putReply: 'job',
   isEtagRequired: false,
+  showsExtensions: false,
 }
 
 const versions2016 = ['2016-09-30-preview', '2016-11-14']

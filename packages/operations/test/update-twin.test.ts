@@ -57,6 +57,7 @@ function execute(deviceIds: readonly DeviceId[], patch: JsonObject) {
     type: 'scheduleUpdateTwin',
     week: '2026-03-02',
     body,
+    extensions: {},
     lastGenerationNo,
     traceparent: null,
     isLimited: false,

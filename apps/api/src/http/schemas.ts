@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { deviceJobStatuses, jobEventKinds, type Vocabulary, vocabularyOf } from '@muster/contract'
+import { deviceJobStatuses, extensionsSchema, jobEventKinds, type Vocabulary, vocabularyOf } from '@muster/contract'
 
 /** The bodies of replies, for the document. The schemas that parse requests also describe them. */
 
@@ -45,6 +45,7 @@ export const jobSchema = z
     queryCondition: z.string(),
     updateTwin: properties.optional(),
     cloudToDeviceMethod: properties.optional(),
+    ...extensionsSchema.shape,
     failureReason: z.string().optional(),
     deviceJobStatistics: z
       .object({
@@ -77,6 +78,8 @@ export const jobEventSchema = z
     type: jobType,
     status: z.string().optional().openapi({ description: 'Of cancelled and ended' }),
     reason: z.string().optional(),
+    stageNo: count.optional(),
+    changes: properties.optional(),
     deviceCount: count.optional(),
     deviceJobStatistics: jobSchema.shape.deviceJobStatistics,
   })

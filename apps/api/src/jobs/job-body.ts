@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import {
   clip,
   type DeviceId,
+  extensionsSchema,
   HubError,
   type JobId,
   type JobRequest,
@@ -9,6 +10,7 @@ import {
   knownJobTypes,
   limits,
   parseBody,
+  parseExtensions,
   parseInstant,
   parseJobId,
   parseJobType,
@@ -19,8 +21,8 @@ import { operationOf } from '@muster/operations'
 import type { readDocument } from '../http/json-body.ts'
 import { parseTarget, targetShape, toTarget } from './target.ts'
 
-/** The members of the body of a new job. The operations have the rules of the two operation bodies. */
-export const jobBodySchema = z.object({
+/** The members that Azure IoT Hub has, too. The operations have the rules of the two operation bodies. */
+const azureBodySchema = z.object({
   jobId: z.preprocess((value) => (typeof value === 'number' ? String(value) : value), z.string().nullish()),
   type: z
     .string()
@@ -32,6 +34,11 @@ export const jobBodySchema = z.object({
   updateTwin: z.unknown().optional(),
   cloudToDeviceMethod: z.unknown().optional(),
 })
+
+const azureMembers = Object.keys(azureBodySchema.shape)
+
+/** The members of the body of a new job. */
+export const jobBodySchema = azureBodySchema.extend(extensionsSchema.shape)
 
 export interface JobAddress {
   readonly jobId: JobId
@@ -48,7 +55,7 @@ export function parseJobBody(
   address: JobAddress,
   { vocabulary, now }: { vocabulary: Vocabulary; now: Date },
 ): JobRequest & { readonly queryCondition: string } {
-  const members = parseBody(jobBodySchema, body)
+  const members = parseBody(azureBodySchema, body)
   checkJobId(members.jobId, address.jobId)
   const type = readType(members.type, address)
   const operation = operationOf(type)
@@ -59,6 +66,7 @@ export function parseJobBody(
     body: operation.parseBody(withinRequest(operation.member, members[operation.member]), vocabulary, numberText),
     startTime: readStartTime(members.startTime, now),
     maxExecutionTimeInSeconds: readWindow(members.maxExecutionTimeInSeconds),
+    extensions: parseExtensions(body, azureMembers),
   }
 }
 

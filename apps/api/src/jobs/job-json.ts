@@ -21,6 +21,7 @@ export function jobJson(job: Job, vocabulary: Vocabulary): JsonText {
     ...(job.endTime === null ? {} : { endTime: formatInstant(job.endTime) }),
     maxExecutionTimeInSeconds: job.maxExecutionTimeInSeconds,
     queryCondition: job.queryCondition,
+    ...(vocabulary.showsExtensions ? job.extensions : {}),
     ...(job.failureReason === null ? {} : { failureReason: job.failureReason }),
     ...(job.statistics === null ? {} : { deviceJobStatistics: { ...job.statistics } }),
   }

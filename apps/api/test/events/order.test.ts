@@ -138,6 +138,8 @@ describe('E5 a number that is missing', () => {
     clientAddress: null,
     status: null,
     reason: null,
+    stageNo: null,
+    changes: null,
     deviceCount: null,
     statistics: null,
   })

@@ -118,6 +118,7 @@ function chunkOf(ids: readonly string[], body: JsonObject): LockedChunk {
     type: 'scheduleUpdateTwin',
     week: '2026-03-02',
     body,
+    extensions: {},
     lastGenerationNo,
     traceparent: null,
     isLimited: false,

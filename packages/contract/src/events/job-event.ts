@@ -4,7 +4,17 @@ import type { DeviceJobStatistics, JobStatus, JobType } from '../job.ts'
 import type { JsonObject } from '../json.ts'
 
 /** What can happen to a job, as callers read it. */
-export const jobEventKinds = ['created', 'started', 'expired', 'cancelled', 'ended'] as const
+export const jobEventKinds = [
+  'created',
+  'started',
+  'stage',
+  'paused',
+  'resumed',
+  'changed',
+  'expired',
+  'cancelled',
+  'ended',
+] as const
 export type JobEventKind = (typeof jobEventKinds)[number]
 
 /** Something that has happened to a job. It never changes. */
@@ -22,8 +32,12 @@ export interface JobEvent {
   readonly clientAddress: string | null
   /** How the job has ended. Null: it has not. */
   readonly status: JobStatus | null
-  /** Why it has failed. Null: it has not. */
+  /** Why it has failed, or was paused, and so on. Null: there is nothing to tell. */
   readonly reason: string | null
+  /** The stage that opened, from 0. Null: another event. */
+  readonly stageNo: number | null
+  /** What somebody has changed, by the names of the members: their new values, null for one that was taken away. Null: nothing. */
+  readonly changes: JsonObject | null
   /** Null: not known, because the job has not started. */
   readonly deviceCount: number | null
   /** At the end of a job that had started, in the moment of that end: devices in flight still count as running. Null: elsewhere. */
@@ -37,7 +51,8 @@ export function isLast({ kind }: Pick<JobEvent, 'kind'>): boolean {
 
 /** An event on the wire, the same everywhere. `eventId`: what callers know it by. */
 export function eventJson(event: JobEvent, eventId: string): JsonObject {
-  const { jobId, kind, time, actor, clientAddress, type, status, reason, deviceCount, statistics } = event
+  const { jobId, kind, time, actor, clientAddress, type, status, reason, stageNo, changes, deviceCount, statistics } =
+    event
   return {
     eventId,
     jobId,
@@ -48,6 +63,8 @@ export function eventJson(event: JobEvent, eventId: string): JsonObject {
     type,
     ...(status === null ? {} : { status }),
     ...(reason === null ? {} : { reason }),
+    ...(stageNo === null ? {} : { stageNo }),
+    ...(changes === null ? {} : { changes }),
     ...(deviceCount === null ? {} : { deviceCount }),
     ...(statistics === null ? {} : { deviceJobStatistics: { ...statistics } }),
   }

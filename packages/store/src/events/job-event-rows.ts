@@ -1,4 +1,4 @@
-import { type JobEvent, type JobEventKind, type JobKey, type JobType, jobKey } from '@muster/contract'
+import { type JobEvent, type JobEventKind, type JobKey, type JobType, type JsonObject, jobKey } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
 import type { StoredEventKind } from '../jobs/job-events.ts'
 import { toStatistics } from '../jobs/statistics.ts'
@@ -50,6 +50,8 @@ export interface JobEventRow extends Record<string, unknown> {
   readonly client_address: string | null
   readonly fields: {
     readonly reason?: string
+    readonly stageNo?: number
+    readonly changes?: JsonObject
     readonly deviceCount?: number
     /** As `summedChunks` counts. */
     readonly counts?: readonly number[]
@@ -71,6 +73,8 @@ export function toJobEvent(row: JobEventRow): JobEvent {
     clientAddress: row.client_address,
     status: hasEnded ? kind : null,
     reason: fields.reason ?? null,
+    stageNo: fields.stageNo ?? null,
+    changes: fields.changes ?? null,
     deviceCount: fields.deviceCount ?? statistics?.deviceCount ?? null,
     statistics,
   }

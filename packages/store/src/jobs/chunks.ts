@@ -1,4 +1,11 @@
-import { type DeviceId, type JobKey, type JobType, type JsonObject, storedDeviceId } from '@muster/contract'
+import {
+  type DeviceId,
+  type Extensions,
+  type JobKey,
+  type JobType,
+  type JsonObject,
+  storedDeviceId,
+} from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, instantOrNull } from '../postgres/sql.ts'
@@ -22,6 +29,7 @@ export interface RunningJob extends LimitedJob {
   readonly jobId: string
   readonly type: JobType
   readonly body: JsonObject
+  readonly extensions: Extensions
   /** When it was to start: not before it was made. */
   readonly startAt: Date
   readonly deadlineAt: Date
@@ -49,6 +57,7 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     type: JobType
     week: string
     body: string
+    extensions: Extensions
     start_at: string
     deadline_at: string
     last_generation_no: string
@@ -59,7 +68,7 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     db,
     'readRunningJob',
     sql`
-    select job_id, type, week::text, body::text,
+    select job_id, type, week::text, body::text, extensions,
            greatest(start_at, created_at)::text as start_at, deadline_at::text, last_generation_no,
            rate is not null or max_in_flight is not null as is_limited,
            case when rate is not null then rate_free_at::text end as rate_free_at, traceparent
@@ -73,6 +82,7 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     type: job.type,
     week: job.week,
     body: JSON.parse(job.body),
+    extensions: job.extensions,
     startAt: instant(job.start_at),
     deadlineAt: instant(job.deadline_at),
     lastGenerationNo: Number(job.last_generation_no),

@@ -2,7 +2,17 @@ import { type SQL, sql } from 'drizzle-orm'
 import { at, type Db, rows } from '../postgres/sql.ts'
 
 /** As the table has them. On the wire `completed` and `failed` are `ended`. */
-export type StoredEventKind = 'created' | 'started' | 'completed' | 'failed' | 'cancelled' | 'expired'
+export type StoredEventKind =
+  | 'created'
+  | 'started'
+  | 'stage'
+  | 'paused'
+  | 'resumed'
+  | 'changed'
+  | 'completed'
+  | 'failed'
+  | 'cancelled'
+  | 'expired'
 
 /** Who asked for a change of a job. */
 export interface Asker {

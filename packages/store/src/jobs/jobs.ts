@@ -1,4 +1,5 @@
 import {
+  type Extensions,
   type Job,
   type JobKey,
   type JobRequest,
@@ -32,7 +33,8 @@ export async function insertJob(
   },
   now: Date,
 ): Promise<Job | null> {
-  const { target } = request
+  const { target, extensions = {} } = request
+  const { rollout, priority = 500 } = extensions
   const startAt = request.startTime ?? now
   const deadlineAt = new Date(Math.max(startAt.getTime(), now.getTime()) + request.maxExecutionTimeInSeconds * 1000)
   const inserted = await rows<JobRow>(
@@ -40,11 +42,12 @@ export async function insertJob(
     sql`
     with inserted as (
       insert into jobs (job_id, type, status, query_condition, target_ids, body, max_execution_seconds,
-                        created_at, start_at, deadline_at, traceparent)
+                        created_at, start_at, deadline_at, traceparent, extensions, rate, max_in_flight, priority)
       values (${request.jobId}, ${request.type}, 'queued', ${request.queryCondition},
               ${target.kind === 'devices' ? texts(target.deviceIds) : null}, ${JSON.stringify(request.body)}::json,
               ${request.maxExecutionTimeInSeconds}, ${at(now)}, ${at(startAt)}, ${at(deadlineAt)},
-              ${request.traceparent ?? null})
+              ${request.traceparent ?? null}, ${JSON.stringify(extensions)}::json, ${rollout?.maximumPerMinute ?? null},
+              ${rollout?.maximumInFlight ?? null}, ${priority})
       on conflict (job_id) do nothing
       returning *),
     ${jobEvent({ kind: 'created', now, asker: request.asker ?? hubItself }, sql`inserted`)}
@@ -208,7 +211,7 @@ function isAfter(after: string): SQL {
 
 const jobColumns = sql.raw(
   `job_key::text, job_id, type, status, query_condition, body, max_execution_seconds, created_at::text, start_at::text,
-   ended_at::text, frozen_at::text, failure_reason, traceparent`,
+   ended_at::text, frozen_at::text, failure_reason, traceparent, extensions`,
 )
 
 const noStatistics = sql.raw('null as counts')
@@ -247,6 +250,7 @@ interface JobRow extends Record<string, unknown> {
   readonly frozen_at: string | null
   readonly failure_reason: string | null
   readonly traceparent: string | null
+  readonly extensions: Extensions
   readonly counts: readonly number[] | null
 }
 
@@ -263,6 +267,7 @@ function toJob(row: JobRow): Job {
     frozenTime: instantOrNull(row.frozen_at),
     endTime: instantOrNull(row.ended_at),
     maxExecutionTimeInSeconds: row.max_execution_seconds,
+    extensions: row.extensions,
     failureReason: row.failure_reason,
     traceparent: row.traceparent,
     // One statement reads the job row and the chunk sums, so they always fit together.

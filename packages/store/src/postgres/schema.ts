@@ -1,4 +1,4 @@
-import type { GatewayId, IdentityKey, Json, JsonObject } from '@muster/contract'
+import type { Extensions, GatewayId, IdentityKey, Json, JsonObject } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { bigint, boolean, date, integer, json, jsonb, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core'
 
@@ -118,6 +118,7 @@ export const jobs = pgTable('jobs', {
   rateFreeAt: instant('rate_free_at'),
   priority: integer('priority').notNull().default(500),
   traceparent: text('traceparent'),
+  extensions: json('extensions').$type<Extensions>().notNull().default({}),
 })
 
 export const stages = pgTable(
