@@ -58,7 +58,7 @@ async function giveUp({ db, events, clock }: DispatchHub, key: JobKey, reason: s
 async function afterStart(
   hub: DispatchHub,
   key: JobKey,
-  { jobId, type, deviceCount, deadlineAt, traceparent }: Extract<JobStart, { kind: 'started' }>,
+  { jobId, type, priority, deviceCount, deadlineAt, traceparent }: Extract<JobStart, { kind: 'started' }>,
   startedAt: Date,
 ): Promise<void> {
   const { bus, events, clock, tracing } = hub
@@ -72,7 +72,7 @@ async function afterStart(
   const hasWork = deviceCount > 0 && deadlineAt > clock.now()
   if (hasWork) {
     const waking = tracing.begin('wake workers', { kind: 'producer', parent: span.traceparent })
-    if (!(await bus.wakeChunks(key, type))) events.wakeUpLost({ kind: 'chunks' })
+    if (!(await bus.wakeChunks(key, { type, priority }))) events.wakeUpLost({ kind: 'chunks' })
     waking.end()
   }
   span.end()

@@ -63,6 +63,9 @@ export interface BenchHub extends AsyncDisposable {
   request(method: string, path: string, options?: RequestOptions): Promise<Reply>
   /** The body of an answer, as it comes. `path` has a query. Throws for any status but 200. */
   download(path: string): Promise<AsyncIterable<Uint8Array>>
+  /** Where devices connect, and the certificate that they trust. */
+  readonly mqttsPort: number
+  readonly ca: string
   /** The page for Prometheus. */
   metrics(): Promise<string>
 }
@@ -96,6 +99,8 @@ export async function startHub(config: Config, names: readonly string[] = roleNa
   )
   const authorization = await ownerToken(config)
   return {
+    mqttsPort: running.ports.mqtts ?? 0,
+    ca: running.hub.front.tls.ca,
     async request(method, path, { body, headers = {} } = {}) {
       const response = await fetch(`http://127.0.0.1:${running.ports.http}${path}?api-version=2021-04-12`, {
         method,

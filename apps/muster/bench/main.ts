@@ -5,6 +5,7 @@ import { benchListeners } from './callers/listeners.ts'
 import { print } from './figures.ts'
 import { benchLoad } from './load.ts'
 import { benchQueries } from './queries.ts'
+import { benchFairness } from './rollouts/fairness.ts'
 import { benchRows } from './rows/rows.ts'
 import { benchSeries } from './series.ts'
 import { benchSizes } from './sizes.ts'
@@ -33,6 +34,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   commands: {
     measures: 'the start of the command line, and a file of all devices that it imports',
     run: benchCommands,
+  },
+  fairness: {
+    measures: 'the first call of a small job beside large ones, and the share of a low priority',
+    run: benchFairness,
   },
   waits: { measures: 'device jobs that wait: a partial index beside a table of their own', run: benchWaits },
 }

@@ -18,7 +18,9 @@ it('the help of the benchmarks names each one, the options and an example, and m
 
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   expect(stdout).toMatch(/^Usage: npm run bench -- \[options\] \[names\.\.\.\]\n/)
-  for (const name of 'twin-job queries rows statements sweeps load sizes series listeners commands waits'.split(' '))
+  for (const name of 'twin-job queries rows statements sweeps load sizes series listeners commands fairness waits'.split(
+    ' ',
+  ))
     expect(stdout).toMatch(new RegExp(`^ {2}${name} +\\w`, 'm'))
   expect(stdout).toContain('--devices <count>')
   expect(stdout).toContain('npm run bench -- twin-job --devices 100000\n')
@@ -28,7 +30,7 @@ it('the help of the benchmarks names each one, the options and an example, and m
 it.each([
   [
     ['job'],
-    'error: there is no benchmark "job"; expected one of twin-job, queries, rows, statements, sweeps, load, sizes, series, listeners, commands, waits',
+    'error: there is no benchmark "job"; expected one of twin-job, queries, rows, statements, sweeps, load, sizes, series, listeners, commands, fairness, waits',
   ],
   [['--devices', '1'], "argument '1' is invalid. expected a whole number from 10000 to 9999999"],
   [['--device', '10000'], "error: unknown option '--device'"],

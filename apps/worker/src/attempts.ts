@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import type { JobKey } from '@muster/contract'
 import type { Hub } from '@muster/runtime'
 import { isNotNow, type NotNow } from '@muster/store'
 import { carryOut } from './carry-out.ts'
@@ -9,8 +10,8 @@ import { createRoom, type Places } from './places.ts'
 
 /** The device calls that this worker has under way. A claim does not wait for its slowest device: it runs in the background. */
 export interface Attempts {
-  /** Places for the calls of so many devices. Null: there is no room now, or the worker stops. */
-  reserve(deviceCount: number): Places | null
+  /** Places for the calls of a job on so many devices. Null: there is no room for it now, or the worker stops. */
+  reserve(key: JobKey, deviceCount: number): Places | null
   /** Claims under the lease of this worker, and carries out the claim in the background, in places of its own. Null: there was nothing. */
   start(claimBy: (workerId: string) => Promise<Claim | NotNow | null>, places: Places): Promise<Claim | NotNow | null>
   /** Places that are taken now. */
@@ -56,7 +57,7 @@ export async function createAttempts(
   return {
     inFlight: () => room.taken(),
 
-    reserve: (deviceCount) => (stopping.signal.aborted ? null : room.tryReserve(deviceCount)),
+    reserve: (key, deviceCount) => (stopping.signal.aborted ? null : room.tryReserve(key, deviceCount)),
 
     async start(claimBy, places) {
       const claim = await lease.claim(claimBy)

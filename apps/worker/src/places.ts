@@ -1,3 +1,5 @@
+import type { JobKey } from '@muster/contract'
+
 /** Places for device calls that are in flight at the same time. Dispose gives back those that are still held. */
 export interface Places extends Disposable {
   /** Gives back all but so many. */
@@ -10,19 +12,33 @@ export interface Places extends Disposable {
 
 interface Room {
   /** Never waits. A wake-up that finds no place comes back later, and holds nothing meanwhile. */
-  tryReserve(count: number): Places | null
+  tryReserve(key: JobKey, count: number): Places | null
   taken(): number
 }
 
+/**
+ * A job that holds places gets more only up to so many times what would then be free: 94 % of the room for one job alone, 48 % for each of
+ * two. So there is room for a job that comes, however long the devices of the others stay silent. Switches share their buffers so.
+ */
+const timesFree = 16
+
 export function createRoom(capacity: number): Room {
   let free = capacity
+  const heldBy = new Map<JobKey, number>()
 
-  const hold = (count: number): Places => {
+  const move = (key: JobKey, count: number) => {
+    free -= count
+    const held = (heldBy.get(key) ?? 0) + count
+    if (held === 0) heldBy.delete(key)
+    else heldBy.set(key, held)
+  }
+
+  const hold = (key: JobKey, count: number): Places => {
     let held = count
     const release = (released: number) => {
       const given = Math.max(0, Math.min(released, held))
       held -= given
-      free += given
+      move(key, -given)
     }
     const keep = (kept: number) => release(held - kept)
     return {
@@ -30,7 +46,7 @@ export function createRoom(capacity: number): Room {
       keep,
       handOver(moved) {
         keep(moved)
-        const holder = hold(held)
+        const holder = hold(key, held)
         held = 0
         return holder
       },
@@ -40,11 +56,12 @@ export function createRoom(capacity: number): Room {
 
   return {
     taken: () => capacity - free,
-    tryReserve(count) {
+    tryReserve(key, count) {
       const reserved = Math.min(count, capacity)
-      if (reserved > free) return null
-      free -= reserved
-      return hold(reserved)
+      const held = heldBy.get(key) ?? 0
+      if (reserved > free || (held > 0 && held + reserved > timesFree * (free - reserved))) return null
+      move(key, reserved)
+      return hold(key, reserved)
     },
   }
 }

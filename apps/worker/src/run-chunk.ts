@@ -1,5 +1,4 @@
-import type { Next } from '@muster/bus'
-import type { JobKey, JobType } from '@muster/contract'
+import { type Next, turnsOf, type WorkWakeUp } from '@muster/bus'
 import { notifyDesired, operationOf, type StoreOperation } from '@muster/operations'
 import { finishJob } from '@muster/runtime'
 import {
@@ -22,16 +21,18 @@ import { earlyPause, pace } from './pace.ts'
 import { startAttempts } from './start-attempts.ts'
 import type { WorkerHub } from './worker-hub.ts'
 
+type Turn = Extract<WorkWakeUp, { kind: 'chunks' }>
+
 /**
  * Takes one ready chunk of the job and carries it out. `done`: there was none to take. A pause: no room for its calls, no rate, or a limit
  * of the job.
  */
-export async function runChunk(worker: WorkerHub, { key, type }: { key: JobKey; type: JobType }): Promise<Next> {
+export async function runChunk(worker: WorkerHub, { key, type, turn }: Turn): Promise<Next> {
   const operation = operationOf(type)
   const next =
     operation.kind === 'store'
-      ? await executeInStore(worker, key, operation)
-      : await startAttempts(worker, { key, deviceCount: operation.chunkSize }, (job, workerId) =>
+      ? await executeInStore(worker, { key, turn }, operation)
+      : await startAttempts(worker, { key, turn, deviceCount: operation.chunkSize }, (job, workerId) =>
           claimFirstAttempts(worker, job, workerId),
         )
   if (next === 'done') await finishJob(worker, key)
@@ -39,10 +40,14 @@ export async function runChunk(worker: WorkerHub, { key, type }: { key: JobKey; 
 }
 
 /** Carries out a chunk inside Postgres, and tells the gateways about the changes. After one that fails comes the next one. */
-async function executeInStore(worker: WorkerHub, key: JobKey, operation: StoreOperation): Promise<Next> {
+async function executeInStore(
+  worker: WorkerHub,
+  { key, turn }: Pick<Turn, 'key' | 'turn'>,
+  operation: StoreOperation,
+): Promise<Next> {
   const { db, bus, clock, events, throttles, tracing } = worker
   const job = await readRunningJob(db, key)
-  if (job === null) return 'done'
+  if (job === null || turn >= turnsOf(job.priority)) return 'done'
   const early = earlyPause(job, clock.now())
   if (early !== null) return early
   const startedAt = clock.now()

@@ -15,7 +15,7 @@ const mostAtOnce = 100
  */
 export async function runDue(worker: WorkerHub, key: JobKey): Promise<Next> {
   const limit = Math.min(mostAtOnce, worker.throttles.portionOf('jobDeviceOperations'))
-  return startAttempts(worker, { key, deviceCount: limit }, (job, workerId) =>
+  return startAttempts(worker, { key, turn: 0, deviceCount: limit }, (job, workerId) =>
     claimLaterAttempts(worker, job, { workerId, limit }),
   )
 }

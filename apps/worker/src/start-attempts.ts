@@ -1,4 +1,4 @@
-import type { Next, Pause } from '@muster/bus'
+import { type Next, type Pause, turnsOf } from '@muster/bus'
 import type { JobKey } from '@muster/contract'
 import { type NotNow, type RunningJob, readRunningJob } from '@muster/store'
 import type { Claim } from './claim.ts'
@@ -18,14 +18,14 @@ const noRoom: Pause = { laterMs: 250 }
  */
 export async function startAttempts(
   { attempts, clock, db, throttles }: Pick<WorkerHub, 'attempts' | 'clock' | 'db' | 'throttles'>,
-  { key, deviceCount }: { readonly key: JobKey; readonly deviceCount: number },
+  { key, turn, deviceCount }: { readonly key: JobKey; readonly turn: number; readonly deviceCount: number },
   claimBy: (job: RunningJob, workerId: string) => Promise<Claim | NotNow | null>,
 ): Promise<Next> {
-  using places = attempts.reserve(deviceCount)
+  using places = attempts.reserve(key, deviceCount)
   if (places === null) return noRoom
 
   const job = await readRunningJob(db, key)
-  if (job === null) return 'done'
+  if (job === null || turn >= turnsOf(job.priority)) return 'done'
   const early = earlyPause(job, clock.now())
   if (early !== null) return early
   const claim = await pace(throttles, deviceCount, () => attempts.start((workerId) => claimBy(job, workerId), places))

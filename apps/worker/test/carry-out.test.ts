@@ -1,4 +1,4 @@
-import { gatewayId, jsonText } from '@muster/contract'
+import { gatewayId, jobKey, jsonText } from '@muster/contract'
 import { eventually } from '@muster/testkit'
 import { expect, it, onTestFinished } from 'vitest'
 import { carryOut } from '../src/carry-out.ts'
@@ -9,7 +9,7 @@ import { givenClaims, unwritable } from './given-claims.ts'
 it('J34 an outcome that cannot be written holds up none that comes later for the same claim, nor its place', async () => {
   const { sql, hub, pauses, recorder, claims } = await givenClaims({ devices: 2, chunkSize: 2, isConnected: true })
   const room = createRoom(2)
-  const places = given(room.tryReserve(2))
+  const places = given(room.tryReserve(jobKey(1), 2))
   let answer = () => {}
   const door = await hub.bus.serveGateway(gatewayId('gateway-1'), {
     call: ({ targets }, report) => {
@@ -29,8 +29,8 @@ it('J34 an outcome that cannot be written holds up none that comes later for the
   answer()
   const sums = () => sql`select succeeded, failed, running from chunks`
   await eventually(async () => expect(await sums()).toEqual([{ succeeded: 1, failed: 0, running: 1 }]))
-  using freed = await eventually(() => given(room.tryReserve(1)))
-  const more = room.tryReserve(1)
+  using freed = await eventually(() => given(room.tryReserve(jobKey(2), 1)))
+  const more = room.tryReserve(jobKey(2), 1)
   pauses.end()
   await carriedOut
 

@@ -11,15 +11,17 @@ import type { WorkerHub } from '../src/worker-hub.ts'
 
 it('J21 a worker without places puts a wake-up for calls off before it asks Postgres', async () => {
   const worker = await givenWorkerWithoutPostgres()
-  using _ = worker.attempts.reserve(100)
+  using _ = worker.attempts.reserve(jobKey(1), 100)
 
   const next = [
-    await runChunk(worker, { key: jobKey(1), type: 'scheduleDeviceMethod' }),
+    await runChunk(worker, { kind: 'chunks', key: jobKey(1), type: 'scheduleDeviceMethod', turn: 0 }),
     await runDue(worker, jobKey(1)),
   ]
 
   expect(next).toEqual([{ laterMs: 250 }, { laterMs: 250 }])
-  await expect(runChunk(worker, { key: jobKey(1), type: 'scheduleUpdateTwin' })).rejects.toThrow()
+  await expect(
+    runChunk(worker, { kind: 'chunks', key: jobKey(1), type: 'scheduleUpdateTwin', turn: 0 }),
+  ).rejects.toThrow()
 })
 
 /** Each statement fails. */

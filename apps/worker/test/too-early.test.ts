@@ -16,8 +16,8 @@ it('J42 H15 a job whose own rate forbids a claim waits for that, before it asks 
   await worker.throttles.charge('jobDeviceOperations', 'jobs', 1_000)
 
   const next = [
-    await runChunk(worker, { key, type: 'scheduleDeviceMethod' }),
-    await runChunk(worker, { key, type: 'scheduleUpdateTwin' }),
+    await runChunk(worker, { kind: 'chunks', key, type: 'scheduleDeviceMethod', turn: 0 }),
+    await runChunk(worker, { kind: 'chunks', key, type: 'scheduleUpdateTwin', turn: 0 }),
     await runDue(worker, key),
   ]
 

@@ -13,4 +13,4 @@ export {
 export { queueNames, queueStates } from './figures.ts'
 export type { BucketRate } from './token-buckets.ts'
 export { createWaits, type Waits } from './waits.ts'
-export type { Consumer, Next, Pause, WorkWakeUp } from './wake-ups.ts'
+export { type Consumer, type Next, type Pause, turnsOf, type WorkWakeUp } from './wake-ups.ts'

@@ -11,14 +11,20 @@ import { type BoardServer, showQueues } from './queue-board.ts'
  * names the type of the job, so that a worker without room for its calls need not read the job. Only calls become due.
  */
 export type WorkWakeUp =
-  | { readonly kind: 'chunks'; readonly key: JobKey; readonly type: JobType }
+  | {
+      readonly kind: 'chunks'
+      readonly key: JobKey
+      readonly type: JobType
+      /** Which of the turns of the job it is, from 0. One that the job's priority does not give any more ends. */
+      readonly turn: number
+    }
   | { readonly kind: 'due'; readonly key: JobKey }
 
 export interface WakeUps {
   /** The dispatcher looks at the job at this time of the hub. False: Redis could not be reached; a sweep finds the job. */
   wakeAt(key: JobKey, at: Date): Promise<boolean>
-  /** Workers look for ready chunks of the job. */
-  wakeChunks(key: JobKey, type: JobType): Promise<boolean>
+  /** Workers look for ready chunks of the job, in as many turns as its priority gives it. */
+  wakeChunks(key: JobKey, job: { readonly type: JobType; readonly priority: number }): Promise<boolean>
   /** Workers look for due device jobs of the job. */
   wakeDue(key: JobKey): Promise<boolean>
   /** A dispatcher sends the events of the webhook that are due at this time of the hub. False: Redis could not be reached. */
@@ -48,8 +54,16 @@ export interface Pause {
   readonly laterMs: number
 }
 
-/** Wake-ups of one job: this bounds the share of the workers that one job takes in one round. */
-const slotsPerJob = 8
+/**
+ * Wake-ups for chunks of one job: its turns in one round of all jobs, so its share of the workers. 8 at the priority 500, 2 at 0, 32 at
+ * 1000: the highest priority has 16 times the share of the lowest, and no job is without one.
+ */
+export function turnsOf(priority: number): number {
+  return Math.round(8 * 4 ** ((priority - 500) / 500))
+}
+
+/** Wake-ups for due device jobs of one job. */
+const dueSlots = 8
 
 const jobOptions = { removeOnComplete: true, removeOnFail: true } as const
 
@@ -75,13 +89,16 @@ export function createWakeUps(
     }
   }
 
-  // The wake-up ids of a job are fixed per slot. To add one that already waits changes nothing, so sweeps cannot pile them up. An id
+  // The wake-up ids of a job are fixed per turn. To add one that already waits changes nothing, so sweeps cannot pile them up. An id
   // may not be all digits and may not contain a colon.
-  const chunkWakeUps = (key: JobKey, type: JobType) =>
-    Array.from({ length: slotsPerJob }, (_, slot) => ({
+  const chunkWakeUps: (...asked: Parameters<WakeUps['wakeChunks']>) => Parameters<typeof work.addBulk>[0] = (
+    key,
+    { type, priority },
+  ) =>
+    Array.from({ length: turnsOf(priority) }, (_, turn) => ({
       name: 'chunks',
-      data: { key, type },
-      opts: { ...jobOptions, jobId: `chunks-${key}-${slot}` },
+      data: { key, type, turn },
+      opts: { ...jobOptions, jobId: `chunks-${key}-${turn}` },
     }))
 
   return {
@@ -91,11 +108,11 @@ export function createWakeUps(
         const delay = Math.max(0, at.getTime() - timestamp)
         return jobs.add('job', { key }, { ...jobOptions, timestamp, delay, jobId: `job-${key}-${at.getTime()}` })
       }),
-    wakeChunks: (key, type) => attempt(() => work.addBulk(chunkWakeUps(key, type))),
+    wakeChunks: (key, job) => attempt(() => work.addBulk(chunkWakeUps(key, job))),
     // A device that becomes due while a wake-up is handled may need another. This adds one of several. If that one is being handled
     // too, the next sweep adds one.
     wakeDue: (key) =>
-      attempt(() => work.add('due', { key }, { ...jobOptions, jobId: `due-${key}-${randomInt(slotsPerJob)}` })),
+      attempt(() => work.add('due', { key }, { ...jobOptions, jobId: `due-${key}-${randomInt(dueSlots)}` })),
     wakeWebhook: (key, at) =>
       attempt(() => {
         const timestamp = clock.now().getTime()
@@ -116,9 +133,8 @@ export function createWakeUps(
     consumeWork: (handle, { concurrency }) =>
       consume('work', { patient, prefix, onError, backend, concurrency }, async (job, token) => {
         const key = jobKey(job.data.key)
-        const next = await handle(
-          job.name === 'due' ? { kind: 'due', key } : { kind: 'chunks', key, type: job.data.type },
-        )
+        const { type, turn = 0 } = job.data
+        const next = await handle(job.name === 'due' ? { kind: 'due', key } : { kind: 'chunks', key, type, turn })
         if (next === 'done') return
         // To the end of the queue. A job that is put back into `wait` would be taken before all others. BullMQ makes a delay of it.
         await job.moveToDelayed(Date.now() + (next === 'more' ? 0 : next.laterMs), token)

@@ -60,7 +60,7 @@ describe('a Redis that takes no writes', () => {
   it('C6 because its memory is full is asked about once a second, is reported once a second, and is not ready', async () => {
     await using hub = await givenConsumer()
     // More than the consumer takes at a time: when it has put those off, it finds the others.
-    await hub.bus.wakeChunks(jobKey(held), 'scheduleDeviceMethod')
+    await hub.bus.wakeChunks(jobKey(held), { type: 'scheduleDeviceMethod', priority: 500 })
     await eventually(() => expect(hub.taken.filter((key) => key === held)).toHaveLength(4))
     await redis.config('SET', 'maxmemory', '1')
     hub.letGo()

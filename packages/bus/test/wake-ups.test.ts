@@ -72,8 +72,8 @@ describe('a wake-up', () => {
       ['2', 5],
     ])
     const order: string[] = []
-    await own.wakeChunks(jobKey(1), 'scheduleDeviceMethod')
-    await own.wakeChunks(jobKey(2), 'scheduleDeviceMethod')
+    await own.wakeChunks(jobKey(1), { type: 'scheduleDeviceMethod', priority: 500 })
+    await own.wakeChunks(jobKey(2), { type: 'scheduleDeviceMethod', priority: 500 })
 
     const consumer = own.consumeWork(
       async ({ key }) => {
@@ -91,6 +91,30 @@ describe('a wake-up', () => {
     await consumer.stop(AbortSignal.timeout(1_000))
   })
 
+  it('R101 for chunks has turns by the priority of its job: the highest has 16 times those of the lowest, and all have some', async () => {
+    await using own = await openBus()
+    const order: string[] = []
+    const consumer = own.consumeWork(
+      async ({ key }) => {
+        order.push(key)
+        return order.length < 800 ? 'more' : 'done'
+      },
+      { concurrency: 1 },
+    )
+
+    for (const [no, priority] of [1000, 500, 0].entries()) {
+      await own.wakeChunks(jobKey(no), { type: 'scheduleUpdateTwin', priority })
+    }
+    await eventually(() => expect(order.length).toBeGreaterThanOrEqual(800 + 41), { timeoutMs: 20_000 })
+    await consumer.stop(AbortSignal.timeout(1_000))
+
+    // Some rounds after all were there: 32, 8 and 2 turns in each.
+    const rounds = order.slice(200, 200 + 10 * 42)
+    expect(['0', '1', '2'].map((key) => Math.round(rounds.filter((one) => one === key).length / 10))).toEqual([
+      32, 8, 2,
+    ])
+  })
+
   it('that pauses comes again when the pause is over, and meanwhile lets others through', async () => {
     const prefix = uniquePrefix()
     await using own = await openBus({ prefix })
@@ -106,10 +130,10 @@ describe('a wake-up', () => {
     )
 
     const fromMs = Date.now() + 60_000
-    await own.wakeChunks(jobKey(1), 'scheduleDeviceMethod')
+    await own.wakeChunks(jobKey(1), { type: 'scheduleDeviceMethod', priority: 500 })
     await eventually(() => expect(order).toHaveLength(8))
-    await own.wakeChunks(jobKey(1), 'scheduleDeviceMethod')
-    await own.wakeChunks(jobKey(2), 'scheduleDeviceMethod')
+    await own.wakeChunks(jobKey(1), { type: 'scheduleDeviceMethod', priority: 500 })
+    await own.wakeChunks(jobKey(2), { type: 'scheduleDeviceMethod', priority: 500 })
     await eventually(() => expect(order).toHaveLength(16))
     await consumer.stop(AbortSignal.timeout(1_000))
 
@@ -145,7 +169,8 @@ describe('a wake-up', () => {
 
   it('for chunks that waits already is there only once, however often it is given', async () => {
     await using own = await openBus()
-    for (let times = 0; times < 5; times += 1) await own.wakeChunks(jobKey(3), 'scheduleDeviceMethod')
+    for (let times = 0; times < 5; times += 1)
+      await own.wakeChunks(jobKey(3), { type: 'scheduleDeviceMethod', priority: 500 })
     let handled = 0
 
     const consumer = own.consumeWork(

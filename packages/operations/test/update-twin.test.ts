@@ -58,6 +58,7 @@ function execute(deviceIds: readonly DeviceId[], patch: JsonObject) {
     week: '2026-03-02',
     body,
     extensions: {},
+    priority: 500,
     lastGenerationNo,
     traceparent: null,
     isLimited: false,

@@ -119,6 +119,7 @@ function chunkOf(ids: readonly string[], body: JsonObject): LockedChunk {
     week: '2026-03-02',
     body,
     extensions: {},
+    priority: 500,
     lastGenerationNo,
     traceparent: null,
     isLimited: false,

@@ -4,8 +4,8 @@ import type { Bound } from './bound.ts'
 
 /** Wakes the workers for work that is ready. It counts nothing: the bus ignores a wake-up that is there already. */
 export async function wakeForgottenWork({ db, bus, clock }: DispatchHub, bound: Bound): Promise<number> {
-  for (const { key, kind, type } of await findForgottenWork(db, bound, clock.now())) {
-    await (kind === 'chunks' ? bus.wakeChunks(key, type) : bus.wakeDue(key))
+  for (const { key, kind, ...job } of await findForgottenWork(db, bound, clock.now())) {
+    await (kind === 'chunks' ? bus.wakeChunks(key, job) : bus.wakeDue(key))
   }
   return 0
 }

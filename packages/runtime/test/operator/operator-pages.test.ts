@@ -188,7 +188,7 @@ describe('the view of the queues', () => {
 
   it('L8 shows the wake-ups, with the key of their job and no more', async () => {
     const { running, at } = await opened()
-    await running.hub.bus.wakeChunks(jobKey(42), 'scheduleDeviceMethod')
+    await running.hub.bus.wakeChunks(jobKey(42), { type: 'scheduleDeviceMethod', priority: 500 })
 
     const shown = await at('/internal/queues/api/queues?activeQueue=work&page=1&jobsPerPage=10', { headers: bearer })
     expect(await shown.json()).toMatchObject({

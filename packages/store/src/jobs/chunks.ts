@@ -35,6 +35,7 @@ export interface RunningJob extends LimitedJob {
   readonly deadlineAt: Date
   /** A device with a higher one was registered after the start: it is no target, whatever its name. */
   readonly lastGenerationNo: number
+  readonly priority: number
   /** The span that asked for the job. Null: nothing was traced. */
   readonly traceparent: string | null
 }
@@ -61,6 +62,7 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     start_at: string
     deadline_at: string
     last_generation_no: string
+    priority: number
     is_limited: boolean
     rate_free_at: string | null
     traceparent: string | null
@@ -69,7 +71,7 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     'readRunningJob',
     sql`
     select job_id, type, week::text, body::text, extensions,
-           greatest(start_at, created_at)::text as start_at, deadline_at::text, last_generation_no,
+           greatest(start_at, created_at)::text as start_at, deadline_at::text, last_generation_no, priority,
            rate is not null or max_in_flight is not null as is_limited,
            case when rate is not null then rate_free_at::text end as rate_free_at, traceparent
       from jobs
@@ -86,6 +88,7 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     startAt: instant(job.start_at),
     deadlineAt: instant(job.deadline_at),
     lastGenerationNo: Number(job.last_generation_no),
+    priority: job.priority,
     isLimited: job.is_limited,
     rateFreeAt: instantOrNull(job.rate_free_at),
     traceparent: job.traceparent,

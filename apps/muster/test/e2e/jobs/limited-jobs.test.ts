@@ -35,7 +35,8 @@ it.each([
   const key = await givenJob(hub, 'limited', body, `${column} = ${limit}, start_at = created_at`)
   const { db, bus, clock } = hub.running.hub
   await startJob(db, key, { maxRunningJobs: 10, chunkSize: () => 100 }, clock.now())
-  await bus.wakeChunks(key, body === twinJob ? 'scheduleUpdateTwin' : 'scheduleDeviceMethod')
+  const type = body === twinJob ? 'scheduleUpdateTwin' : 'scheduleDeviceMethod'
+  await bus.wakeChunks(key, { type, priority: 500 })
 
   expect(await ending(hub, 'limited')).toMatchObject({
     status: 'completed',

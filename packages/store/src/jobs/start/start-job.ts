@@ -18,6 +18,7 @@ export type JobStart =
       readonly kind: 'started'
       readonly jobId: string
       readonly type: JobType
+      readonly priority: number
       readonly deviceCount: number
       readonly deadlineAt: Date
       readonly traceparent: string | null
@@ -103,6 +104,7 @@ async function start(tx: Db, key: JobKey, options: StartOptions, now: Date): Pro
     kind: 'started',
     jobId: due.job_id,
     type: due.type,
+    priority: due.priority,
     deviceCount,
     deadlineAt: instant(due.deadline_at),
     traceparent: due.traceparent,
@@ -123,7 +125,7 @@ async function readDue(tx: Db, key: JobKey, now: Date): Promise<DueRow | null> {
     tx,
     sql`
     select job_id, type, query_condition, target_ids is not null as is_listed, deadline_at::text,
-           deadline_at <= ${at(now)} as is_over, rate, max_in_flight, traceparent
+           deadline_at <= ${at(now)} as is_over, priority, rate, max_in_flight, traceparent
       from jobs
      where job_key = ${key} and ${isDue(now)}`,
   )
@@ -160,6 +162,7 @@ interface DueRow extends Record<string, unknown> {
   readonly deadline_at: string
   /** Its window is over. */
   readonly is_over: boolean
+  readonly priority: number
   readonly rate: number | null
   readonly max_in_flight: number | null
   readonly traceparent: string | null

@@ -12,8 +12,8 @@ export async function findForgottenWork(
   db: Db,
   { limit }: { readonly limit: number },
   now: Date,
-): Promise<{ key: JobKey; type: JobType; kind: 'chunks' | 'due' }[]> {
-  const found = await prepared<{ job_key: string; type: JobType; kind: 'chunks' | 'due' }>(
+): Promise<{ key: JobKey; type: JobType; priority: number; kind: 'chunks' | 'due' }[]> {
+  const found = await prepared<{ job_key: string; type: JobType; priority: number; kind: 'chunks' | 'due' }>(
     db,
     'findForgottenWork',
     sql`
@@ -22,11 +22,12 @@ export async function findForgottenWork(
       select job_key, deadline_at, 'chunks' as kind from chunk_work
        union all
       select job_key, deadline_at, 'due' from due_work)
-    select job_key::text, (select type from jobs where jobs.job_key = work.job_key) as type, kind
-      from work
+    select job_key::text, type, priority, kind
+      from work,
+           lateral (select type, priority from jobs where jobs.job_key = work.job_key) as job
      where work.job_key is not null and deadline_at > ${at(now)}
      order by random()
      limit ${limit}`,
   )
-  return found.map(({ job_key, type, kind }) => ({ key: jobKey(job_key), type, kind }))
+  return found.map(({ job_key, ...work }) => ({ key: jobKey(job_key), ...work }))
 }
