@@ -25,6 +25,20 @@ it('J42 H15 a job whose own rate forbids a claim waits for that, before it asks 
   expect(next).toEqual([soon, soon, soon])
 })
 
+it('R101 a turn that the priority of its job does not give any more ends, and claims nothing', async () => {
+  const { db, direct, sql } = await givenPostgres()
+  const { key } = await givenJob(direct, { devices: 2, chunkSize: 1 })
+  const worker = await givenWorker(db)
+  const eighth = () => runChunk(worker, { kind: 'chunks', key, type: 'scheduleDeviceMethod', turn: 7 })
+
+  await sql`update jobs set priority = 0 where job_key = ${key}`
+  const lowered = await eighth()
+  const claimed = await sql`select chunk_no from chunks where status <> 'ready'`
+  await sql`update jobs set priority = 500 where job_key = ${key}`
+
+  expect([lowered, [...claimed], await eighth()]).toEqual(['done', [], 'more'])
+})
+
 async function givenWorker(db: Awaited<ReturnType<typeof givenPostgres>>['db']) {
   const bus = await connectBus({ url: inject('redisUrl'), prefix: uniquePrefix(), onError: () => {} })
   const metrics = openMetrics('1.2.3')
