@@ -16,12 +16,8 @@ export type DispatchHub = Pick<Hub, 'db' | 'bus' | 'clock' | 'events' | 'metrics
 
 /** Starts the job when it is due: freezes its target set and wakes the workers. Idempotent. Many may try at once. */
 export async function dispatchJob(hub: DispatchHub, key: JobKey): Promise<JobStart['kind']> {
-  const { db, clock, config, throttles } = hub
-  const options = {
-    maxRunningJobs: config.maxRunningJobs,
-    // A chunk is worked on at once, so it must not be larger than one portion of the rate.
-    chunkSize: (type: JobType) => Math.min(operationOf(type).chunkSize, throttles.portionOf('jobDeviceOperations')),
-  }
+  const { db, clock, config } = hub
+  const options = { maxRunningJobs: config.maxRunningJobs, chunkSize: (type: JobType) => chunkSizeOf(hub, type) }
   const startedAt = clock.now()
   try {
     const start = await startJob(db, key, options, startedAt)
@@ -32,6 +28,11 @@ export async function dispatchJob(hub: DispatchHub, key: JobKey): Promise<JobSta
     else await putOff(hub, key, error)
     return 'idle'
   }
+}
+
+/** A chunk is worked on at once, so it must not be larger than one portion of the rate. */
+export function chunkSizeOf({ throttles }: Pick<DispatchHub, 'throttles'>, type: JobType): number {
+  return Math.min(operationOf(type).chunkSize, throttles.portionOf('jobDeviceOperations'))
 }
 
 /** A start that failed is tried again later. After the last try the job is failed. */

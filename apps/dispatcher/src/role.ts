@@ -3,6 +3,7 @@ import { createWebhookCalls, type Role } from '@muster/runtime'
 import { readHubId } from '@muster/store'
 import { closeWindow } from './dispatch-job.ts'
 import { startReconciler } from './reconcile.ts'
+import { createJoins } from './rollout/joins.ts'
 import { showHub } from './show-hub.ts'
 import { createStarts } from './starts.ts'
 import { createRound } from './sweeps/round.ts'
@@ -16,8 +17,9 @@ export const role: Role = {
     const { clock, config } = hub
     const webhookCalls = createWebhookCalls({ clock, allowedNetworks: config.webhookAllowedNetworks })
     const lanes = createLanes({ ...hub, webhookCalls, eventIds: createEventIds(await readHubId(hub.db)) })
+    const joins = createJoins(hub)
     showHub(hub)
-    const reconciler = startReconciler({ ...hub, starts, lanes, running: createRound(), waiting: createRound() })
+    const reconciler = startReconciler({ ...hub, starts, lanes, joins, running: createRound(), waiting: createRound() })
     const consumer = hub.bus.consumeJobs(async (key) => {
       // A sweep finds the job when the time is known again.
       if (!hub.clock.isTrusted()) return
@@ -34,7 +36,7 @@ export const role: Role = {
     return {
       async stop(deadline) {
         await Promise.all([consumer.stop(deadline), hooks.stop(deadline), reconciler.stop(deadline)])
-        await Promise.all([starts.stop(deadline), lanes.stop(deadline)])
+        await Promise.all([starts.stop(deadline), lanes.stop(deadline), joins.stop(deadline)])
       },
       async check() {
         consumer.check()

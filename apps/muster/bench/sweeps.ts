@@ -73,7 +73,7 @@ async function passesOf(db: Db): Promise<Readonly<Record<string, () => Promise<u
     releaseExpiredDeviceJobs: () => releaseExpiredDeviceJobs(db, bound, now),
     wakeForgottenWork: () => findForgottenWork(db, bound, now),
     expireOverdueJobs: () => expireOverdueJobs(db, bound, now),
-    finishDrainedJobs: () => findDrainedJobs(db, { ...bound, after: null }),
+    finishDrainedJobs: () => findDrainedJobs(db, { ...bound, after: null }, now),
     'keepStatistics: ten jobs': () => undone(db, (tx) => keepStatistics(tx, { limit: 50 })),
     scheduleQueuedJobs: () => findUnscheduledJobs(db, bound, now),
     markForgottenReachable: () => markForgottenReachable(db, { ...bound, after: null }, now),
@@ -85,7 +85,7 @@ async function passesOf(db: Db): Promise<Readonly<Record<string, () => Promise<u
 async function passesOfRounds(db: Db): Promise<Readonly<Record<string, number>>> {
   const now = new Date()
   return {
-    finishDrainedJobs: await passesOfRound<JobKey>((after) => findDrainedJobs(db, { ...bound, after })),
+    finishDrainedJobs: await passesOfRound<JobKey>((after) => findDrainedJobs(db, { ...bound, after }, now)),
     markForgottenReachable: await passesOfRound<WaitingPlace>((after) =>
       markForgottenReachable(db, { ...bound, after }, now),
     ),

@@ -1,6 +1,7 @@
 import { type GatewayId, toError } from '@muster/contract'
 import { type Caller, createCaller } from './caller.ts'
 import type { ConnectionClose, DesiredPush, GatewayDoor, GatewayMessage, GatewaysMessage } from './calls.ts'
+import { type ChangedDevices, createChangedDevices } from './changed-devices.ts'
 import { createChannels } from './channels.ts'
 import { checkRedis, openConnections } from './connection.ts'
 import { channelOf, gatewaysChannel, serveGateway } from './gateway-door.ts'
@@ -10,7 +11,7 @@ import { createTokenBuckets, type TokenBuckets } from './token-buckets.ts'
 import { createWakeUps, type WakeUps } from './wake-ups.ts'
 
 /** The only access to Redis. It carries no state that must last: all of it may be lost at any moment. */
-export interface Bus extends Omit<WakeUps, 'close'>, Caller, TokenBuckets, AsyncDisposable {
+export interface Bus extends Omit<WakeUps, 'close'>, Caller, TokenBuckets, ChangedDevices, AsyncDisposable {
   /** Throws when Redis does not answer, takes no writes, or is set to evict keys. */
   ping(): Promise<void>
   /** Serves the calls of the rest of the hub until disposed. */
@@ -39,6 +40,7 @@ export async function connectBus(options: {
   const wakeUps = createWakeUps(connections, { prefix, onError, clock })
   const channels = createChannels(connections, { prefix, onError })
   const caller = await createCaller(channels)
+  const changed = createChangedDevices(channels)
 
   const tell = async (channel: string, message: GatewayMessage | GatewaysMessage): Promise<boolean> => {
     try {
@@ -52,6 +54,8 @@ export async function connectBus(options: {
   return {
     ...wakeUps,
     callDevices: caller.callDevices,
+    noteChanged: changed.noteChanged,
+    watchChanges: changed.watchChanges,
     ...createTokenBuckets(connections, { prefix, onError }),
     ping: () => checkRedis(connections.commands, prefix),
     serveGateway: (gatewayId, door) => serveGateway(channels, gatewayId, door, onError),
@@ -64,6 +68,7 @@ export async function connectBus(options: {
     async [Symbol.asyncDispose]() {
       await wakeUps.close()
       caller.close()
+      changed.close()
       channels.close()
       connections.close()
     },

@@ -19,6 +19,12 @@ export { moveClaims } from './jobs/move-claims.ts'
 export { mostTries } from './jobs/next-try.ts'
 export { patchNextChunk } from './jobs/patch-chunk.ts'
 export * from './jobs/record-attempts.ts'
+export {
+  type ContinuousJob,
+  findContinuousJobs,
+  joinDevices,
+  takeUncheckedJob,
+} from './jobs/rollout/continuous.ts'
 export { isNotNow, isTooEarly, type NotNow } from './jobs/rollout/permission.ts'
 export { ensurePartitions } from './jobs/start/partitions.ts'
 export { previewTarget } from './jobs/start/preview-target.ts'

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import {
   clip,
   type DeviceId,
+  type Extensions,
   extensionsSchema,
   HubError,
   type JobId,
@@ -66,8 +67,31 @@ export function parseJobBody(
     body: operation.parseBody(withinRequest(operation.member, members[operation.member]), vocabulary, numberText),
     startTime: readStartTime(members.startTime, now),
     maxExecutionTimeInSeconds: readWindow(members.maxExecutionTimeInSeconds),
-    extensions: parseExtensions(body, azureMembers),
+    extensions: readExtensions(body, address, members),
   }
+}
+
+/** Only a condition can come to match more devices than it did. */
+function readExtensions(
+  body: unknown,
+  { deviceId }: JobAddress,
+  members: z.output<typeof azureBodySchema>,
+): Extensions {
+  const extensions = parseExtensions(body, azureMembers)
+  const isContinuous = extensions.targetSelection === 'continuous'
+  const isCondition = deviceId === null && members.queryCondition != null && members.queryCondition.trim() !== ''
+  if (isContinuous && !isCondition) {
+    throw new HubError('ArgumentInvalid', {
+      message:
+        'targetSelection must be snapshot for a list of devices, got "continuous": only a queryCondition can come to match more',
+    })
+  }
+  if (extensions.maxDevices !== undefined && !isContinuous) {
+    throw new HubError('ArgumentInvalid', {
+      message: `maxDevices needs targetSelection "continuous", got ${extensions.maxDevices} for a job whose devices are fixed at its start`,
+    })
+  }
+  return extensions
 }
 
 /** What `/jobs/v2/{jobId}` answers instead of a job of this id: it could never be read. */

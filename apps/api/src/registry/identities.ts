@@ -38,11 +38,12 @@ export async function putIdentity(
 }
 
 /** @throws HubError DeviceAlreadyExists, and for a module DeviceNotFound, ModuleAlreadyExistsOnDevice, TooManyModulesOnDevice */
-export async function createIdentity({ db, clock }: Deps, draft: IdentityDraft): Promise<void> {
+export async function createIdentity({ db, bus, clock }: Deps, draft: IdentityDraft): Promise<void> {
   const { deviceId, moduleId } = partsOf(draft.identity)
   if (moduleId === null) {
     const created = await insertIdentities(db, [draft], clock.now())
     if (created.length === 0) throw deviceExists(deviceId)
+    bus.noteChanged(created)
     return
   }
   const result = await insertModule(db, deviceId, draft, clock.now())
@@ -82,6 +83,7 @@ export async function changeIdentity(
     if (result === 'etag') throw otherEtag(identity, etag)
     return { before, draft, after: await readExisting({ db: tx }, identity) }
   })
+  deps.bus.noteChanged([identity])
   await endConnections(deps, draft, before)
   return after
 }

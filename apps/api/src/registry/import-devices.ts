@@ -21,10 +21,11 @@ export async function importDevices(deps: Deps, changes: readonly Change[]): Pro
   return [...refusals, ...(await deleteDevices(deps, changes))]
 }
 
-async function createDevices({ db, clock }: Deps, changes: readonly Change[]): Promise<Refusal[]> {
+async function createDevices({ db, bus, clock }: Deps, changes: readonly Change[]): Promise<Refusal[]> {
   const drafts = changes.flatMap((change) => (change.kind === 'create' && !isModule(change) ? [change.draft] : []))
   if (drafts.length === 0) return []
   const created = new Set(await insertIdentities(db, drafts, clock.now()))
+  bus.noteChanged([...created])
   return drafts
     .filter(({ identity }) => !created.has(identity))
     .map(({ identity }) => refuse(partsOf(identity), deviceExists(identity)))

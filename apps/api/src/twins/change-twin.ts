@@ -17,7 +17,7 @@ export async function patchAndNotify(
   { patch, etag }: { patch: TwinPatch; etag: string | null },
 ): Promise<Changed> {
   const result = await patchTwin(deps.db, identity, patch, { etag }, deps.clock.now())
-  return notify(deps, await requireChanged(deps, identity, result, etag))
+  return notify(deps, identity, await requireChanged(deps, identity, result, etag))
 }
 
 /** The same, but the tags and desired properties replace those of the twin. */
@@ -27,7 +27,7 @@ export async function replaceAndNotify(
   { sections, etag }: { sections: TwinSections; etag: string | null },
 ): Promise<Changed> {
   const result = await replaceTwin(deps.db, identity, sections, { etag }, deps.clock.now())
-  return notify(deps, await requireChanged(deps, identity, result, etag))
+  return notify(deps, identity, await requireChanged(deps, identity, result, etag))
 }
 
 async function requireChanged(
@@ -43,7 +43,8 @@ async function requireChanged(
   })
 }
 
-async function notify(deps: Deps, changed: Changed): Promise<Changed> {
+async function notify(deps: Deps, identity: IdentityKey, changed: Changed): Promise<Changed> {
+  deps.bus.noteChanged([identity])
   const areTold = changed.desired === null || (await notifyDesired(deps, [changed.desired]))
   if (!areTold) deps.events.wakeUpLost({ kind: 'desired' })
   return changed

@@ -10,7 +10,7 @@ const limit = 500
 
 /** Completes those of the next running jobs that have no open device. */
 export async function finishDrainedJobs(hub: DispatchHub & { readonly running: Round<JobKey> }): Promise<number> {
-  const { drained } = await hub.running.pass((after) => findDrainedJobs(hub.db, { limit, after }))
+  const { drained } = await hub.running.pass((after) => findDrainedJobs(hub.db, { limit, after }, hub.clock.now()))
   for (const key of drained) await reported(hub, key, () => finishJob(hub, key))
   return drained.length
 }

@@ -9,6 +9,7 @@ import {
   type WaitingPlace,
 } from '@muster/store'
 import type { DispatchHub } from '../dispatch-job.ts'
+import type { Joins } from '../rollout/joins.ts'
 import type { Starts } from '../starts.ts'
 import type { Lanes } from '../webhooks/lanes.ts'
 import type { Bound } from './bound.ts'
@@ -26,6 +27,7 @@ import { wakeWebhooks } from './wake-webhooks.ts'
 export interface SweepHub extends DispatchHub {
   readonly starts: Starts
   readonly lanes: Lanes
+  readonly joins: Joins
   readonly running: Round<JobKey>
   readonly waiting: Round<WaitingPlace>
 }
@@ -44,6 +46,7 @@ export const sweepRuns: Readonly<Record<SweepName, (hub: SweepHub, bound: Bound)
   markForgottenReachable: markForgotten,
   closeSessionsOfDeadGateways: closeDeadSessions,
   analyzeGrownTables: ({ db }, bound) => analyzeGrownTables(db, bound),
+  letDevicesJoin: ({ joins }) => joins.pass(),
   wakeWebhooks,
   purgeDeliveries,
   purgeHistory: purge,

@@ -64,6 +64,7 @@ export function reportProperties(gateway: Gateway, session: Session, topic: Repo
         })
       case 'patched':
         events.reportedPatched({ deviceId: identity })
+        gateway.bus.noteChanged([identity])
         respond(gateway, session, { status: 204, rid, version: result.version })
     }
   })

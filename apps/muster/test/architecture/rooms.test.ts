@@ -90,6 +90,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'show-hub',
     'sweeps',
     'webhooks',
+    'rollout',
     'starts',
     'reported',
     'dispatch-job',

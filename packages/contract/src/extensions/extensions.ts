@@ -3,10 +3,12 @@ import { HubError } from '../errors.ts'
 import { isJsonObject } from '../json.ts'
 import { nearestOf, parseExactly } from './parse-exactly.ts'
 import { rolloutSchema } from './rollout.ts'
+import { targetShape } from './target.ts'
 
 /** Each member that this hub adds to the body of a job. */
 export const extensionsSchema = z.object({
   rollout: rolloutSchema.exactOptional(),
+  ...targetShape,
   priority: z.int().min(0).max(1000).exactOptional(),
 })
 

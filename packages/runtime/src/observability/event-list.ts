@@ -274,6 +274,19 @@ export const eventList = {
     webhookKey: id,
     error,
   }),
+  devicesJoined: onDemand(
+    'Does a continuous job still take in devices?',
+    counted('info', 'Times at which devices joined a continuous job', {
+      jobId: id,
+      type: word(jobTypes),
+      count: number,
+    }),
+  ),
+  joinFailed: counted('error', 'Conditions of continuous jobs that could not be evaluated: no device joined', {
+    jobId: id,
+    type: word(jobTypes),
+    error,
+  }),
   sweepFailed: counted('error', 'Sweeps that met a bug or lost infrastructure', { sweep: word(sweepNames), error }),
 
   deviceConnected: counted(

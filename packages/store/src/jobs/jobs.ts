@@ -18,6 +18,7 @@ import { at, type Db, instant, instantOrNull, rows, texts } from '../postgres/sq
 import { closeChunks } from './close-chunks.ts'
 import { type Asker, addJobEvent, hubItself, jobEvent } from './job-events.ts'
 import { nextTry } from './next-try.ts'
+import { isFinal } from './rollout/continuous.ts'
 import { toStatistics } from './statistics.ts'
 
 /**
@@ -34,7 +35,7 @@ export async function insertJob(
   now: Date,
 ): Promise<Job | null> {
   const { target, extensions = {} } = request
-  const { rollout, priority = 500 } = extensions
+  const { rollout, priority = 500, targetSelection, maxDevices } = extensions
   const startAt = request.startTime ?? now
   const deadlineAt = new Date(Math.max(startAt.getTime(), now.getTime()) + request.maxExecutionTimeInSeconds * 1000)
   const inserted = await rows<JobRow>(
@@ -42,12 +43,12 @@ export async function insertJob(
     sql`
     with inserted as (
       insert into jobs (job_id, type, status, query_condition, target_ids, body, max_execution_seconds,
-                        created_at, start_at, deadline_at, traceparent, extensions, rate, max_in_flight, priority)
+                        created_at, start_at, deadline_at, traceparent, extensions, rate, max_in_flight, priority, is_continuous, max_devices)
       values (${request.jobId}, ${request.type}, 'queued', ${request.queryCondition},
               ${target.kind === 'devices' ? texts(target.deviceIds) : null}, ${JSON.stringify(request.body)}::json,
               ${request.maxExecutionTimeInSeconds}, ${at(now)}, ${at(startAt)}, ${at(deadlineAt)},
               ${request.traceparent ?? null}, ${JSON.stringify(extensions)}::json, ${rollout?.maximumPerMinute ?? null},
-              ${rollout?.maximumInFlight ?? null}, ${priority})
+              ${rollout?.maximumInFlight ?? null}, ${priority}, ${targetSelection === 'continuous'}, ${maxDevices ?? null})
       on conflict (job_id) do nothing
       returning *),
     ${jobEvent({ kind: 'created', now, asker: request.asker ?? hubItself }, sql`inserted`)}
@@ -139,6 +140,7 @@ export async function completeJob(db: Db, key: JobKey, now: Date): Promise<Job |
        where job_key = ${key}
          and status = 'running'
          and ${isDrained}
+         and ${isFinal(now)}
       returning *),
     ${jobEvent({ kind: 'completed', now, fields: countedFields }, sql`ended as jobs`)}
     select ${jobColumns}, ${statistics} from ended as jobs`,

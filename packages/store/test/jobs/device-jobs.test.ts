@@ -154,7 +154,7 @@ describe('the end of the window', () => {
     await releaseExpiredChunks(db, all, on('12:02:00'))
 
     expect(await counts(db, job)).toEqual([2, 0, 2, 0, 0, 0])
-    const { drained } = await findDrainedJobs(db, { ...all, after: null })
+    const { drained } = await findDrainedJobs(db, { ...all, after: null }, on('12:02:00'))
     expect(drained).toContain(job.key)
   })
 })

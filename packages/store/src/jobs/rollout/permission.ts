@@ -44,6 +44,18 @@ export function portionOf(rate: number): number {
   return Math.max(1, Math.floor(rate / 60))
 }
 
+/**
+ * A claim takes a chunk as a whole, so it must fit into the limits of the job. It fits ten times into the devices that may be in flight, so
+ * that a device that does not answer leaves work to be done beside it.
+ */
+export function fittingChunkSize(
+  chunkSize: number,
+  { rate, max_in_flight: most }: { readonly rate: number | null; readonly max_in_flight: number | null },
+): number {
+  const allowed = [rate === null ? null : portionOf(rate), most === null ? null : Math.ceil(most / 10)]
+  return Math.min(chunkSize, ...allowed.filter((size) => size !== null))
+}
+
 /** Whether it is of no use to ask for permission yet, as the job was read. Spares the lock, and what comes before it. */
 export function isTooEarly({ rateFreeAt }: LimitedJob, now: Date): NotNow | null {
   const waitMs = (rateFreeAt?.getTime() ?? 0) - now.getTime()

@@ -7,7 +7,7 @@ import { prepared } from '../../postgres/prepared.ts'
 import { at, type Db, instant, rows } from '../../postgres/sql.ts'
 import { closeChunks } from '../close-chunks.ts'
 import { jobEvent } from '../job-events.ts'
-import { portionOf } from '../rollout/permission.ts'
+import { fittingChunkSize } from '../rollout/permission.ts'
 import { ensurePartitions, weekOf } from './partitions.ts'
 import { isDue, placesTaken, startOrder } from './places.ts'
 import { listedDevices, matchingDevices } from './target-devices.ts'
@@ -79,7 +79,13 @@ async function start(tx: Db, key: JobKey, options: StartOptions, now: Date): Pro
   const due = (await isAlone(tx, key)) ? await readDue(tx, key, now) : null
   if (due === null) return { kind: 'idle' }
   if (!due.is_over) await findPlace(tx, key, options, now)
-  const { deviceCount, lastGenerationNo } = await freeze(tx, key, due, chunkSizeOf(due, options), now)
+  const { deviceCount, lastGenerationNo } = await freeze(
+    tx,
+    key,
+    due,
+    fittingChunkSize(options.chunkSize(due.type), due),
+    now,
+  )
   if (!due.is_over) await takePlace(tx, key, options, now)
   const started = await rows(
     tx,
@@ -166,18 +172,6 @@ interface DueRow extends Record<string, unknown> {
   readonly rate: number | null
   readonly max_in_flight: number | null
   readonly traceparent: string | null
-}
-
-/**
- * A claim takes a chunk as a whole, so it must fit into the limits of the job. It fits ten times into the devices that may be in flight, so
- * that a device that does not answer leaves work to be done beside it.
- */
-function chunkSizeOf({ type, rate, max_in_flight }: DueRow, { chunkSize }: StartOptions): number {
-  const allowed = [
-    rate === null ? null : portionOf(rate),
-    max_in_flight === null ? null : Math.ceil(max_in_flight / 10),
-  ]
-  return Math.min(chunkSize(type), ...allowed.filter((size) => size !== null))
 }
 
 interface Frozen {

@@ -74,6 +74,12 @@ export const sweeps = {
     repairs: 'a table has doubled, and Postgres still plans for the small one',
     counts: 'tables that were analyzed',
   },
+  letDevicesJoin: {
+    everySeconds: 1,
+    repairs:
+      'nobody was told that a device has come to match a continuous job: its condition is evaluated once a minute',
+    counts: 'devices that have joined',
+  },
   wakeWebhooks: {
     everySeconds: 1,
     repairs: 'nobody was woken for an event of a webhook that is due: a first try waits for this sweep',

@@ -78,7 +78,7 @@ async function settle(db: Db, model: Model, take: (step: Step) => Promise<void>)
 async function findSteps(db: Db, model: Model): Promise<Step[]> {
   const now = new Date(model.now)
   const forgotten = await findForgottenWork(db, { limit: all }, now)
-  const { drained } = await findDrainedJobs(db, { limit: all, after: null })
+  const { drained } = await findDrainedJobs(db, { limit: all, after: null }, now)
   const job = (key: JobKey) => any(numberOf(model, key))
   return [
     ...forgotten.flatMap(({ key, kind }) => [
