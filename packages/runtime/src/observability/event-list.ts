@@ -282,11 +282,14 @@ export const eventList = {
       count: number,
     }),
   ),
-  joinFailed: counted('error', 'Conditions of continuous jobs that could not be evaluated: no device joined', {
-    jobId: id,
-    type: word(jobTypes),
-    error,
-  }),
+  joinFailed: onDemand(
+    'Why does a continuous job take in nobody?',
+    counted('error', 'Conditions of continuous jobs that could not be evaluated: no device joined', {
+      jobId: id,
+      type: word(jobTypes),
+      error,
+    }),
+  ),
   sweepFailed: counted('error', 'Sweeps that met a bug or lost infrastructure', { sweep: word(sweepNames), error }),
 
   deviceConnected: counted(

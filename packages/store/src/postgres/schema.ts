@@ -118,10 +118,10 @@ export const jobs = pgTable('jobs', {
   rateFreeAt: instant('rate_free_at'),
   priority: integer('priority').notNull().default(500),
   traceparent: text('traceparent'),
+  extensions: json('extensions').$type<Extensions>().notNull().default({}),
   isContinuous: boolean('is_continuous').notNull().default(false),
   maxDevices: integer('max_devices'),
   joinsCheckedAt: instant('joins_checked_at'),
-  extensions: json('extensions').$type<Extensions>().notNull().default({}),
 })
 
 export const stages = pgTable(

@@ -186,7 +186,12 @@ describe('a device job that waits for its device', () => {
     const due = await markDueWhereReachable(db, chunk.job, ['device-0002', 'device-0003'], noon)
 
     expect(due).toBe(1)
-    expect(await findForgottenWork(db, all, noon)).toContainEqual({ key: job.key, type: job.type, kind: 'due' })
+    expect(await findForgottenWork(db, all, noon)).toContainEqual({
+      key: job.key,
+      type: job.type,
+      priority: 500,
+      kind: 'due',
+    })
   })
 
   it('J8 is found by a sweep when the word of the gateway was lost', async () => {
