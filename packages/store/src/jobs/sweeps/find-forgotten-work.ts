@@ -24,7 +24,7 @@ export async function findForgottenWork(
       select job_key, deadline_at, 'due' from due_work)
     select job_key::text, type, priority, kind
       from work,
-           lateral (select type, priority from jobs where jobs.job_key = work.job_key) as job
+           lateral (select type, priority from jobs where jobs.job_key = work.job_key offset 0) as job
      where work.job_key is not null and deadline_at > ${at(now)}
      order by random()
      limit ${limit}`,
