@@ -1,6 +1,6 @@
-import { createEventIds } from '@muster/contract'
+import { createEventIds, type JobKey } from '@muster/contract'
 import { createWebhookCalls, type Role } from '@muster/runtime'
-import { readHubId } from '@muster/store'
+import { readHubId, type WaitingPlace } from '@muster/store'
 import { closeWindow } from './dispatch-job.ts'
 import { startReconciler } from './reconcile.ts'
 import { createJoins } from './rollout/joins.ts'
@@ -19,7 +19,12 @@ export const role: Role = {
     const lanes = createLanes({ ...hub, webhookCalls, eventIds: createEventIds(await readHubId(hub.db)) })
     const joins = createJoins(hub)
     showHub(hub)
-    const reconciler = startReconciler({ ...hub, starts, lanes, joins, running: createRound(), waiting: createRound() })
+    const rounds = {
+      running: createRound<JobKey>(),
+      waiting: createRound<WaitingPlace>(),
+      watched: createRound<JobKey>(),
+    }
+    const reconciler = startReconciler({ ...hub, starts, lanes, joins, ...rounds })
     const consumer = hub.bus.consumeJobs(async (key) => {
       // A sweep finds the job when the time is known again.
       if (!hub.clock.isTrusted()) return

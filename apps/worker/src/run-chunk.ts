@@ -1,12 +1,13 @@
 import { type Next, turnsOf, type WorkWakeUp } from '@muster/bus'
 import { notifyDesired, operationOf, type StoreOperation } from '@muster/operations'
-import { finishJob } from '@muster/runtime'
+import { advanceRollout, finishJob } from '@muster/runtime'
 import {
   ChunkError,
   claimChunk,
   type Db,
   executeChunk,
   isNotNow,
+  isWatched,
   type LockedChunk,
   mostTries,
   type NotNow,
@@ -62,7 +63,10 @@ async function executeInStore(
     span.end('ChunkError')
     return 'more'
   }
-  if (executed === null) return 'done'
+  if (executed === null) {
+    if (isWatched(job.extensions)) await advanceRollout(worker, key)
+    return 'done'
+  }
   if ('laterMs' in executed) return executed
 
   const { chunkNo, deviceCount, failures, desired } = executed

@@ -38,15 +38,18 @@ function ruleOf(issue: z.core.$ZodIssue): string {
     case 'invalid_type':
       return kinds[issue.expected] ?? `of type ${issue.expected}`
     case 'too_small':
-      return issue.origin === 'string' ? `at least ${issue.minimum} characters long` : `at least ${issue.minimum}`
+      return `${beforeBound[issue.origin] ?? ''}at least ${issue.minimum}${afterBound[issue.origin] ?? ''}`
     case 'too_big':
-      return issue.origin === 'string' ? `at most ${issue.maximum} characters long` : `at most ${issue.maximum}`
+      return `${beforeBound[issue.origin] ?? ''}at most ${issue.maximum}${afterBound[issue.origin] ?? ''}`
     case 'invalid_value':
       return `one of ${issue.values.map(String).join(', ')}`
     default:
       return issue.message
   }
 }
+
+const beforeBound: Readonly<Record<string, string>> = { array: 'a list of ' }
+const afterBound: Readonly<Record<string, string>> = { string: ' characters long' }
 
 const kinds: Readonly<Record<string, string>> = {
   string: 'a string',

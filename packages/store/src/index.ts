@@ -19,13 +19,16 @@ export { moveClaims } from './jobs/move-claims.ts'
 export { mostTries } from './jobs/next-try.ts'
 export { patchNextChunk } from './jobs/patch-chunk.ts'
 export * from './jobs/record-attempts.ts'
+export { type Advance, advanceStages } from './jobs/rollout/advance-stages.ts'
 export {
   type ContinuousJob,
   findContinuousJobs,
   joinDevices,
   takeUncheckedJob,
 } from './jobs/rollout/continuous.ts'
+export { type NextStage, openNextStage } from './jobs/rollout/open-stage.ts'
 export { isNotNow, isTooEarly, type NotNow } from './jobs/rollout/permission.ts'
+export { isWatched } from './jobs/rollout/stage-rows.ts'
 export { ensurePartitions } from './jobs/start/partitions.ts'
 export { previewTarget } from './jobs/start/preview-target.ts'
 export * from './jobs/start/start-job.ts'
@@ -34,6 +37,7 @@ export * from './jobs/sweeps/find-drained-jobs.ts'
 export * from './jobs/sweeps/find-due-jobs.ts'
 export * from './jobs/sweeps/find-forgotten-work.ts'
 export * from './jobs/sweeps/find-unscheduled-jobs.ts'
+export * from './jobs/sweeps/find-watched-jobs.ts'
 export * from './jobs/sweeps/keep-statistics.ts'
 export * from './jobs/sweeps/mark-forgotten-reachable.ts'
 export * from './jobs/sweeps/purge-history.ts'

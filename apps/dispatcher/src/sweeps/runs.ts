@@ -9,6 +9,7 @@ import {
   type WaitingPlace,
 } from '@muster/store'
 import type { DispatchHub } from '../dispatch-job.ts'
+import { advanceRollouts } from '../rollout/advance-rollouts.ts'
 import type { Joins } from '../rollout/joins.ts'
 import type { Starts } from '../starts.ts'
 import type { Lanes } from '../webhooks/lanes.ts'
@@ -30,6 +31,7 @@ export interface SweepHub extends DispatchHub {
   readonly joins: Joins
   readonly running: Round<JobKey>
   readonly waiting: Round<WaitingPlace>
+  readonly watched: Round<JobKey>
 }
 
 /** How each sweep runs: one pass, which returns its count. Most are one statement; the others have a file each. */
@@ -40,6 +42,7 @@ export const sweepRuns: Readonly<Record<SweepName, (hub: SweepHub, bound: Bound)
   wakeForgottenWork,
   expireOverdueJobs: ({ db, clock }, bound) => expireOverdueJobs(db, bound, clock.now()),
   finishDrainedJobs,
+  advanceRollouts,
   // A million devices take 3 ms (`npm run bench -- sweeps`), so 50 jobs of a million take a sixth of a second.
   keepStatistics: ({ db }) => keepStatistics(db, { limit: 50 }),
   scheduleQueuedJobs,

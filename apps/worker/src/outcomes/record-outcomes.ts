@@ -1,8 +1,9 @@
 import type { CallResult } from '@muster/bus'
 import type { Outcome } from '@muster/operations'
-import { finishJob, type Hub, traceIdOf } from '@muster/runtime'
+import { advanceRollout, finishJob, type Hub, traceIdOf } from '@muster/runtime'
 import {
   type DeviceOutcome,
+  isWatched,
   markDueWhereReachable,
   type Recorded,
   type RunningJob,
@@ -58,7 +59,9 @@ export async function recordOutcomes(hub: Tools, parts: readonly Part[], signal:
 async function followUp(hub: Tools, job: RunningJob, results: readonly (Part & Recorded)[]): Promise<void> {
   const steps = [
     async () => {
-      if (results.some(({ isChunkClosed }) => isChunkClosed)) await finishJob(hub, job.key)
+      if (!results.some(({ isChunkClosed }) => isChunkClosed)) return
+      await finishJob(hub, job.key)
+      if (isWatched(job.extensions)) await advanceRollout(hub, job.key)
     },
     () =>
       wakeReachable(

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { HubError } from '../errors.ts'
 import { isJsonObject } from '../json.ts'
+import { abortSchema } from './abort.ts'
 import { nearestOf, parseExactly } from './parse-exactly.ts'
 import { rolloutSchema } from './rollout.ts'
 import { targetShape } from './target.ts'
@@ -8,6 +9,7 @@ import { targetShape } from './target.ts'
 /** Each member that this hub adds to the body of a job. */
 export const extensionsSchema = z.object({
   rollout: rolloutSchema.exactOptional(),
+  abort: abortSchema.exactOptional(),
   ...targetShape,
   priority: z.int().min(0).max(1000).exactOptional(),
 })

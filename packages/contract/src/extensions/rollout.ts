@@ -1,5 +1,10 @@
 import { z } from 'zod'
 import { ratesShape } from './rates.ts'
+import { stagesShape } from './stages.ts'
 
 /** How a job reaches its devices. */
-export const rolloutSchema = z.object({ ...ratesShape })
+export const rolloutSchema = z.object({ ...ratesShape, ...stagesShape }).superRefine(({ stages, order }, context) => {
+  if (order !== undefined && stages === undefined) {
+    context.addIssue({ code: 'custom', path: ['order'], message: 'absent without rollout.stages' })
+  }
+})

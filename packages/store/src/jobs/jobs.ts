@@ -19,6 +19,7 @@ import { closeChunks } from './close-chunks.ts'
 import { type Asker, addJobEvent, hubItself, jobEvent } from './job-events.ts'
 import { nextTry } from './next-try.ts'
 import { isFinal } from './rollout/continuous.ts'
+import { extensionColumns } from './rollout/extension-columns.ts'
 import { toStatistics } from './statistics.ts'
 
 /**
@@ -35,7 +36,7 @@ export async function insertJob(
   now: Date,
 ): Promise<Job | null> {
   const { target, extensions = {} } = request
-  const { rollout, priority = 500, targetSelection, maxDevices } = extensions
+  const columns = extensionColumns(extensions)
   const startAt = request.startTime ?? now
   const deadlineAt = new Date(Math.max(startAt.getTime(), now.getTime()) + request.maxExecutionTimeInSeconds * 1000)
   const inserted = await rows<JobRow>(
@@ -43,12 +44,11 @@ export async function insertJob(
     sql`
     with inserted as (
       insert into jobs (job_id, type, status, query_condition, target_ids, body, max_execution_seconds,
-                        created_at, start_at, deadline_at, traceparent, extensions, rate, max_in_flight, priority, is_continuous, max_devices)
+                        created_at, start_at, deadline_at, traceparent, extensions, ${columns.names})
       values (${request.jobId}, ${request.type}, 'queued', ${request.queryCondition},
               ${target.kind === 'devices' ? texts(target.deviceIds) : null}, ${JSON.stringify(request.body)}::json,
               ${request.maxExecutionTimeInSeconds}, ${at(now)}, ${at(startAt)}, ${at(deadlineAt)},
-              ${request.traceparent ?? null}, ${JSON.stringify(extensions)}::json, ${rollout?.maximumPerMinute ?? null},
-              ${rollout?.maximumInFlight ?? null}, ${priority}, ${targetSelection === 'continuous'}, ${maxDevices ?? null})
+              ${request.traceparent ?? null}, ${JSON.stringify(extensions)}::json, ${columns.values})
       on conflict (job_id) do nothing
       returning *),
     ${jobEvent({ kind: 'created', now, asker: request.asker ?? hubItself }, sql`inserted`)}
@@ -60,6 +60,12 @@ export async function insertJob(
 /** A job with its statistics, counted in the same snapshot. Null when there is none of this id. */
 export async function readJob(db: Db, jobId: string): Promise<Job | null> {
   const [row] = await rows<JobRow>(db, sql`select ${jobColumns}, ${statistics} from jobs where job_id = ${jobId}`)
+  return row === undefined ? null : toJob(row)
+}
+
+/** The same by its key. */
+export async function readJobByKey(db: Db, key: JobKey): Promise<Job | null> {
+  const [row] = await rows<JobRow>(db, sql`select ${jobColumns}, ${statistics} from jobs where job_key = ${key}`)
   return row === undefined ? null : toJob(row)
 }
 
@@ -156,6 +162,11 @@ export async function failJob(db: Db, key: JobKey, reason: string, now: Date): P
   })
 }
 
+/** Cancels a job by itself, for a reason that its reads show, in the transaction that decides so. False when it had ended before. */
+export async function cancelJobBecause(tx: Db, key: JobKey, reason: string, now: Date): Promise<boolean> {
+  return (await endJob(tx, key, { status: 'cancelled', asker: hubItself, reason }, now)) !== null
+}
+
 /**
  * Puts off a job whose start failed. Others may start before it meanwhile. Returns how many of its starts have failed; null when it has
  * started or ended.
@@ -197,7 +208,7 @@ async function endJob(tx: Db, key: JobKey, { status, asker, reason }: JobEnd, no
 interface JobEnd {
   readonly status: 'cancelled' | 'failed'
   readonly asker: Asker
-  /** Why it failed. */
+  /** Why it failed, or was cancelled by itself. */
   readonly reason: string | null
 }
 

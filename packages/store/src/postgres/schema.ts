@@ -1,4 +1,4 @@
-import type { Extensions, GatewayId, IdentityKey, Json, JsonObject } from '@muster/contract'
+import type { AbortCriterion, Extensions, GatewayId, IdentityKey, Json, JsonObject, StageAbort } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { bigint, boolean, date, integer, json, jsonb, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core'
 
@@ -119,6 +119,11 @@ export const jobs = pgTable('jobs', {
   priority: integer('priority').notNull().default(500),
   traceparent: text('traceparent'),
   extensions: json('extensions').$type<Extensions>().notNull().default({}),
+  /** It has gates, or conditions by which it stops. */
+  isWatched: boolean('is_watched').notNull().default(false),
+  lastStage: integer('last_stage'),
+  abortWhen: jsonb('abort_when').$type<readonly AbortCriterion[]>(),
+  firedCriteria: integer('fired_criteria').array().notNull().default(sql`'{}'`),
   isContinuous: boolean('is_continuous').notNull().default(false),
   maxDevices: integer('max_devices'),
   joinsCheckedAt: instant('joins_checked_at'),
@@ -130,11 +135,16 @@ export const stages = pgTable(
     jobKey: counter('job_key').notNull(),
     stageNo: integer('stage_no').notNull(),
     deviceCount: integer('device_count').notNull(),
+    /** The gate before it. */
     opensWhen: jsonb('opens_when').$type<JsonObject>(),
-    abortWhen: jsonb('abort_when').$type<JsonObject>(),
+    abortWhen: jsonb('abort_when').$type<StageAbort>(),
     openedAt: instant('opened_at'),
     closedAt: instant('closed_at'),
+    /** Why it opened. */
     reason: text('reason'),
+    metAt: instant('met_at'),
+    heldAt: instant('held_at'),
+    abortedAt: instant('aborted_at'),
   },
   (table) => [primaryKey({ columns: [table.jobKey, table.stageNo] })],
 )

@@ -58,7 +58,7 @@ export function deviceJobRows(isWanted: SQL, statuses: readonly DeviceJobStatus[
 const ownRows = sql`
             select device_id as key, status, deliveries, unknown_deliveries, delivered_at, asked_since, updated_at, response, error_code, error_text
               from device_jobs
-             where week = c.week and job_key = c.job_key
+             where week = c.week and job_key = c.job_key and chunk_no = c.chunk_no
                and device_id between c.device_ids[1] and c.device_ids[c.device_count]`
 
 const everyDevice = sql`

@@ -1,15 +1,17 @@
-import type { JobKey, JobType } from '@muster/contract'
+import type { Extensions, JobKey, JobType, StageAbort } from '@muster/contract'
 import { type Expression, parseCondition, QueryError } from '@muster/query'
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { briefly } from '../../postgres/briefly.ts'
 import { databaseError, isStatementTimeout } from '../../postgres/database-error.ts'
 import { prepared } from '../../postgres/prepared.ts'
-import { at, type Db, instant, rows } from '../../postgres/sql.ts'
+import { at, type Db, instant, json, rows } from '../../postgres/sql.ts'
 import { closeChunks } from '../close-chunks.ts'
 import { jobEvent } from '../job-events.ts'
+import { type Gate, gateBehind } from '../rollout/gate.ts'
 import { fittingChunkSize } from '../rollout/permission.ts'
 import { ensurePartitions, weekOf } from './partitions.ts'
 import { isDue, placesTaken, startOrder } from './places.ts'
+import { type Division, slicedByStage } from './stage-slices.ts'
 import { listedDevices, matchingDevices } from './target-devices.ts'
 
 export type JobStart =
@@ -79,7 +81,7 @@ async function start(tx: Db, key: JobKey, options: StartOptions, now: Date): Pro
   const due = (await isAlone(tx, key)) ? await readDue(tx, key, now) : null
   if (due === null) return { kind: 'idle' }
   if (!due.is_over) await findPlace(tx, key, options, now)
-  const { deviceCount, lastGenerationNo } = await freeze(
+  const { deviceCount, stages, openStage, lastGenerationNo } = await freeze(
     tx,
     key,
     due,
@@ -92,15 +94,19 @@ async function start(tx: Db, key: JobKey, options: StartOptions, now: Date): Pro
     sql`
     with started as (
       update jobs
-         set status = 'running', week = ${weekOf(now)}, frozen_at = ${at(now)}, last_generation_no = ${lastGenerationNo}
+         set status = 'running', week = ${weekOf(now)}, frozen_at = ${at(now)}, last_generation_no = ${lastGenerationNo},
+             open_stage = ${openStage}, last_stage = ${stages.length - 1}
        where job_key = ${key}
          and status in ('queued', 'scheduled')
          and (paused_at is null or deadline_at <= ${at(now)})
       returning job_key),
     stage as (
-      insert into stages (job_key, stage_no, device_count, opened_at)
-      select job_key, 0, ${deviceCount}::int, ${at(now)}
-        from started),
+      insert into stages (job_key, stage_no, device_count, opens_when, abort_when, opened_at, closed_at)
+      select job_key, stage_no, device_count, opens_when, abort_when,
+             case when stage_no <= ${openStage}::int then ${at(now)} end,
+             case when stage_no < ${openStage}::int then ${at(now)} end
+        from started, jsonb_to_recordset(${json(stages)})
+             as stage (stage_no int, device_count int, opens_when jsonb, abort_when jsonb)),
     ${jobEvent({ kind: 'started', now, fields: sql`jsonb_build_object('deviceCount', ${deviceCount}::int)` }, sql`started`)}
     select job_key from started`,
   )
@@ -131,7 +137,7 @@ async function readDue(tx: Db, key: JobKey, now: Date): Promise<DueRow | null> {
     tx,
     sql`
     select job_id, type, query_condition, target_ids is not null as is_listed, deadline_at::text,
-           deadline_at <= ${at(now)} as is_over, priority, rate, max_in_flight, traceparent
+           deadline_at <= ${at(now)} as is_over, priority, rate, max_in_flight, extensions, traceparent
       from jobs
      where job_key = ${key} and ${isDue(now)}`,
   )
@@ -171,39 +177,91 @@ interface DueRow extends Record<string, unknown> {
   readonly priority: number
   readonly rate: number | null
   readonly max_in_flight: number | null
+  readonly extensions: Extensions
   readonly traceparent: string | null
 }
 
 interface Frozen {
   readonly deviceCount: number
+  /** At least one. */
+  readonly stages: readonly NewStage[]
+  /** The first stage that has devices. */
+  readonly openStage: number
   /** A device that is made anew from now on gets a higher one, because it was drawn after the snapshot. */
   readonly lastGenerationNo: number
 }
 
-/** In device id order, so that a page of device jobs is read along the chunks. */
+/** A row of `stages`. */
+interface NewStage {
+  readonly stage_no: number
+  readonly device_count: number
+  readonly opens_when: Gate | null
+  readonly abort_when: StageAbort | null
+}
+
+/** In device id order within a stage, so that a page of device jobs is read along the chunks. */
 async function freeze(tx: Db, key: JobKey, due: DueRow, chunkSize: number, now: Date): Promise<Frozen> {
   const devices = due.is_listed
     ? listedDevices(sql`(select target_ids from jobs where job_key = ${key})`)
     : matchingDevices(parsed(due.query_condition))
-  const freezing = rows<{ device_count: number; last_generation_no: string }>(
+  const division = divisionOf(key, due)
+  const freezing = rows<{ stage_no: number; device_count: number; last_generation_no: string }>(
     tx,
     sql`
-    with target as (
-      select device_id, generation_no, (row_number() over (order by device_id) - 1) / ${chunkSize}::int as chunk_no
-        from (${devices}) as target),
+    with target as ${division === null ? sql`` : sql`materialized`} (${devices}),
+    ${division === null ? slicedAsOne(chunkSize) : slicedByStage(division, chunkSize)},
     slices as materialized (
-      select chunk_no, array_agg(device_id order by device_id) as device_ids, count(*)::int as device_count,
-             max(generation_no) as last_generation_no
-        from target
-       group by chunk_no),
+      select stage_no, (row_number() over (order by stage_no, slice_no) - 1)::int as chunk_no,
+             array_agg(device_id order by device_id) as device_ids, count(*)::int as device_count,
+             coalesce(max(generation_no), 0) as last_generation_no
+        from sliced
+       group by stage_no, slice_no),
     frozen as (
-      insert into chunks (week, job_key, chunk_no, device_ids, device_count)
-      select ${weekOf(now)}::date, ${key}::bigint, chunk_no, device_ids, device_count from slices)
-    select coalesce(sum(device_count), 0)::int as device_count, coalesce(max(last_generation_no), 0) as last_generation_no
-      from slices`,
+      insert into chunks (week, job_key, chunk_no, device_ids, device_count, stage_no)
+      select ${weekOf(now)}::date, ${key}::bigint, chunk_no, device_ids, device_count, stage_no from slices)
+    select stage_no, sum(device_count)::int as device_count, max(last_generation_no) as last_generation_no
+      from slices
+     group by stage_no
+     order by stage_no`,
   )
-  const [frozen] = due.is_listed ? await freezing : await freezing.catch(blameCondition)
-  return { deviceCount: frozen?.device_count ?? 0, lastGenerationNo: Number(frozen?.last_generation_no ?? 0) }
+  const isBlamed = !due.is_listed || division !== null
+  const frozen = isBlamed ? await freezing.catch(blameCondition) : await freezing
+  return {
+    deviceCount: frozen.reduce((sum, { device_count }) => sum + device_count, 0),
+    stages: stagesOf(due.extensions, new Map(frozen.map(({ stage_no, device_count }) => [stage_no, device_count]))),
+    openStage: frozen[0]?.stage_no ?? 0,
+    lastGenerationNo: Math.max(0, ...frozen.map(({ last_generation_no }) => Number(last_generation_no))),
+  }
+}
+
+/** Null: the job has no stages of its own. */
+function divisionOf(key: JobKey, { extensions: { rollout } }: DueRow): Division | null {
+  if (rollout?.stages === undefined) return null
+  const stages = rollout.stages.map((stage) =>
+    stage.condition === undefined ? { stage } : { stage, where: parsed(stage.condition) },
+  )
+  return { stages, order: rollout.order ?? 'random', seed: key }
+}
+
+function slicedAsOne(chunkSize: number): SQL {
+  return sql`
+    sliced as (
+      select device_id, generation_no, 0 as stage_no,
+             (row_number() over (order by device_id) - 1) / ${chunkSize}::int as slice_no
+        from target)`
+}
+
+function stagesOf({ rollout }: Extensions, deviceCounts: ReadonlyMap<number, number>): readonly NewStage[] {
+  const { stages = [{}] } = rollout ?? {}
+  return stages.map((stage, no) => {
+    const before = stages[no - 1]
+    return {
+      stage_no: no,
+      device_count: deviceCounts.get(no) ?? 0,
+      opens_when: before === undefined ? null : gateBehind(before),
+      abort_when: stage.abort ?? null,
+    }
+  })
 }
 
 /** Parse errors, and errors of Postgres about data (22), about its limits (54), and its statement timeout. */

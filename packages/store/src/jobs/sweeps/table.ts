@@ -47,6 +47,11 @@ export const sweeps = {
     repairs: 'the last worker died before it completed the job',
     counts: 'jobs without an open device',
   },
+  advanceRollouts: {
+    everySeconds: 1,
+    repairs: 'a job has to stop, or its next stage may open, and no worker has seen it: a soak ends by this sweep',
+    counts: 'stages that opened, and jobs that stopped',
+  },
   keepStatistics: {
     everySeconds: 1,
     repairs: 'the statistics of an ended job are still the sums of its chunks, which take long to read',

@@ -44,6 +44,9 @@ describe('a stage', () => {
         opened_at: '2026-03-02 12:00:00+00',
         closed_at: null,
         reason: null,
+        met_at: null,
+        held_at: null,
+        aborted_at: null,
       },
     ])
   })

@@ -1,0 +1,29 @@
+import type { Extensions } from '@muster/contract'
+import { type SQL, sql } from 'drizzle-orm'
+import { json } from '../../postgres/sql.ts'
+import { isWatched } from './stage-rows.ts'
+
+/** What the engine looks at of the extensions of a new job: the columns of `jobs`, and their values. */
+export function extensionColumns(extensions: Extensions): { readonly names: SQL; readonly values: SQL } {
+  const columns = Object.entries(columnsOf(extensions))
+  return {
+    names: sql.raw(columns.map(([name]) => name).join(', ')),
+    values: sql.join(
+      columns.map(([, value]) => value),
+      sql`, `,
+    ),
+  }
+}
+
+function columnsOf(extensions: Extensions): Readonly<Record<string, SQL>> {
+  const { rollout, abort, priority = 500, targetSelection, maxDevices } = extensions
+  return {
+    rate: sql`${rollout?.maximumPerMinute ?? null}`,
+    max_in_flight: sql`${rollout?.maximumInFlight ?? null}`,
+    priority: sql`${priority}`,
+    is_watched: sql`${isWatched(extensions)}`,
+    abort_when: abort === undefined ? sql`null` : json(abort.criteria),
+    is_continuous: sql`${targetSelection === 'continuous'}`,
+    max_devices: sql`${maxDevices ?? null}`,
+  }
+}
