@@ -52,24 +52,30 @@ export async function stageRows(db: Db, { key }: Job) {
   )
 }
 
-/** Claims everything that may be claimed. So many of the devices fail, each with one of the codes in turn, and the others succeed. */
+/** What becomes of the devices that are worked off. */
+export interface Work {
+  /** So many fail, each with one of the codes in turn. The others succeed. */
+  readonly fail?: number
+  readonly codes?: readonly ErrorName[]
+  /** No more devices than these, in whole chunks. */
+  readonly most?: number
+}
+
+/** Claims everything that may be claimed, and records what becomes of it. */
 export async function workOff(
   db: Db,
   job: Job,
-  {
-    fail = 0,
-    codes = ['GatewayTimeout'],
-    now = noon,
-  }: { fail?: number; codes?: readonly ErrorName[]; now?: Date } = {},
+  { fail = 0, codes = ['GatewayTimeout'], most = Number.POSITIVE_INFINITY }: Work = {},
 ): Promise<readonly string[]> {
   const worked: string[] = []
-  for (let chunk = await claim(db, job.key, now); chunk !== null; chunk = await claim(db, job.key, now)) {
+  while (worked.length < most) {
+    const chunk = await claim(db, job.key)
+    if (chunk === null) break
     const outcomes = chunk.deviceIds.map((deviceId, index) => {
       const no = worked.length + index
-      const code = codes[no % codes.length] ?? 'GatewayTimeout'
-      return no < fail ? failedWith(deviceId, code) : succeeded(deviceId)
+      return no < fail ? failedWith(deviceId, codes[no % codes.length] ?? 'GatewayTimeout') : succeeded(deviceId)
     })
-    await recordFirstAttempts(db, chunk, outcomes, now)
+    await recordFirstAttempts(db, chunk, outcomes, noon)
     worked.push(...chunk.deviceIds)
   }
   return worked
@@ -81,7 +87,7 @@ export async function workOffOne(db: Db, job: Job): Promise<void> {
   await recordFirstAttempts(db, chunk, chunk.deviceIds.map(succeeded), noon)
 }
 
-export function succeeded(deviceId: string) {
+function succeeded(deviceId: string) {
   return { deviceId, status: 'completed', response: jsonText({ status: 200, payload: null }) } as const
 }
 
