@@ -32,6 +32,7 @@ import { bulkRoutes } from './registry/bulk.ts'
 import { deviceRoutes } from './registry/devices.ts'
 import { moduleRoutes } from './registry/modules.ts'
 import { statisticsRoutes } from './registry/statistics.ts'
+import { stageRoutes } from './rollout/stages.ts'
 import { twinRoutes } from './twins/twins.ts'
 import { deliveryRoutes } from './webhooks/deliveries.ts'
 import { webhookRoutes } from './webhooks/webhooks.ts'
@@ -78,6 +79,7 @@ export function createApp(
     ...sessionRoutes(deps, deps.sessions),
     ...jobRoutes(deps, paging),
     ...jobMethodRoutes(deps),
+    ...stageRoutes(deps),
     ...previewRoutes(deps),
     ...deviceJobRoutes(deps, paging),
     ...failureRoutes(deps),

@@ -3,10 +3,12 @@ import { createWebhookCalls, type Role } from '@muster/runtime'
 import { readHubId, type WaitingPlace } from '@muster/store'
 import { closeWindow } from './dispatch-job.ts'
 import { startReconciler } from './reconcile.ts'
+
 import { createJoins } from './rollout/joins.ts'
+import { createRound } from './round.ts'
+
 import { showHub } from './show-hub.ts'
 import { createStarts } from './starts.ts'
-import { createRound } from './sweeps/round.ts'
 import { createLanes } from './webhooks/lanes.ts'
 
 /** Starts jobs when they are due, closes them when their window ends, sends events to webhooks, and repairs what a crash left. */

@@ -28,6 +28,7 @@ export {
 } from './jobs/rollout/continuous.ts'
 export { type NextStage, openNextStage } from './jobs/rollout/open-stage.ts'
 export { isNotNow, isTooEarly, type NotNow } from './jobs/rollout/permission.ts'
+export { readStages, type Stage } from './jobs/rollout/read-stages.ts'
 export { isWatched } from './jobs/rollout/stage-rows.ts'
 export { ensurePartitions } from './jobs/start/partitions.ts'
 export { previewTarget } from './jobs/start/preview-target.ts'

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { deviceJobStatuses, extensionsSchema, jobEventKinds, type Vocabulary, vocabularyOf } from '@muster/contract'
+import { described } from './described.ts'
 
 /** The bodies of replies, for the document. The schemas that parse requests also describe them. */
 
@@ -45,7 +46,7 @@ export const jobSchema = z
     queryCondition: z.string(),
     updateTwin: properties.optional(),
     cloudToDeviceMethod: properties.optional(),
-    ...extensionsSchema.shape,
+    ...described(extensionsSchema).shape,
     failureReason: z.string().optional(),
     deviceJobStatistics: z
       .object({
@@ -63,6 +64,9 @@ export const jobSchema = z
 export const createdJobSchema = jobSchema
   .partial()
   .required({ jobId: true, type: true, status: true })
+  .extend({
+    warnings: z.string().array().optional().openapi({ description: 'What was asked for that never does anything' }),
+  })
   .openapi('CreatedJob', {
     description: 'For an api-version of 2016 the whole job, for later ones jobId, type and status',
   })

@@ -2,7 +2,6 @@ import { z } from '@hono/zod-openapi'
 import {
   clip,
   type DeviceId,
-  type Extensions,
   extensionsSchema,
   HubError,
   type JobId,
@@ -19,8 +18,10 @@ import {
   withinRequest,
 } from '@muster/contract'
 import { operationOf } from '@muster/operations'
+import { described } from '../http/described.ts'
 import type { readDocument } from '../http/json-body.ts'
-import { parseTarget, targetShape, toTarget } from './target.ts'
+import { checkRollout } from './rollout-rules.ts'
+import { checkSelection, parseTarget, targetShape, toTarget } from './target.ts'
 
 /** The members that Azure IoT Hub has, too. The operations have the rules of the two operation bodies. */
 const azureBodySchema = z.object({
@@ -39,7 +40,7 @@ const azureBodySchema = z.object({
 const azureMembers = Object.keys(azureBodySchema.shape)
 
 /** The members of the body of a new job. */
-export const jobBodySchema = azureBodySchema.extend(extensionsSchema.shape)
+export const jobBodySchema = azureBodySchema.extend(described(extensionsSchema).shape)
 
 export interface JobAddress {
   readonly jobId: JobId
@@ -48,50 +49,31 @@ export interface JobAddress {
 }
 
 /**
- * Reads the body of a new job, in any of the spellings that were ever documented.
+ * Reads the body of a new job, in any of the spellings that were ever documented. `warnings`: what of it can never do anything.
  * @throws HubError of status 400 that names the member, its value and what was expected.
  */
 export function parseJobBody(
   { body, numberText }: ReturnType<typeof readDocument>,
   address: JobAddress,
   { vocabulary, now }: { vocabulary: Vocabulary; now: Date },
-): JobRequest & { readonly queryCondition: string } {
+): JobRequest & { readonly queryCondition: string; readonly warnings: readonly string[] } {
   const members = parseBody(azureBodySchema, body)
   checkJobId(members.jobId, address.jobId)
   const type = readType(members.type, address)
   const operation = operationOf(type)
+  const shown = address.deviceId === null ? parseTarget(members) : toTarget([address.deviceId])
+  const extensions = parseExtensions(body, azureMembers)
+  checkSelection(extensions, shown.target)
   return {
     jobId: address.jobId,
     type,
-    ...(address.deviceId === null ? parseTarget(members) : toTarget([address.deviceId])),
+    ...shown,
     body: operation.parseBody(withinRequest(operation.member, members[operation.member]), vocabulary, numberText),
     startTime: readStartTime(members.startTime, now),
     maxExecutionTimeInSeconds: readWindow(members.maxExecutionTimeInSeconds),
-    extensions: readExtensions(body, address, members),
+    extensions,
+    warnings: checkRollout(extensions, shown.target),
   }
-}
-
-/** Only a condition can come to match more devices than it did. */
-function readExtensions(
-  body: unknown,
-  { deviceId }: JobAddress,
-  members: z.output<typeof azureBodySchema>,
-): Extensions {
-  const extensions = parseExtensions(body, azureMembers)
-  const isContinuous = extensions.targetSelection === 'continuous'
-  const isCondition = deviceId === null && members.queryCondition != null && members.queryCondition.trim() !== ''
-  if (isContinuous && !isCondition) {
-    throw new HubError('ArgumentInvalid', {
-      message:
-        'targetSelection must be snapshot for a list of devices, got "continuous": only a queryCondition can come to match more',
-    })
-  }
-  if (extensions.maxDevices !== undefined && !isContinuous) {
-    throw new HubError('ArgumentInvalid', {
-      message: `maxDevices needs targetSelection "continuous", got ${extensions.maxDevices} for a job whose devices are fixed at its start`,
-    })
-  }
-  return extensions
 }
 
 /** What `/jobs/v2/{jobId}` answers instead of a job of this id: it could never be read. */

@@ -28,10 +28,16 @@ export function jobJson(job: Job, vocabulary: Vocabulary): JsonText {
   return withTexts(members, { [operation.member]: operation.bodyText(job.body) })
 }
 
-/** The reply of PUT. */
-export function createdJobJson(job: Job, vocabulary: Vocabulary): JsonText {
+/** The reply of PUT. `warnings`: what was asked for that can never do anything. */
+export function createdJobJson(job: Job, vocabulary: Vocabulary, warnings: readonly string[]): JsonText {
   if (vocabulary.putReply === 'job') return jobJson(job, vocabulary)
-  return withTexts({ jobId: job.jobId, type: vocabulary.type[job.type], status: vocabulary.status[job.status] })
+  const { jobId, type, status } = job
+  return withTexts({
+    jobId,
+    type: vocabulary.type[type],
+    status: vocabulary.status[status],
+    ...(warnings.length === 0 ? {} : { warnings }),
+  })
 }
 
 /** A row of a device job. Every version spells its statuses alike. */

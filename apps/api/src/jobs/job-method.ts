@@ -29,7 +29,7 @@ export function jobMethodRoutes(deps: Deps): readonly Endpoint[] {
         const vocabulary = c.get('vocabulary')
         const request = parseJobBody(readDocument(c), address, { vocabulary, now: deps.clock.now() })
         const job = await createJob(deps, { ...request, ...askedBy(c) }, callerOf(c))
-        return jsonTextReply(200, createdJobJson(job, vocabulary))
+        return jsonTextReply(200, createdJobJson(job, vocabulary, request.warnings))
       },
     },
   ]

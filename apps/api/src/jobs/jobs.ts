@@ -76,7 +76,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
         const vocabulary = c.get('vocabulary')
         const request = parseJobBody(readDocument(c), address, { vocabulary, now: clock.now() })
         const job = await createJob(deps, { ...request, ...askedBy(c) }, callerOf(c))
-        return jsonTextReply(200, createdJobJson(job, vocabulary))
+        return jsonTextReply(200, createdJobJson(job, vocabulary, request.warnings))
       },
     },
     {

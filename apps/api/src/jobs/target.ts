@@ -1,4 +1,4 @@
-import { clip, HubError, isDeviceId, limits, registryIdRule, type Target } from '@muster/contract'
+import { clip, type Extensions, HubError, isDeviceId, limits, registryIdRule, type Target } from '@muster/contract'
 import { parseNewCondition, QueryError } from '@muster/query'
 import { z } from 'zod'
 
@@ -20,6 +20,25 @@ export interface ShownTarget {
   readonly queryCondition: string
 }
 
+/**
+ * Only a condition can come to match more devices than it did.
+ * @throws HubError ArgumentInvalid
+ */
+export function checkSelection({ targetSelection, maxDevices }: Extensions, target: Target): void {
+  const isContinuous = targetSelection === 'continuous'
+  if (isContinuous && target.kind === 'devices') {
+    throw new HubError('ArgumentInvalid', {
+      message:
+        'targetSelection must be snapshot for listed devices, got "continuous": only a queryCondition can come to match more',
+    })
+  }
+  if (maxDevices !== undefined && !isContinuous) {
+    throw new HubError('ArgumentInvalid', {
+      message: `maxDevices needs targetSelection "continuous", got ${maxDevices} for a job whose devices are fixed at its start`,
+    })
+  }
+}
+
 /** The condition is read as the end of this query, whose length counts too. */
 const lead = 'SELECT * FROM devices WHERE '
 const conditionLength = limits.queryLength - lead.length
@@ -34,7 +53,7 @@ export function parseTarget(members: {
 }): ShownTarget {
   const { queryCondition, deviceIds } = members
   if (queryCondition != null && queryCondition.trim() !== '') {
-    checkCondition(queryCondition)
+    checkCondition(queryCondition, 'queryCondition')
     return { target: { kind: 'condition', queryCondition }, queryCondition }
   }
   if (deviceIds == null) {
@@ -51,21 +70,22 @@ export function toTarget(deviceIds: readonly string[]): ShownTarget {
   return { target: { kind: 'devices', deviceIds }, queryCondition: conditionOf(deviceIds) }
 }
 
-function checkCondition(queryCondition: string): void {
-  if (queryCondition.length > conditionLength) {
+/** @throws HubError ArgumentInvalid that names the member */
+export function checkCondition(condition: string, member: string): void {
+  if (condition.length > conditionLength) {
     throw new HubError('ArgumentInvalid', {
-      message: `queryCondition has ${queryCondition.length} characters; at most ${conditionLength} are allowed. For a list of devices send deviceIds, which may hold ${limits.targetDeviceIds}`,
+      message: `${member} has ${condition.length} characters; at most ${conditionLength} are allowed. For a list of devices send deviceIds, which may hold ${limits.targetDeviceIds}`,
     })
   }
   // The only character that Postgres accepts in no text.
-  if (queryCondition.includes('\u0000')) {
-    throw new HubError('ArgumentInvalid', { message: 'queryCondition must not contain U+0000' })
+  if (condition.includes('\u0000')) {
+    throw new HubError('ArgumentInvalid', { message: `${member} must not contain U+0000` })
   }
   try {
-    parseNewCondition(queryCondition)
+    parseNewCondition(condition)
   } catch (error) {
     if (!(error instanceof QueryError)) throw error
-    throw new HubError('ArgumentInvalid', { message: `queryCondition: ${error.message}`, cause: error })
+    throw new HubError('ArgumentInvalid', { message: `${member}: ${error.message}`, cause: error })
   }
 }
 

@@ -14,6 +14,8 @@ const endpoints = [
   ['PUT', '/jobs/v2/j1', 'ServiceConnect'],
   ['GET', '/jobs/v2/j1', 'ServiceConnect'],
   ['POST', '/jobs/v2/j1/cancel', 'ServiceConnect'],
+  ['GET', '/jobs/v2/j1/stages', 'ServiceConnect'],
+  ['POST', '/jobs/v2/j1/stages/next', 'ServiceConnect'],
   ['POST', '/jobs/v2/preview', 'ServiceConnect'],
   ['GET', '/jobs/v2/events', 'ServiceConnect'],
   ['GET', '/jobs/v2/j1/devices', 'ServiceConnect'],

@@ -75,12 +75,13 @@ async function send({ method, path, parameters, requestBody }: Described): Promi
 const first = ['putDevice', 'putModule', 'createJob', 'createDeviceMethodJob', 'putWebhook']
 const last = ['cancelJob', 'deleteModule', 'deleteDevice', 'closeSession', 'deleteWebhook']
 
-/** This hub has no import and export jobs, and says so. No document knows the id of an event. */
+/** This hub has no import and export jobs, and says so. No document knows the id of an event. The job has not started. */
 const refused: Readonly<Record<string, number>> = {
   createImportExportJob: 400,
   getImportExportJob: 404,
   cancelImportExportJob: 404,
   replayDelivery: 400,
+  openNextStage: 405,
 }
 
 describe('H27 the examples of the document', () => {

@@ -20,7 +20,15 @@ describe('H13 what an address counts as', () => {
   afterAll(() => api[Symbol.asyncDispose]())
 
   it.each([
-    ['jobOperations', 'PUT /jobs/v2/j1', 'GET /jobs/v2/j1', 'POST /jobs/v2/j1/cancel', 'GET /jobs/v2/query'],
+    [
+      'jobOperations',
+      'PUT /jobs/v2/j1',
+      'GET /jobs/v2/j1',
+      'POST /jobs/v2/j1/cancel',
+      'GET /jobs/v2/j1/stages',
+      'POST /jobs/v2/j1/stages/next',
+      'GET /jobs/v2/query',
+    ],
     ['jobOperations', 'PUT /jobs/v2/d1/methods/j1'],
     ['jobOperations', 'GET /jobs', 'POST /jobs/create', 'GET /jobs/j1', 'DELETE /jobs/j1'],
     ['twinReads', 'GET /twins/d1', 'GET /twins/d1/modules/m1'],

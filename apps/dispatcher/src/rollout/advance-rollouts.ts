@@ -3,7 +3,7 @@ import { advanceRollout } from '@muster/runtime'
 import { findWatchedJobs } from '@muster/store'
 import type { DispatchHub } from '../dispatch-job.ts'
 import { reported } from '../reported.ts'
-import type { Round } from '../sweeps/round.ts'
+import type { Round } from '../round.ts'
 
 /** How many jobs a pass looks at. To look at one takes a few ms, and 16 ms if it has a million devices. */
 const limit = 100

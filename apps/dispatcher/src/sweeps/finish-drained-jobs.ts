@@ -3,7 +3,7 @@ import { finishJob } from '@muster/runtime'
 import { findDrainedJobs } from '@muster/store'
 import type { DispatchHub } from '../dispatch-job.ts'
 import { reported } from '../reported.ts'
-import type { Round } from './round.ts'
+import type { Round } from '../round.ts'
 
 /** How many jobs a pass looks at. That a worker dies between its last outcome and the end of the job is rare. */
 const limit = 500

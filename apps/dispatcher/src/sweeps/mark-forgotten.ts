@@ -1,7 +1,7 @@
 import { markForgottenReachable, type WaitingPlace } from '@muster/store'
 import type { DispatchHub } from '../dispatch-job.ts'
+import type { Round } from '../round.ts'
 import type { Bound } from './bound.ts'
-import type { Round } from './round.ts'
 
 /** How many parts of the list a pass goes over whose jobs have all ended. To read such a part costs a few ms. */
 const partsOver = 10

@@ -10,7 +10,10 @@ import {
 } from '@muster/store'
 import type { DispatchHub } from '../dispatch-job.ts'
 import { advanceRollouts } from '../rollout/advance-rollouts.ts'
+
 import type { Joins } from '../rollout/joins.ts'
+import type { Round } from '../round.ts'
+
 import type { Starts } from '../starts.ts'
 import type { Lanes } from '../webhooks/lanes.ts'
 import type { Bound } from './bound.ts'
@@ -19,7 +22,6 @@ import { finishDrainedJobs } from './finish-drained-jobs.ts'
 import { markForgotten } from './mark-forgotten.ts'
 import { purge } from './purge.ts'
 import { purgeDeliveries } from './purge-deliveries.ts'
-import type { Round } from './round.ts'
 import { scheduleQueuedJobs } from './schedule-queued-jobs.ts'
 import { startDueJobs } from './start-due-jobs.ts'
 import { wakeForgottenWork } from './wake-forgotten-work.ts'

@@ -4,10 +4,15 @@ import { hundredthsOf, percentage } from './percentage.ts'
 
 const mostSoakSeconds = 7 * 24 * 3600
 
+const sizeRule = 'a percentage such as "5%", or a number of devices, at least 1'
+
 /** A share of the frozen target set, or a number of devices. */
-const size = z.union([z.string().regex(/^\d{1,3}(\.\d{1,2})?%$/), z.int().min(1).max(100_000_000)], {
-  error: 'a percentage such as "5%", or a number of devices, at least 1',
-})
+const size = z.union(
+  [z.string().regex(/^\d{1,3}(\.\d{1,2})?%$/, { error: sizeRule }), z.int().min(1).max(100_000_000)],
+  {
+    error: sizeRule,
+  },
+)
 
 const stageSchema = z
   .object({
