@@ -20,10 +20,13 @@ import { documentInfo, securitySchemes } from './http/openapi.ts'
 import { createPaging } from './http/paging.ts'
 import { jsonReply } from './http/reply.ts'
 import { limitLargeBodies } from './http/request-body.ts'
+import { changeRoutes } from './jobs/change.ts'
 import { importExportRoutes } from './jobs/import-export.ts'
 import { jobMethodRoutes } from './jobs/job-method.ts'
 import { jobRoutes } from './jobs/jobs.ts'
+import { pauseRoutes } from './jobs/pause.ts'
 import { previewRoutes } from './jobs/preview.ts'
+import { stopRoutes } from './jobs/stops.ts'
 import { methodRoutes } from './methods/methods.ts'
 import { queryRoutes } from './queries/query.ts'
 import { withErrorCatalogue } from './reference/error-catalogue.ts'
@@ -77,7 +80,10 @@ export function createApp(
     ...streamRoutes(deps, deps),
     ...historyRoutes(deps, paging, deps.eventIds),
     ...sessionRoutes(deps, deps.sessions),
+    ...stopRoutes(deps),
     ...jobRoutes(deps, paging),
+    ...pauseRoutes(deps),
+    ...changeRoutes(deps),
     ...jobMethodRoutes(deps),
     ...stageRoutes(deps),
     ...previewRoutes(deps),

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { type JobKey, type JobType, jobKey, toError, type WebhookKey, webhookKey } from '@muster/contract'
-import { DelayedError, type Job, Queue, Worker } from 'bullmq'
+import { DelayedError, ErrorCode, type Job, Queue, Worker } from 'bullmq'
 import type { Connections } from './connection.ts'
 import { type BusFigures, readFigures } from './figures.ts'
 import { type BusClock, hubTimeBackend } from './hub-time-backend.ts'
@@ -27,6 +27,8 @@ export interface WakeUps {
   wakeChunks(key: JobKey, job: { readonly type: JobType; readonly priority: number }): Promise<boolean>
   /** Workers look for due device jobs of the job. */
   wakeDue(key: JobKey): Promise<boolean>
+  /** What sleeps of a job's wake-ups for workers comes now: what they wait for has changed. False: Redis could not be reached. */
+  hurryWork(key: JobKey): Promise<boolean>
   /** A dispatcher sends the events of the webhook that are due at this time of the hub. False: Redis could not be reached. */
   wakeWebhook(key: WebhookKey, at: Date): Promise<boolean>
   consumeWebhooks(handle: (key: WebhookKey) => Promise<void>): Consumer
@@ -61,6 +63,8 @@ export interface Pause {
 export function turnsOf(priority: number): number {
   return Math.round(8 * 4 ** ((priority - 500) / 500))
 }
+
+const turnsMax = turnsOf(1_000)
 
 /** Wake-ups for due device jobs of one job. */
 const dueSlots = 8
@@ -98,7 +102,7 @@ export function createWakeUps(
     Array.from({ length: turnsOf(priority) }, (_, turn) => ({
       name: 'chunks',
       data: { key, type, turn },
-      opts: { ...jobOptions, jobId: `chunks-${key}-${turn}` },
+      opts: { ...jobOptions, jobId: chunksId(key, turn) },
     }))
 
   return {
@@ -112,7 +116,14 @@ export function createWakeUps(
     // A device that becomes due while a wake-up is handled may need another. This adds one of several. If that one is being handled
     // too, the next sweep adds one.
     wakeDue: (key) =>
-      attempt(() => work.add('due', { key }, { ...jobOptions, jobId: `due-${key}-${randomInt(dueSlots)}` })),
+      attempt(() => work.add('due', { key }, { ...jobOptions, jobId: dueId(key, randomInt(dueSlots)) })),
+    hurryWork: (key) =>
+      attempt(() => {
+        const chunks = Array.from({ length: turnsMax }, (_, turn) => chunksId(key, turn))
+        const due = Array.from({ length: dueSlots }, (_, slot) => dueId(key, slot))
+        const ids = [...chunks, ...due]
+        return Promise.all(ids.map((id) => work.backend.promote(id).catch(leaveIfAwake)))
+      }),
     wakeWebhook: (key, at) =>
       attempt(() => {
         const timestamp = clock.now().getTime()
@@ -146,6 +157,19 @@ export function createWakeUps(
       await Promise.allSettled(Object.values(queues).map((queue) => queue.close()))
     },
   }
+}
+
+/** One that waits already, is being handled, or is not there. */
+function leaveIfAwake(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === ErrorCode.JobNotInState)) throw error
+}
+
+function chunksId(key: JobKey, slot: number): string {
+  return `chunks-${key}-${slot}`
+}
+
+function dueId(key: JobKey, slot: number): string {
+  return `due-${key}-${slot}`
 }
 
 function consume(

@@ -167,6 +167,32 @@ describe('a wake-up', () => {
     await consumer.stop(AbortSignal.timeout(1_000))
   })
 
+  it('R36 that sleeps comes at once when its job is hurried, and others go on sleeping', async () => {
+    await using own = await openBus()
+    const taken: string[] = []
+    const consumer = own.consumeWork(
+      async ({ key, kind }) => {
+        taken.push(`${kind} ${key}`)
+        return { laterMs: 60_000 }
+      },
+      { concurrency: 1 },
+    )
+    const sleeping = async () => {
+      const { queues } = await own.figures()
+      return queues.find(({ queue, state }) => queue === 'work' && state === 'delayed')?.count
+    }
+    for (const key of [7, 8]) await own.wakeChunks(jobKey(key), { type: 'scheduleUpdateTwin', priority: 500 })
+    await eventually(async () => expect(await sleeping()).toBe(16))
+    taken.length = 0
+
+    const areHurried = [await own.hurryWork(jobKey(7)), await own.hurryWork(jobKey(9))]
+    await eventually(() => expect(taken).toHaveLength(8))
+
+    expect(areHurried).toEqual([true, true])
+    expect(new Set(taken)).toEqual(new Set(['chunks 7']))
+    await consumer.stop(AbortSignal.timeout(1_000))
+  })
+
   it('for chunks that waits already is there only once, however often it is given', async () => {
     await using own = await openBus()
     for (let times = 0; times < 5; times += 1)

@@ -55,6 +55,13 @@ export interface DeviceJobStatistics {
   readonly canceledCount: number
 }
 
+/** Who paused a job, and why. Null: the hub itself, and no reason. */
+export interface JobPause {
+  readonly time: Date
+  readonly by: string | null
+  readonly reason: string | null
+}
+
 /** A job as the store knows it. */
 export interface Job {
   readonly key: JobKey
@@ -70,6 +77,10 @@ export interface Job {
   readonly endTime: Date | null
   readonly maxExecutionTimeInSeconds: number
   readonly extensions: Extensions
+  /** 0 to 1000. */
+  readonly priority: number
+  /** Null: it is not paused, or has ended. */
+  readonly pause: JobPause | null
   readonly failureReason: string | null
   /** The span that asked for it, as in the W3C header of this name. Null: nothing was traced. */
   readonly traceparent: string | null

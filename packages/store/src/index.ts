@@ -20,6 +20,7 @@ export { mostTries } from './jobs/next-try.ts'
 export { patchNextChunk } from './jobs/patch-chunk.ts'
 export * from './jobs/record-attempts.ts'
 export { type Advance, advanceStages } from './jobs/rollout/advance-stages.ts'
+export { changeJob } from './jobs/rollout/change-job.ts'
 export {
   type ContinuousJob,
   findContinuousJobs,
@@ -27,12 +28,22 @@ export {
   takeUncheckedJob,
 } from './jobs/rollout/continuous.ts'
 export { type NextStage, openNextStage } from './jobs/rollout/open-stage.ts'
+export { pauseJob, resumeJob } from './jobs/rollout/pause.ts'
 export { isNotNow, isTooEarly, type NotNow } from './jobs/rollout/permission.ts'
 export { readStages, type Stage } from './jobs/rollout/read-stages.ts'
 export { isWatched } from './jobs/rollout/stage-rows.ts'
+export { type Steered, steerJob } from './jobs/rollout/steer-job.ts'
+export {
+  readStop,
+  resumeStop,
+  type Stop,
+  type StopRequest,
+  stopJobs,
+} from './jobs/rollout/stops.ts'
 export { ensurePartitions } from './jobs/start/partitions.ts'
 export { previewTarget } from './jobs/start/preview-target.ts'
 export * from './jobs/start/start-job.ts'
+export * from './jobs/sweeps/cancel-long-paused.ts'
 export * from './jobs/sweeps/expire-overdue-jobs.ts'
 export * from './jobs/sweeps/find-drained-jobs.ts'
 export * from './jobs/sweeps/find-due-jobs.ts'
@@ -42,6 +53,7 @@ export * from './jobs/sweeps/find-watched-jobs.ts'
 export * from './jobs/sweeps/keep-statistics.ts'
 export * from './jobs/sweeps/mark-forgotten-reachable.ts'
 export * from './jobs/sweeps/purge-history.ts'
+export * from './jobs/sweeps/raise-rates.ts'
 export * from './jobs/sweeps/release-expired-chunks.ts'
 export * from './jobs/sweeps/release-expired-device-jobs.ts'
 export * from './jobs/sweeps/table.ts'

@@ -47,6 +47,9 @@ export const jobSchema = z
     updateTwin: properties.optional(),
     cloudToDeviceMethod: properties.optional(),
     ...described(extensionsSchema).shape,
+    pausedTime: time.optional().openapi({ description: 'It is paused since then' }),
+    pausedBy: z.string().optional(),
+    pauseReason: z.string().optional(),
     failureReason: z.string().optional(),
     deviceJobStatistics: z
       .object({
@@ -70,6 +73,27 @@ export const createdJobSchema = jobSchema
   .openapi('CreatedJob', {
     description: 'For an api-version of 2016 the whole job, for later ones jobId, type and status',
   })
+
+export const stopSchema = z
+  .object({
+    stopId: z.string(),
+    time,
+    actor: z.string().optional(),
+    reason: z.string().optional(),
+    type: jobType.optional(),
+    jobIdPrefix: z.string().optional(),
+    pausedCount: count,
+    handedOverCount: count.optional().openapi({
+      description:
+        'Calls that were handed over to devices after the stop; missing if they could not be counted in time',
+    }),
+    undecidedCount: count.optional().openapi({
+      description: 'Devices of which that is not known yet; at 0 handedOverCount does not change any more',
+    }),
+    resumedTime: time.optional(),
+    resumedCount: count.optional(),
+  })
+  .openapi('Stop')
 
 export const jobEventSchema = z
   .object({

@@ -37,7 +37,8 @@ const azureBodySchema = z.object({
   cloudToDeviceMethod: z.unknown().optional(),
 })
 
-const azureMembers = Object.keys(azureBodySchema.shape)
+/** Their names. */
+export const azureMembers = Object.keys(azureBodySchema.shape)
 
 /** The members of the body of a new job. */
 export const jobBodySchema = azureBodySchema.extend(described(extensionsSchema).shape)
@@ -80,6 +81,8 @@ export function parseJobBody(
 const takenAddresses: Readonly<Record<string, string>> = {
   query: 'the job list',
   events: 'the events of all jobs',
+  stop: 'the stop of many jobs',
+  stops: 'the stops of many jobs',
 }
 
 /** The id in the address counts. */

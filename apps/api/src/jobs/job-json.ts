@@ -21,11 +21,21 @@ export function jobJson(job: Job, vocabulary: Vocabulary): JsonText {
     ...(job.endTime === null ? {} : { endTime: formatInstant(job.endTime) }),
     maxExecutionTimeInSeconds: job.maxExecutionTimeInSeconds,
     queryCondition: job.queryCondition,
-    ...(vocabulary.showsExtensions ? job.extensions : {}),
+    ...(vocabulary.showsExtensions ? { ...job.extensions, ...pauseJson(job.pause) } : {}),
     ...(job.failureReason === null ? {} : { failureReason: job.failureReason }),
     ...(job.statistics === null ? {} : { deviceJobStatistics: { ...job.statistics } }),
   }
   return withTexts(members, { [operation.member]: operation.bodyText(job.body) })
+}
+
+function pauseJson(pause: Job['pause']): JsonObject {
+  if (pause === null) return {}
+  const { time, by, reason } = pause
+  return {
+    pausedTime: formatInstant(time),
+    ...(by === null ? {} : { pausedBy: by }),
+    ...(reason === null ? {} : { pauseReason: reason }),
+  }
 }
 
 /** The reply of PUT. `warnings`: what was asked for that can never do anything. */

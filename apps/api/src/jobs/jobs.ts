@@ -107,7 +107,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
         const jobId = readJobId(c)
         const cancellation = await cancelJob(db, jobId, clock.now(), askerOf(c))
         if (cancellation.kind === 'missing') throw jobNotFound(jobId)
-        if (cancellation.kind === 'terminal') throw ended(cancellation.status)
+        if (cancellation.kind === 'terminal') throw jobEnded(cancellation.status, 'cancelled')
         const { job, isRepeated } = cancellation
         c.get('span').linkTo(job.traceparent)
         // Not waited for: no call is delivered later than 3 s after its claim, whether the gateways hear of it or not.
@@ -182,7 +182,8 @@ export function jobNotFound(jobId: string): HubError {
   return new HubError('JobNotFound', { message: `There is no job with the id ${clip(jobId)}` })
 }
 
-function ended(status: JobStatus): HubError {
+/** `verb`: what it can not be any more. */
+export function jobEnded(status: JobStatus, verb: string): HubError {
   const name = status.charAt(0).toUpperCase() + status.slice(1)
-  return new HubError('OperationNotAllowedInCurrentState', { message: `Job cannot be cancelled in '${name}' status.` })
+  return new HubError('OperationNotAllowedInCurrentState', { message: `Job cannot be ${verb} in '${name}' status.` })
 }

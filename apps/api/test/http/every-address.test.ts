@@ -10,7 +10,7 @@ beforeAll(async () => {
   api = await openApi()
   const { body } = await api.send('GET', '/openapi.json', undefined, { authorization: null, apiVersion: null })
   addresses = Object.entries<object>(body.paths).map(([pattern, item]) => ({
-    path: pattern.replaceAll(/{.+?}/g, 'x1'),
+    path: pattern.replaceAll('{stopId}', '1').replaceAll(/{.+?}/g, 'x1'),
     methods: Object.keys(item).map((method) => method.toUpperCase()),
   }))
 })
@@ -42,6 +42,9 @@ const method = { methodName: 'm' }
 const goodBodies: Readonly<Record<string, unknown>> = {
   'PUT /jobs/v2/x1': { type: 'scheduleDeviceMethod', cloudToDeviceMethod: method, queryCondition: '*' },
   'PUT /jobs/v2/x1/methods/x1': { cloudToDeviceMethod: method },
+  'POST /jobs/v2/x1/pause': {},
+  'PATCH /jobs/v2/x1': { priority: 1 },
+  'POST /jobs/v2/stop': {},
   'POST /jobs/v2/preview': { queryCondition: '*' },
   'POST /devices/query': { query: 'SELECT * FROM devices' },
   'POST /devices': [{ id: 'x1', importMode: 'create' }],
@@ -202,7 +205,7 @@ describe('at every address, a good request is answered', () => {
 
   it('500 without inner texts when the hub meets a fault of its own', async () => {
     await using own = await openApi()
-    for (const table of ['devices', 'twins', 'sessions', 'jobs', 'job_events', 'webhooks']) {
+    for (const table of ['devices', 'twins', 'sessions', 'jobs', 'job_events', 'stops', 'webhooks']) {
       await own.db.execute(`alter table ${table} rename to ${table}_away`)
     }
     const failed: unknown[] = []

@@ -30,6 +30,8 @@ describe('H13 what an address counts as', () => {
       'GET /jobs/v2/query',
     ],
     ['jobOperations', 'PUT /jobs/v2/d1/methods/j1'],
+    ['jobOperations', 'PATCH /jobs/v2/j1', 'POST /jobs/v2/j1/pause', 'POST /jobs/v2/j1/resume'],
+    ['jobOperations', 'POST /jobs/v2/stop', 'GET /jobs/v2/stops/1', 'POST /jobs/v2/stops/1/resume'],
     ['jobOperations', 'GET /jobs', 'POST /jobs/create', 'GET /jobs/j1', 'DELETE /jobs/j1'],
     ['twinReads', 'GET /twins/d1', 'GET /twins/d1/modules/m1'],
     ['twinUpdates', 'PATCH /twins/d1', 'PUT /twins/d1', 'PATCH /twins/d1/modules/m1', 'PUT /twins/d1/modules/m1'],

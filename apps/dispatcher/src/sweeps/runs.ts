@@ -3,6 +3,7 @@ import {
   analyzeGrownTables,
   expireOverdueJobs,
   keepStatistics,
+  raiseRates,
   releaseExpiredChunks,
   releaseExpiredDeviceJobs,
   type SweepName,
@@ -17,6 +18,7 @@ import type { Round } from '../round.ts'
 import type { Starts } from '../starts.ts'
 import type { Lanes } from '../webhooks/lanes.ts'
 import type { Bound } from './bound.ts'
+import { cancelLongPaused } from './cancel-long-paused.ts'
 import { closeDeadSessions } from './close-dead-sessions.ts'
 import { finishDrainedJobs } from './finish-drained-jobs.ts'
 import { markForgotten } from './mark-forgotten.ts'
@@ -43,6 +45,8 @@ export const sweepRuns: Readonly<Record<SweepName, (hub: SweepHub, bound: Bound)
   releaseExpiredDeviceJobs: ({ db, clock }, bound) => releaseExpiredDeviceJobs(db, bound, clock.now()),
   wakeForgottenWork,
   expireOverdueJobs: ({ db, clock }, bound) => expireOverdueJobs(db, bound, clock.now()),
+  cancelLongPaused,
+  raiseRates: ({ db }, bound) => raiseRates(db, bound),
   finishDrainedJobs,
   advanceRollouts,
   // A million devices take 3 ms (`npm run bench -- sweeps`), so 50 jobs of a million take a sixth of a second.

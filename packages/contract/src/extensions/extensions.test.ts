@@ -23,9 +23,12 @@ describe('R1 the extensions of a job', () => {
     [{ Priority: 3 }, 'Priority is not known. The nearest is priority.'],
     [
       { rollout: { maxPerMinute: 3 } },
-      'rollout.maxPerMinute is not known; expected one of maximumPerMinute, maximumInFlight, stages, order. The nearest is maximumPerMinute',
+      'rollout.maxPerMinute is not known; expected one of maximumPerMinute, exponentialRate, maximumInFlight, stages, order. The nearest is maximumPerMinute',
     ],
-    [{ rollout: { '': 3 } }, 'rollout. is not known; expected one of maximumPerMinute, maximumInFlight, stages, order'],
+    [
+      { rollout: { '': 3 } },
+      'rollout. is not known; expected one of maximumPerMinute, exponentialRate, maximumInFlight, stages, order',
+    ],
     [{ rollout: 3 }, 'rollout must be an object, got 3'],
     [{ rollout: { maximumPerMinute: 0 } }, 'rollout.maximumPerMinute must be at least 1, got 0'],
     [{ rollout: { maximumInFlight: '9' } }, 'rollout.maximumInFlight must be a number, got "9"'],

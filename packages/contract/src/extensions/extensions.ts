@@ -3,15 +3,20 @@ import { HubError } from '../errors.ts'
 import { isJsonObject } from '../json.ts'
 import { abortSchema } from './abort.ts'
 import { nearestOf, parseExactly } from './parse-exactly.ts'
+import { pauseTimeoutSchema } from './pause.ts'
 import { rolloutSchema } from './rollout.ts'
 import { targetShape } from './target.ts'
+
+/** Jobs of a higher one start first. */
+export const prioritySchema = z.int().min(0).max(1000)
 
 /** Each member that this hub adds to the body of a job. */
 export const extensionsSchema = z.object({
   rollout: rolloutSchema.exactOptional(),
   abort: abortSchema.exactOptional(),
   ...targetShape,
-  priority: z.int().min(0).max(1000).exactOptional(),
+  priority: prioritySchema.exactOptional(),
+  pauseTimeoutSeconds: pauseTimeoutSchema.exactOptional(),
 })
 
 /** What a job asks for beside the members of Azure IoT Hub, as it was given. What was not given is absent. */

@@ -16,7 +16,8 @@ export function parseExactly<Output>(schema: z.ZodType<Output>, value: unknown, 
 }
 
 function refuseUnknown(schema: z.core.$ZodType, value: unknown, path: readonly string[]): void {
-  if (schema instanceof z.ZodExactOptional) refuseUnknown(schema.unwrap(), value, path)
+  if (schema instanceof z.ZodExactOptional || schema instanceof z.ZodNullable)
+    refuseUnknown(schema.unwrap(), value, path)
   if (schema instanceof z.ZodPipe) refuseUnknown(schema.in, value, path)
   if (schema instanceof z.ZodArray && Array.isArray(value)) {
     for (const [index, item] of value.entries()) refuseUnknown(schema.element, item, [...path, String(index)])

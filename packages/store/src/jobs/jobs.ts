@@ -224,7 +224,7 @@ function isAfter(after: string): SQL {
 
 const jobColumns = sql.raw(
   `job_key::text, job_id, type, status, query_condition, body, max_execution_seconds, created_at::text, start_at::text,
-   ended_at::text, frozen_at::text, failure_reason, traceparent, extensions`,
+   ended_at::text, frozen_at::text, failure_reason, traceparent, extensions, priority, paused_at::text, paused_by, pause_reason`,
 )
 
 const noStatistics = sql.raw('null as counts')
@@ -264,6 +264,10 @@ interface JobRow extends Record<string, unknown> {
   readonly failure_reason: string | null
   readonly traceparent: string | null
   readonly extensions: Extensions
+  readonly priority: number
+  readonly paused_at: string | null
+  readonly paused_by: string | null
+  readonly pause_reason: string | null
   readonly counts: readonly number[] | null
 }
 
@@ -281,6 +285,11 @@ function toJob(row: JobRow): Job {
     endTime: instantOrNull(row.ended_at),
     maxExecutionTimeInSeconds: row.max_execution_seconds,
     extensions: row.extensions,
+    priority: row.priority,
+    pause:
+      row.paused_at === null || row.ended_at !== null
+        ? null
+        : { time: instant(row.paused_at), by: row.paused_by, reason: row.pause_reason },
     failureReason: row.failure_reason,
     traceparent: row.traceparent,
     // One statement reads the job row and the chunk sums, so they always fit together.

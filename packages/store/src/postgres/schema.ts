@@ -1,6 +1,19 @@
 import type { AbortCriterion, Extensions, GatewayId, IdentityKey, Json, JsonObject, StageAbort } from '@muster/contract'
 import { sql } from 'drizzle-orm'
-import { bigint, boolean, date, integer, json, jsonb, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core'
+import {
+  bigint,
+  boolean,
+  date,
+  doublePrecision,
+  integer,
+  interval,
+  json,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+} from 'drizzle-orm/pg-core'
 
 /**
  * The columns of the migrations, for statements that drizzle can type. The migrations count; a test compares the two.
@@ -124,9 +137,35 @@ export const jobs = pgTable('jobs', {
   lastStage: integer('last_stage'),
   abortWhen: jsonb('abort_when').$type<readonly AbortCriterion[]>(),
   firedCriteria: integer('fired_criteria').array().notNull().default(sql`'{}'`),
+  pauseReason: text('pause_reason'),
+  pauseTimeoutSeconds: integer('pause_timeout_seconds'),
+  pauseEndsAt: instant('pause_ends_at'),
+  windowLeft: interval('window_left'),
+  stopNo: counter('stop_no'),
+  notified: integer('notified').notNull().default(0),
+  rampBase: integer('ramp_base'),
+  rampFactor: doublePrecision('ramp_factor'),
+  rampEvery: integer('ramp_every'),
+  rampOn: text('ramp_on', { enum: ['notified', 'succeeded'] }),
+  rampMax: integer('ramp_max'),
+  rampFrom: integer('ramp_from').notNull().default(0),
   isContinuous: boolean('is_continuous').notNull().default(false),
   maxDevices: integer('max_devices'),
   joinsCheckedAt: instant('joins_checked_at'),
+})
+
+export const stops = pgTable('stops', {
+  stopNo: counter('stop_no').generatedAlwaysAsIdentity().primaryKey(),
+  at: instant('at').notNull(),
+  actor: text('actor'),
+  clientAddress: text('client_address'),
+  reason: text('reason'),
+  jobType: text('job_type'),
+  jobIdPrefix: text('job_id_prefix'),
+  pausedCount: integer('paused_count').notNull().default(0),
+  handedOverCount: integer('handed_over_count'),
+  resumedAt: instant('resumed_at'),
+  resumedCount: integer('resumed_count'),
 })
 
 export const stages = pgTable(

@@ -20,7 +20,8 @@ export function deviceJobRows(isWanted: SQL, statuses: readonly DeviceJobStatus[
   return sql`
     select c.week, c.job_key, c.chunk_no, r.device_id,
            j.job_id, j.type as job_type, case j.type when 'scheduleDeviceMethod' then j.body end as method,
-           greatest(j.start_at, j.created_at) as start_at, j.deadline_at, j.frozen_at as created_at,
+           greatest(j.start_at, j.created_at) as start_at,
+           coalesce(j.paused_at + j.window_left, j.deadline_at) as deadline_at, j.frozen_at as created_at,
            case said.by
              when 'row' then r.status
              when 'lease' then 'running'

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { type Db, rows } from '../../postgres/sql.ts'
+import type { FailuresByCode } from './abort-rules.ts'
 import type { StagedJob } from './stage-rows.ts'
-import type { FailuresByCode } from './stops.ts'
 
 /** In one scan of the rows of the job. */
 export async function countFailures(db: Db, { key, week }: StagedJob): Promise<FailuresByCode> {

@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm'
 import { briefly, type Settings } from '../../postgres/briefly.ts'
 import { prepared } from '../../postgres/prepared.ts'
 import { at, type Db } from '../../postgres/sql.ts'
+import { rampedRate } from './ramp.ts'
 
 /** A running job and its limits as they were read. They may change at any moment: a claim under them looks again. */
 export interface LimitedJob {
@@ -125,7 +126,7 @@ async function countInFlight(tx: Db, { key, week }: LimitedJob): Promise<number>
   return counted?.count ?? 0
 }
 
-/** Takes the time of the claimed devices from the rate, if the job has one. */
+/** Takes the time of the claimed devices from the rate, if the job has one. A rate that rises with the claims does so here. */
 export async function spend(tx: Db, { key }: LimitedJob, deviceCount: number, now: Date): Promise<void> {
   await prepared(
     tx,
@@ -133,7 +134,9 @@ export async function spend(tx: Db, { key }: LimitedJob, deviceCount: number, no
     sql`
     update jobs
        set rate_free_at = greatest(rate_free_at, ${at(now)} - ${lateness})
-                          + ${deviceCount}::int * interval '1 minute' / rate
+                          + ${deviceCount}::int * interval '1 minute' / rate,
+           notified = notified + ${deviceCount}::int,
+           rate = case when ramp_on = 'notified' then ${rampedRate(sql`notified + ${deviceCount}::int`)} else rate end
      where job_key = ${key} and status = 'running' and rate is not null
     returning job_key`,
   )

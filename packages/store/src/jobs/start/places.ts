@@ -3,12 +3,12 @@ import { at } from '../../postgres/sql.ts'
 import { mayTry } from '../next-try.ts'
 import { readyWork } from '../sweeps/work.ts'
 
-/** Whether a row of `jobs` may start now, if a place is free. A paused job starts only to have its devices counted when its window is over. */
+/** Whether a row of `jobs` may start now, if a place is free. */
 export function isDue(now: Date): SQL {
   return sql`(
     jobs.status in ('queued', 'scheduled')
     and greatest(jobs.start_at, jobs.created_at) <= ${at(now)}
-    and (jobs.paused_at is null or jobs.deadline_at <= ${at(now)})
+    and jobs.paused_at is null
     and ${mayTry(sql`jobs.not_before`, now)})`
 }
 

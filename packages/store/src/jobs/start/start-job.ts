@@ -98,7 +98,7 @@ async function start(tx: Db, key: JobKey, options: StartOptions, now: Date): Pro
              open_stage = ${openStage}, last_stage = ${stages.length - 1}
        where job_key = ${key}
          and status in ('queued', 'scheduled')
-         and (paused_at is null or deadline_at <= ${at(now)})
+         and paused_at is null
       returning job_key),
     stage as (
       insert into stages (job_key, stage_no, device_count, opens_when, abort_when, opened_at, closed_at)

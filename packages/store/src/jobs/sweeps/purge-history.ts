@@ -1,10 +1,11 @@
 import { sql } from 'drizzle-orm'
 import { at, type Db, rows } from '../../postgres/sql.ts'
+import { purgeStops } from '../rollout/stops.ts'
 import { dropUnusedPartitions } from '../start/partitions.ts'
 
 /**
  * Purges history: deletes job rows that ended before `endedBefore`, then drops the partitions of weeks that no job needs any
- * more. Returns how many jobs were deleted; at most `limit` at a time.
+ * more, and the stops of which no job is left. Returns how many jobs were deleted; at most `limit` at a time.
  */
 export async function purgeHistory(
   db: Db,
@@ -23,5 +24,6 @@ export async function purgeHistory(
     returning job_key`,
   )
   await dropUnusedPartitions(db, endedBefore)
+  await purgeStops(db, endedBefore)
   return deleted.length
 }

@@ -42,6 +42,16 @@ export const sweeps = {
     repairs: 'the window of a job ended while nobody looked',
     counts: 'jobs whose window was closed',
   },
+  cancelLongPaused: {
+    everySeconds: 1,
+    repairs: 'a job was paused for as long as it may be, and nobody resumed it',
+    counts: 'jobs that were cancelled',
+  },
+  raiseRates: {
+    everySeconds: 1,
+    repairs: 'the rate of a job rises with its devices that have succeeded, and nobody has looked at them',
+    counts: 'jobs whose rate has risen',
+  },
   finishDrainedJobs: {
     everySeconds: 1,
     repairs: 'the last worker died before it completed the job',
