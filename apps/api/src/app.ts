@@ -4,8 +4,11 @@ import { clip, type EventIds, HubError } from '@muster/contract'
 import type { WebhookCalls } from '@muster/runtime'
 import type { MiddlewareHandler } from 'hono'
 import { methodNotAllowed } from 'hono/method-not-allowed'
+import { deviceActionRoutes } from './device-jobs/device-actions.ts'
 import { deviceJobRoutes } from './device-jobs/device-jobs.ts'
 import { failureRoutes } from './device-jobs/failures.ts'
+import { lineageRoutes } from './device-jobs/lineage.ts'
+import { rerunRoutes } from './device-jobs/rerun.ts'
 import type { JobFeed } from './events/feed.ts'
 import { historyRoutes } from './events/history.ts'
 import type { Sessions } from './events/session-cookie.ts'
@@ -89,6 +92,9 @@ export function createApp(
     ...previewRoutes(deps),
     ...deviceJobRoutes(deps, paging),
     ...failureRoutes(deps),
+    ...deviceActionRoutes(deps),
+    ...rerunRoutes(deps),
+    ...lineageRoutes(deps),
     ...importExportRoutes(),
     ...queryRoutes(deps, paging),
     ...bulkRoutes(deps),

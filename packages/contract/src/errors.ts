@@ -1,6 +1,6 @@
 /**
  * The catalogue of errors a caller can meet: name to number. The HTTP status is the number's first three digits.
- * Names and numbers are those of Azure IoT Hub, so that its SDKs map them to their own error types.
+ * Names and numbers are those of Azure IoT Hub, so that its SDKs map them to their own error types. It has no NothingMatches.
  */
 export const errorCodes = {
   GenericBadRequest: 400000,
@@ -31,6 +31,7 @@ export const errorCodes = {
   MessageTooLarge: 413001,
   TooManyDevices: 413002,
   TooManyModulesOnDevice: 413003,
+  NothingMatches: 422001,
   ThrottlingException: 429001,
   ServerError: 500001,
   GenericBadGateway: 502000,

@@ -23,7 +23,7 @@ export function isTerminal(status: JobStatus): boolean {
 }
 
 /** Status of one device job, as per-device rows show it. */
-export const deviceJobStatuses = ['pending', 'running', 'completed', 'failed', 'canceled'] as const
+export const deviceJobStatuses = ['pending', 'running', 'completed', 'failed', 'canceled', 'skipped'] as const
 export type DeviceJobStatus = (typeof deviceJobStatuses)[number]
 
 /** Which devices a job is for: a condition over twins, or an explicit list. */
@@ -45,7 +45,7 @@ export interface JobRequest {
   readonly extensions?: Extensions
 }
 
-/** deviceCount = succeeded + failed + running + pending + canceled, in every read. */
+/** deviceCount = succeeded + failed + running + pending + canceled + skipped, in every read. */
 export interface DeviceJobStatistics {
   readonly deviceCount: number
   readonly succeededCount: number
@@ -53,6 +53,8 @@ export interface DeviceJobStatistics {
   readonly runningCount: number
   readonly pendingCount: number
   readonly canceledCount: number
+  /** Absent: none was skipped. */
+  readonly skippedCount?: number
 }
 
 /** Who paused a job, and why. Null: the hub itself, and no reason. */

@@ -20,6 +20,12 @@ export { mostTries } from './jobs/next-try.ts'
 export { patchNextChunk } from './jobs/patch-chunk.ts'
 export * from './jobs/record-attempts.ts'
 export { type Advance, advanceStages } from './jobs/rollout/advance-stages.ts'
+export {
+  changeDevices,
+  type DeviceAction,
+  type DeviceChange,
+  deviceActions,
+} from './jobs/rollout/change-devices.ts'
 export { changeJob } from './jobs/rollout/change-job.ts'
 export {
   type ContinuousJob,
@@ -27,10 +33,13 @@ export {
   joinDevices,
   takeUncheckedJob,
 } from './jobs/rollout/continuous.ts'
+export type { DeviceSelection } from './jobs/rollout/device-selection.ts'
 export { type NextStage, openNextStage } from './jobs/rollout/open-stage.ts'
 export { pauseJob, resumeJob } from './jobs/rollout/pause.ts'
 export { isNotNow, isTooEarly, type NotNow } from './jobs/rollout/permission.ts'
 export { readStages, type Stage } from './jobs/rollout/read-stages.ts'
+export { type Relatives, readRelatives } from './jobs/rollout/relatives.ts'
+export { type Rerun, rerunJob } from './jobs/rollout/rerun-job.ts'
 export { isWatched } from './jobs/rollout/stage-rows.ts'
 export { type Steered, steerJob } from './jobs/rollout/steer-job.ts'
 export {
@@ -75,6 +84,7 @@ export {
   readDevicePage,
 } from './outcomes/device-page.ts'
 export { type FailureGroup, type Failures, mostTagPaths, readFailures } from './outcomes/failures.ts'
+export { type Lineage, readLineage } from './outcomes/lineage.ts'
 export * from './postgres/analyze-grown-tables.ts'
 export { readClock } from './postgres/clock.ts'
 export { type Connection, checkPostgres, connect, type Times } from './postgres/connect.ts'

@@ -50,6 +50,12 @@ export const jobSchema = z
     pausedTime: time.optional().openapi({ description: 'It is paused since then' }),
     pausedBy: z.string().optional(),
     pauseReason: z.string().optional(),
+    parentJobId: z.string().optional().openapi({ description: 'The job that it reruns, while that has a history' }),
+    childJobIds: z
+      .string()
+      .array()
+      .optional()
+      .openapi({ description: 'Its reruns, at most 100; not in a list of jobs' }),
     failureReason: z.string().optional(),
     deviceJobStatistics: z
       .object({
@@ -59,6 +65,7 @@ export const jobSchema = z
         runningCount: count,
         pendingCount: count,
         canceledCount: count,
+        skippedCount: count.optional().openapi({ description: 'Missing if there is none' }),
       })
       .optional(),
   })
@@ -142,7 +149,14 @@ export const devicePageSchema = z
     items: deviceJobSchema.array(),
     counts: z
       .object({
-        byStatus: z.object({ pending: count, running: count, completed: count, failed: count, canceled: count }),
+        byStatus: z.object({
+          pending: count,
+          running: count,
+          completed: count,
+          failed: count,
+          canceled: count,
+          skipped: count.optional(),
+        }),
         byErrorCode: z.record(z.string(), count),
       })
       .optional()

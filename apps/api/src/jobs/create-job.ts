@@ -24,18 +24,23 @@ export function askerOf(c: ApiContext): Asker {
  * @throws HubError JobAlreadyExists
  */
 export async function createJob(
-  { db, bus, clock, events }: Deps,
+  deps: Deps,
   request: JobRequest & { readonly queryCondition: string } & Asked,
   caller: Caller,
 ): Promise<Job> {
-  const job = await insertJob(db, request, clock.now())
+  const job = await insertJob(deps.db, request, deps.clock.now())
   if (job === null) {
     throw new HubError('JobAlreadyExists', {
       message: `A job with the id ${request.jobId} exists already; choose another id`,
     })
   }
-  events.jobCreated({ jobId: job.jobId, type: job.type, ...caller })
+  await announceJob(deps, job, caller)
+  return job
+}
 
+/** Tells of a job that was inserted, and wakes the dispatcher for its start. */
+export async function announceJob({ db, bus, clock, events }: Deps, job: Job, caller: Caller): Promise<void> {
+  events.jobCreated({ jobId: job.jobId, type: job.type, ...caller })
   const isOnBus = await bus.wakeAt(job.key, job.startTime)
   if (!isOnBus) events.wakeUpLost({ kind: 'job' })
   if (isOnBus && job.startTime > clock.now()) {
@@ -44,5 +49,4 @@ export async function createJob(
       events.wakeUpFailed({ kind: 'job', jobKey: job.key, traceId: traceIdOf(job.traceparent), error }),
     )
   }
-  return job
 }

@@ -122,7 +122,8 @@ function readType(text: string | null | undefined, { deviceId }: JobAddress): Jo
 /** The earliest time that every client and the database can write. */
 const earliestStart = new Date('0001-01-01T00:00:00Z')
 
-function readStartTime(text: string | null | undefined, now: Date): Date | null {
+/** Null: now. */
+export function readStartTime(text: string | null | undefined, now: Date): Date | null {
   if (text == null) return null
   const startTime = parseInstant(text)
   if (startTime === null || startTime < earliestStart) {

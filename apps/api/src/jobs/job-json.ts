@@ -1,4 +1,5 @@
 import {
+  type DeviceJobStatistics,
   formatInstant,
   type Job,
   type JsonObject,
@@ -8,9 +9,10 @@ import {
   withTexts,
 } from '@muster/contract'
 import { operationOf } from '@muster/operations'
+import type { Relatives } from '@muster/store'
 
 /** A job as reads show it. Missing members are left out, because some clients refuse null. */
-export function jobJson(job: Job, vocabulary: Vocabulary): JsonText {
+export function jobJson(job: Job, vocabulary: Vocabulary, relatives: Relatives = alone): JsonText {
   const operation = operationOf(job.type)
   const members = {
     jobId: job.jobId,
@@ -21,9 +23,9 @@ export function jobJson(job: Job, vocabulary: Vocabulary): JsonText {
     ...(job.endTime === null ? {} : { endTime: formatInstant(job.endTime) }),
     maxExecutionTimeInSeconds: job.maxExecutionTimeInSeconds,
     queryCondition: job.queryCondition,
-    ...(vocabulary.showsExtensions ? { ...job.extensions, ...pauseJson(job.pause) } : {}),
+    ...(vocabulary.showsExtensions ? { ...job.extensions, ...pauseJson(job.pause), ...relativesJson(relatives) } : {}),
     ...(job.failureReason === null ? {} : { failureReason: job.failureReason }),
-    ...(job.statistics === null ? {} : { deviceJobStatistics: { ...job.statistics } }),
+    ...(job.statistics === null ? {} : { deviceJobStatistics: statisticsJson(job.statistics, vocabulary) }),
   }
   return withTexts(members, { [operation.member]: operation.bodyText(job.body) })
 }
@@ -38,6 +40,23 @@ function pauseJson(pause: Job['pause']): JsonObject {
   }
 }
 
+/** Of a job in a list, which does not tell. */
+const alone: Relatives = { parentJobId: null, childJobIds: [] }
+
+function relativesJson({ parentJobId, childJobIds }: Relatives): JsonObject {
+  return {
+    ...(parentJobId === null ? {} : { parentJobId }),
+    ...(childJobIds.length === 0 ? {} : { childJobIds }),
+  }
+}
+
+/** To a version that does not know skipped devices they are canceled, so that its equation holds. */
+export function statisticsJson(statistics: DeviceJobStatistics, { showsExtensions }: Vocabulary): JsonObject {
+  if (showsExtensions) return { ...statistics }
+  const { skippedCount = 0, ...known } = statistics
+  return { ...known, canceledCount: known.canceledCount + skippedCount }
+}
+
 /** The reply of PUT. `warnings`: what was asked for that can never do anything. */
 export function createdJobJson(job: Job, vocabulary: Vocabulary, warnings: readonly string[]): JsonText {
   if (vocabulary.putReply === 'job') return jobJson(job, vocabulary)
@@ -50,8 +69,13 @@ export function createdJobJson(job: Job, vocabulary: Vocabulary, warnings: reado
   })
 }
 
-/** A row of a device job. Every version spells its statuses alike. */
+/** A row of a device job. Every version spells its statuses alike; those of 2016 do not know skipped devices. */
 export function deviceJobJson(row: JsonObject, vocabulary: Vocabulary): JsonObject {
   const type = parseJobType(String(row.jobType))
-  return type === null ? row : { ...row, jobType: vocabulary.type[type] }
+  const isUnknown = row.status === 'skipped' && !vocabulary.showsExtensions
+  return {
+    ...row,
+    ...(type === null ? {} : { jobType: vocabulary.type[type] }),
+    ...(isUnknown ? { status: 'canceled' } : {}),
+  }
 }

@@ -16,7 +16,7 @@ import {
   parseJobType,
 } from '@muster/contract'
 import { reportEnd } from '@muster/runtime'
-import { cancelJob, listJobs, readJob } from '@muster/store'
+import { cancelJob, listJobs, readJob, readRelatives } from '@muster/store'
 import { queryParameter } from '../http/address.ts'
 import { type ApiContext, callerOf, type Deps, type Endpoint } from '../http/endpoint.ts'
 import { readDocument } from '../http/json-body.ts'
@@ -92,7 +92,7 @@ export function jobRoutes(deps: Deps, paging: Paging): readonly Endpoint[] {
         const jobId = readJobId(c)
         const job = await readJob(db, jobId)
         if (job === null) throw jobNotFound(jobId)
-        return jsonTextReply(200, jobJson(job, c.get('vocabulary')))
+        return jsonTextReply(200, jobJson(job, c.get('vocabulary'), await readRelatives(db, job.key)))
       },
     },
     {

@@ -89,7 +89,8 @@ export function checkCondition(condition: string, member: string): void {
   }
 }
 
-function checkDeviceIds(deviceIds: readonly string[]): void {
+/** @throws HubError ArgumentInvalid for a list that is empty, and for a text that is no id */
+export function checkDeviceIds(deviceIds: readonly string[]): void {
   if (deviceIds.length === 0) throw wrongLength(deviceIds)
   const wrong = deviceIds.findIndex((deviceId) => !isDeviceId(deviceId))
   if (wrong >= 0) {

@@ -31,6 +31,7 @@ const meanings: Record<ErrorName, string> = {
   MessageTooLarge: 'The body, or a part of it, is larger than is allowed',
   TooManyDevices: 'A bulk request has more than 100 entries',
   TooManyModulesOnDevice: 'The device has 50 modules',
+  NothingMatches: 'No device of the job is as the rerun wants it',
   ThrottlingException: 'The rate of the account is used up; try again after Retry-After',
   ServerError: 'A fault of the hub; its log has the tracking id',
   GenericBadGateway: 'The answer of the device could not be used',

@@ -106,7 +106,7 @@ describe('the devices of a job', () => {
     expect(refused.map(({ status }) => status)).toEqual([400, 400, 400, 400])
     expect(refused.map(({ body }) => body.Message)).toEqual([
       expect.stringContaining(
-        'status must be one of pending, running, completed, failed, canceled, or several separated by commas, got "done"',
+        'status must be one of pending, running, completed, failed, canceled, skipped, or several separated by commas, got "done"',
       ),
       expect.stringContaining('format must be one of json, csv, ndjson, got "xml"'),
       expect.stringContaining('page size must be a whole number from 1 to 1000, got "many"'),

@@ -75,13 +75,20 @@ async function send({ method, path, parameters, requestBody }: Described): Promi
 const first = ['putDevice', 'putModule', 'createJob', 'createDeviceMethodJob', 'putWebhook']
 const last = ['cancelJob', 'deleteModule', 'deleteDevice', 'closeSession', 'deleteWebhook']
 
-/** This hub has no import and export jobs, and says so. No document knows the id of an event. The job has not started. */
+/** This hub has no import and export jobs, and says so. No document knows the id of an event. The job of the examples does not start. */
 const refused: Readonly<Record<string, number>> = {
   createImportExportJob: 400,
   getImportExportJob: 404,
   cancelImportExportJob: 404,
   replayDelivery: 400,
   openNextStage: 405,
+  rerunJob: 405,
+  skipDevice: 405,
+  cancelDevice: 405,
+  retryDevice: 405,
+  skipDevices: 405,
+  cancelDevices: 405,
+  retryDevices: 405,
 }
 
 describe('H27 the examples of the document', () => {

@@ -8,7 +8,7 @@ import {
 } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
-import { at, type Db, instant, instantOrNull } from '../postgres/sql.ts'
+import { at, type Db, instant, instantOrNull, rows } from '../postgres/sql.ts'
 import { mayTry } from './next-try.ts'
 import {
   claimPermitted,
@@ -145,7 +145,13 @@ async function lockNextReady(tx: Db, job: RunningJob, now: Date): Promise<number
  * the chunk ended.
  */
 async function takeChunk(db: Db, job: RunningJob, workerId: string, now: Date): Promise<ClaimedChunk | null> {
-  const [chunk] = await prepared<{ chunk_no: number; fence: number; device_ids: string[]; asked_since: string }>(
+  const [chunk] = await prepared<{
+    chunk_no: number
+    fence: number
+    untried_ids: string[]
+    untried: number
+    asked_since: string
+  }>(
     db,
     'claimChunk',
     sql`
@@ -159,32 +165,49 @@ async function takeChunk(db: Db, job: RunningJob, workerId: string, now: Date): 
          and job_key = ${job.key}
          and chunk_no = (${nextReady(job, sql`chunk_no`, now)})
          and ${isAlive(workerId, now)}
-      returning chunk_no, fence, asked_since::text,
-                case attempted when 0 then device_ids else array(
-                  select id from unnest(device_ids) as id
-                   where not exists (
-                     select from device_jobs r where r.week = c.week and r.job_key = c.job_key and r.device_id = id)
-                  order by id collate "C")
-                end as device_ids`,
+      returning chunk_no, fence, asked_since::text, ${untriedIds} as untried_ids, device_count - attempted as untried`,
   )
   if (chunk === undefined) return null
+  const deviceIds = chunk.untried_ids.map(storedDeviceId)
   return {
     job,
     chunkNo: chunk.chunk_no,
     fence: chunk.fence,
-    deviceIds: chunk.device_ids.map(storedDeviceId),
+    deviceIds: deviceIds.length === chunk.untried ? deviceIds : await readUntried(db, job, chunk.chunk_no),
     askedSince: instant(chunk.asked_since),
   }
 }
 
 /**
- * Locks the next ready chunk, of the earliest stage. It passes over a chunk that another process holds just then, to move its counters or
+ * The devices of a row `c` of `chunks` without a row of their own. If a device was ended by itself while the statement was about to lock the
+ * chunk, the statement sees the counters after that, and the rows before: there is one more than `device_count - attempted`. See
+ * `readUntried`.
+ */
+export const untriedIds: SQL = sql.raw(
+  `case c.attempted when 0 then c.device_ids else array(
+     select id from unnest(c.device_ids) as id
+      where not exists (
+        select from device_jobs r where r.week = c.week and r.job_key = c.job_key and r.device_id = id)
+      order by id collate "C") end`,
+)
+
+/** The same of a chunk that is claimed or locked, when the statement that did so has read too early: nobody ends its devices now. */
+export async function readUntried(db: Db, { week, key }: RunningJob, chunkNo: number): Promise<DeviceId[]> {
+  const [chunk] = await rows<{ ids: string[] }>(
+    db,
+    sql`select ${untriedIds} as ids from chunks c where week = ${week} and job_key = ${key} and chunk_no = ${chunkNo}`,
+  )
+  return (chunk?.ids ?? []).map(storedDeviceId)
+}
+
+/**
+ * Locks the next ready chunk `c`, of the earliest stage. It passes over a chunk that another process holds just then, to move its counters or
  * for good. If that was the last one, a sweep wakes the job again.
  */
 export function nextReady(job: RunningJob, columns: SQL, now: Date): SQL {
   return sql`
     select ${columns}
-      from chunks
+      from chunks c
      where week = ${job.week} and job_key = ${job.key} and status = 'ready' and attempted < device_count
        and ${mayTry(sql`not_before`, now)}
        and stage_no <= ${openStage(job.key, now)}

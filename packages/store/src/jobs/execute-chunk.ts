@@ -6,7 +6,7 @@ import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, rows, texts } from '../postgres/sql.ts'
 import type { DesiredChange } from '../twins/desired-change.ts'
 import { alongIndexes } from '../twins/sets.ts'
-import { nextReady, type RunningJob } from './chunks.ts'
+import { nextReady, type RunningJob, readUntried, untriedIds } from './chunks.ts'
 import { nextTry } from './next-try.ts'
 import { claimPermitted, type NotNow, spend } from './rollout/permission.ts'
 
@@ -98,13 +98,14 @@ export async function executeChunk(
 
 /** Begins with nothing done. */
 export async function lockNextChunk(tx: Db, job: RunningJob, now: Date): Promise<BegunChunk | null> {
-  const [chunk] = await prepared<{ chunk_no: number; device_ids: string[]; claims: number }>(
+  const [chunk] = await prepared<{ chunk_no: number; untried_ids: string[]; untried: number; claims: number }>(
     tx,
     'lockChunk',
-    nextReady(job, sql`chunk_no, device_ids, claims`, now),
+    nextReady(job, sql`chunk_no, ${untriedIds} as untried_ids, device_count - attempted as untried, claims`, now),
   )
   if (chunk === undefined) return null
-  const deviceIds = chunk.device_ids.map(storedDeviceId)
+  const isWhole = chunk.untried_ids.length === chunk.untried
+  const deviceIds = isWhole ? chunk.untried_ids.map(storedDeviceId) : await readUntried(tx, job, chunk.chunk_no)
   return {
     chunk: { job, chunkNo: chunk.chunk_no, deviceIds, claims: chunk.claims },
     deviceCount: deviceIds.length,
@@ -157,12 +158,12 @@ async function finishLockedChunk(
   )
 }
 
-/** The assignments that end a chunk of which so many devices failed. */
+/** The assignments that end a chunk of which so many devices failed. Those that somebody ended before stay ended. */
 export function ended(failed: SQL, now: Date): SQL {
   return sql`
              status = 'attempted',
              attempted = device_count,
-             succeeded = device_count - ${failed},
+             succeeded = device_count - canceled - ${failed},
              failed = ${failed},
              rest = 'completed',
              rest_at = ${at(now)}`

@@ -14,21 +14,23 @@ import { briefly } from '../postgres/briefly.ts'
 import { fillPage } from '../postgres/fill-page.ts'
 import type { Page, PageRequest, WrittenPageRequest } from '../postgres/page.ts'
 import { prepared } from '../postgres/prepared.ts'
-import { at, type Db, instant, instantOrNull, rows, texts } from '../postgres/sql.ts'
+import { at, type Db, instant, instantOrNull, rows } from '../postgres/sql.ts'
 import { closeChunks } from './close-chunks.ts'
 import { type Asker, addJobEvent, hubItself, jobEvent } from './job-events.ts'
 import { nextTry } from './next-try.ts'
 import { isFinal } from './rollout/continuous.ts'
 import { extensionColumns } from './rollout/extension-columns.ts'
+import { type RerunTarget, targetColumns } from './rollout/job-target.ts'
 import { toStatistics } from './statistics.ts'
 
 /**
- * Inserts a job as `queued`. Null when the id exists already. Reads of the job show `queryCondition`. `asker`: who asks for it;
- * `traceparent`: the span in which that is.
+ * Inserts a job as `queued`. Null when the id exists already. Reads of the job show `queryCondition`; of one that reruns another, its ids.
+ * `asker`: who asks for it; `traceparent`: the span in which that is.
  */
 export async function insertJob(
   db: Db,
-  request: JobRequest & {
+  request: Omit<JobRequest, 'target'> & {
+    readonly target: JobRequest['target'] | RerunTarget
     readonly queryCondition: string
     readonly asker?: Asker
     readonly traceparent?: string | null
@@ -37,21 +39,21 @@ export async function insertJob(
 ): Promise<Job | null> {
   const { target, extensions = {} } = request
   const columns = extensionColumns(extensions)
+  const { tables, ids, condition, parentKey, eventFields } = targetColumns(target, request.queryCondition)
   const startAt = request.startTime ?? now
   const deadlineAt = new Date(Math.max(startAt.getTime(), now.getTime()) + request.maxExecutionTimeInSeconds * 1000)
   const inserted = await rows<JobRow>(
     db,
     sql`
-    with inserted as (
+    with ${tables} inserted as (
       insert into jobs (job_id, type, status, query_condition, target_ids, body, max_execution_seconds,
-                        created_at, start_at, deadline_at, traceparent, extensions, ${columns.names})
-      values (${request.jobId}, ${request.type}, 'queued', ${request.queryCondition},
-              ${target.kind === 'devices' ? texts(target.deviceIds) : null}, ${JSON.stringify(request.body)}::json,
+                        created_at, start_at, deadline_at, traceparent, extensions, parent_key, ${columns.names})
+      values (${request.jobId}, ${request.type}, 'queued', ${condition}, ${ids}, ${JSON.stringify(request.body)}::json,
               ${request.maxExecutionTimeInSeconds}, ${at(now)}, ${at(startAt)}, ${at(deadlineAt)},
-              ${request.traceparent ?? null}, ${JSON.stringify(extensions)}::json, ${columns.values})
+              ${request.traceparent ?? null}, ${JSON.stringify(extensions)}::json, ${parentKey}, ${columns.values})
       on conflict (job_id) do nothing
       returning *),
-    ${jobEvent({ kind: 'created', now, asker: request.asker ?? hubItself }, sql`inserted`)}
+    ${jobEvent({ kind: 'created', now, asker: request.asker ?? hubItself, fields: eventFields }, sql`inserted`)}
     select ${jobColumns}, ${noStatistics} from inserted`,
   )
   return inserted[0] === undefined ? null : toJob(inserted[0])
@@ -234,10 +236,14 @@ export const isDrained: SQL = sql.raw(
   `((select true from chunks c where c.week = jobs.week and c.job_key = jobs.job_key and c.is_open limit 1) is null)`,
 )
 
-/** The counters of a row of `jobs`, summed over its chunks. */
+/**
+ * The counters of a row of `jobs`, summed over its chunks. A sixth, those that were skipped, only if there are any: the others stay as they
+ * were kept before there was such a thing.
+ */
 export const summedChunks: SQL = sql.raw(
   `(select array[coalesce(sum(device_count), 0), coalesce(sum(succeeded), 0), coalesce(sum(failed), 0),
                  coalesce(sum(running), 0), coalesce(sum(canceled), 0)]::int[]
+            || case when sum(skipped) > 0 then array[sum(skipped)::int] else '{}' end
       from chunks where chunks.week = jobs.week and chunks.job_key = jobs.job_key)`,
 )
 

@@ -2,7 +2,7 @@ import { type IdentityKey, storedDeviceId, type TwinPatch } from '@muster/contra
 import { sql } from 'drizzle-orm'
 import { type Db, rows } from '../postgres/sql.ts'
 import { patched } from '../twins/sets.ts'
-import { nextReady, type RunningJob } from './chunks.ts'
+import { nextReady, type RunningJob, readUntried, untriedIds } from './chunks.ts'
 import { type BegunChunk, ended, lockNextChunk } from './execute-chunk.ts'
 import { mostTries } from './next-try.ts'
 
@@ -16,22 +16,22 @@ export async function patchNextChunk(tx: Db, job: RunningJob, patch: TwinPatch, 
   // To clear the properties of connected devices takes their former content.
   if (desired === null) return lockNextChunk(tx, job, now)
   const ids = {
-    deviceIds: sql`(select ids from next where tries < ${mostTries})::text[]`,
+    deviceIds: sql`(select ids from next where tries < ${mostTries} and cardinality(ids) = count)::text[]`,
     firstId: sql`(select ids[1] from next)`,
   }
   const [begun] = await rows<BegunRow>(
     tx,
     sql`
     with next as materialized (
-      ${nextReady(job, sql`chunk_no as no, device_ids as ids, device_count as count, claims as tries`, now)}),
+      ${nextReady(job, sql`chunk_no as no, ${untriedIds} as ids, device_count - attempted as count, claims as tries`, now)}),
     ${patched(ids, patch, now, job.lastGenerationNo)},
     counted as (select count(*)::int as n from patched),
     finished as (
       update chunks
          set ${ended(sql`0`, now)}
        where week = ${job.week} and job_key = ${job.key} and chunk_no = (select no from next)
-         and status = 'ready' and device_count = (select n from counted))
-    select no, count, tries,
+         and status = 'ready' and device_count - attempted = (select n from counted))
+    select no, count, tries, cardinality(ids) = count as is_whole,
            case when n < count then array(
              select id from unnest(ids) as id
               where not exists (select from patched where device_id = id)
@@ -44,8 +44,9 @@ export async function patchNextChunk(tx: Db, job: RunningJob, patch: TwinPatch, 
   )
   if (begun === undefined) return null
   const versions = (begun.connected ?? []).map(([identity, version]) => ({ identity, version }))
+  const deviceIds = begun.is_whole ? (begun.open ?? []).map(storedDeviceId) : await readUntried(tx, job, begun.no)
   return {
-    chunk: { job, chunkNo: begun.no, deviceIds: (begun.open ?? []).map(storedDeviceId), claims: begun.tries },
+    chunk: { job, chunkNo: begun.no, deviceIds, claims: begun.tries },
     deviceCount: begun.count,
     desired: desired === undefined || versions.length === 0 ? [] : [{ patch: desired, versions }],
   }
@@ -55,6 +56,8 @@ interface BegunRow extends Record<string, unknown> {
   readonly no: number
   readonly count: number
   readonly tries: number
+  /** Else nothing was patched: see `untriedIds`. */
+  readonly is_whole: boolean
   /** The devices that were not patched. Null: there are none. */
   readonly open: readonly string[] | null
   readonly connected: readonly (readonly [IdentityKey, number])[] | null

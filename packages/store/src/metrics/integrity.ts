@@ -51,7 +51,8 @@ export async function readIntegrityFigures(db: Db, now: Date, random: number): P
                  where status = 'running' and job_key >= (select job_key from place)
                  order by job_key
                  limit ${chunksMax.looked}) as j, lateral (
-            select c.week, c.job_key, c.device_ids, c.device_count, c.status, c.attempted, c.succeeded, c.failed, c.running
+            select c.week, c.job_key, c.device_ids, c.device_count, c.status, c.attempted, c.succeeded, c.failed,
+                   c.running, c.canceled, c.skipped
               from chunks c
              where c.week = j.week and c.job_key = j.job_key and c.is_open and c.rest is null
              limit ${chunksMax.looked}) as chunk
@@ -61,7 +62,9 @@ export async function readIntegrityFigures(db: Db, now: Date, random: number): P
           from (select * from looked where attempted > 0 limit ${chunksMax.counted}) as c, lateral (
             select count(*) filter (where r.status = 'running') as running_rows,
                    count(*) filter (where r.status = 'completed') as completed_rows,
-                   count(*) filter (where r.status = 'failed') as failed_rows
+                   count(*) filter (where r.status = 'failed') as failed_rows,
+                   count(*) filter (where r.status in ('canceled', 'skipped')) as canceled_rows,
+                   count(*) filter (where r.status = 'skipped') as skipped_rows
               from device_jobs r
              where r.week = c.week and r.job_key = c.job_key and r.device_id = any(c.device_ids)) as own)
       select (select count(*) from unkept
@@ -74,7 +77,9 @@ export async function readIntegrityFigures(db: Db, now: Date, random: number): P
              (select count(*) from counted
                where running <> running_rows + case status when 'leased' then device_count - attempted else 0 end
                   or succeeded <> completed_rows
-                  or failed <> failed_rows)::int as wrong`,
+                  or failed <> failed_rows
+                  or canceled <> canceled_rows
+                  or skipped <> skipped_rows)::int as wrong`,
     ),
   )
   const { ended = 0, gone = 0, wrong = 0 } = found ?? {}

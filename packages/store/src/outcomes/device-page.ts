@@ -10,7 +10,7 @@ import { findJob } from './found-job.ts'
 /** Which devices of a job. Null: any. */
 export interface DeviceFilter {
   readonly statuses: readonly DeviceJobStatus[] | null
-  /** Devices that failed have an error, and canceled ones that may have been called. */
+  /** Devices that failed have an error, and canceled or skipped ones that may have been called. */
   readonly errorCodes: readonly string[] | null
   readonly deviceId: string | null
 }
@@ -25,7 +25,8 @@ export interface DevicePage extends Page {
 
 /** All devices of a job, whatever the filter, in the snapshot of the page. */
 export interface DeviceCounts {
-  readonly byStatus: Readonly<Record<DeviceJobStatus, number>>
+  /** Skipped ones are absent if there are none. */
+  readonly byStatus: Readonly<Record<Exclude<DeviceJobStatus, 'skipped'>, number>> & { readonly skipped?: number }
   readonly byErrorCode: Readonly<Record<string, number>>
 }
 
@@ -58,11 +59,12 @@ function byStatus(statistics: DeviceJobStatistics | undefined): DeviceCounts['by
     completed: statistics?.succeededCount ?? 0,
     failed: statistics?.failedCount ?? 0,
     canceled: statistics?.canceledCount ?? 0,
+    ...(statistics?.skippedCount === undefined ? {} : { skipped: statistics.skippedCount }),
   }
 }
 
 function conditionOf(jobId: string, { statuses, errorCodes, deviceId }: DeviceFilter): Expression {
-  const wanted = errorCodes === null ? statuses : (statuses ?? ['failed', 'canceled'])
+  const wanted = errorCodes === null ? statuses : (statuses ?? ['failed', 'canceled', 'skipped'])
   return {
     kind: 'and',
     operands: [
@@ -75,7 +77,8 @@ function conditionOf(jobId: string, { statuses, errorCodes, deviceId }: DeviceFi
   }
 }
 
-function isOneOf(root: string, steps: readonly Step[], values: readonly string[]): Expression {
+/** Whether a member of a device job has one of these values. */
+export function isOneOf(root: string, steps: readonly Step[], values: readonly string[]): Expression {
   const operand = { kind: 'path', root, steps, at: 0 } as const
   return { kind: 'membership', isNegated: false, operand, values: new Set(values), at: 0 }
 }

@@ -32,11 +32,16 @@ export async function groupFailures(search: Search, job: FrozenJob, limit: numbe
 
 const noOwn = { groupCount: 0, largest: [] }
 
-/** Exact counts of the devices that have an error, by code. Beside those that failed, canceled ones that may have been called have one. */
+/**
+ * Exact counts of the devices that have an error, by code. Beside those that failed, canceled and skipped ones that may have been called have
+ * one.
+ */
 export async function countErrorCodes(search: Search, job: FrozenJob): Promise<Readonly<Record<string, number>>> {
   const expired = await countRestErrors(search, job, { rest: 'expired', bound: noHash })
   const canceled = await countRestErrors(search, job, { rest: 'canceled', bound: noHash })
-  const own = job.statistics.failedCount > sumOf(expired) ? await countOwnCodes(search, job) : []
+  const { failedCount, canceledCount, skippedCount = 0 } = job.statistics
+  const hasOwn = failedCount > sumOf(expired) || canceledCount + skippedCount > 0
+  const own = hasOwn ? await countOwnCodes(search, job) : []
   const counts = new Map<string, number>()
   for (const { code, count } of [...own, ...expired, ...canceled]) counts.set(code, (counts.get(code) ?? 0) + count)
   return Object.fromEntries([...counts].toSorted(([, one], [, other]) => other - one))

@@ -17,12 +17,15 @@ export interface SampledFailure extends FailureCount {
   readonly sample: readonly string[]
 }
 
-/** Failures that have rows of their own, by code alone. */
+/** Errors that have rows of their own, by code alone. Of those that were ended by themselves: see `deviceJobRows`. */
 export async function countOwnCodes(search: Search, job: FrozenJob): Promise<readonly Omit<FailureCount, 'text'>[]> {
   return search<{ code: string; count: number }>(sql`
-    select error_code as code, count(*)::int as count
+    select coalesce(error_code, 'DeviceConnectionClosedRemotely') as code, count(*)::int as count
       from device_jobs r
-     where ${ofJob(job, 'r')} and r.status = 'failed'
+     where ${ofJob(job, 'r')}
+       and (r.status = 'failed'
+            or (r.status in ('canceled', 'skipped')
+                and (r.deliveries + r.unknown_deliveries > 0 or r.asked_since is not null)))
      group by 1`)
 }
 

@@ -149,6 +149,8 @@ export const jobs = pgTable('jobs', {
   rampOn: text('ramp_on', { enum: ['notified', 'succeeded'] }),
   rampMax: integer('ramp_max'),
   rampFrom: integer('ramp_from').notNull().default(0),
+  /** The job that it reruns. */
+  parentKey: counter('parent_key'),
   isContinuous: boolean('is_continuous').notNull().default(false),
   maxDevices: integer('max_devices'),
   joinsCheckedAt: instant('joins_checked_at'),
@@ -262,6 +264,8 @@ export const chunks = pgTable(
     notBefore: instant('not_before'),
     stageNo: integer('stage_no').notNull().default(0),
     isOpen: boolean('is_open').notNull().generatedAlwaysAs(sql`succeeded + failed + canceled < device_count`),
+    /** Of those that are `canceled`. */
+    skipped: integer('skipped').notNull().default(0),
   },
   (table) => [primaryKey({ columns: [table.week, table.jobKey, table.chunkNo] })],
 )

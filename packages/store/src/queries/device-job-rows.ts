@@ -35,12 +35,12 @@ export function deviceJobRows(isWanted: SQL, statuses: readonly DeviceJobStatus[
            end as last_updated_at,
            coalesce(r.deliveries, 0) as deliveries, r.delivered_at,
            case said.by when 'row' then r.response end as response,
-           case when said.by = 'row' then r.error_code
-                when said.by = 'rest' and ${mayHaveBeenCalled} then 'DeviceConnectionClosedRemotely'
+           case when ${isLeftOver} and ${mayHaveBeenCalled} then 'DeviceConnectionClosedRemotely'
+                when said.by = 'row' then r.error_code
                 when said.by = 'rest' and c.rest = 'expired' then 'JobRunPreconditionFailed'
            end as error_code,
-           case when said.by = 'row' then r.error_text
-                when said.by = 'rest' and ${mayHaveBeenCalled} then ${answerMissing}
+           case when ${isLeftOver} and ${mayHaveBeenCalled} then ${answerMissing}
+                when said.by = 'row' then r.error_text
                 when said.by = 'rest' and c.rest = 'expired' then ${windowOver}
            end as error_text
       from chunks c
@@ -49,7 +49,7 @@ export function deviceJobRows(isWanted: SQL, statuses: readonly DeviceJobStatus[
         offset 0) as r
      cross join lateral (
         select case
-                 when r.status in ('completed', 'failed', 'running') then 'row'
+                 when r.status <> 'pending' then 'row'
                  when r.status is null and c.status = 'leased' and c.rest is distinct from 'completed' then 'lease'
                  when c.rest is not null then 'rest'
                end as by) as said
@@ -85,6 +85,7 @@ const toldByChunk: Record<DeviceJobStatus, SQL> = {
   completed: sql`c.rest is not distinct from 'completed'`,
   failed: sql`c.rest is not distinct from 'expired'`,
   canceled: sql`true`,
+  skipped: sql`false`,
 }
 
 /**
@@ -94,6 +95,9 @@ const toldByChunk: Record<DeviceJobStatus, SQL> = {
  */
 export const planByChunk: SQL = sql`
   select set_config('enable_nestloop', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)`
+
+/** It ended without an outcome: with the rest of its chunk, or by itself. */
+const isLeftOver = sql`(said.by = 'rest' or r.status in ('canceled', 'skipped'))`
 
 /** A call reached the device, or a worker was lost that may have called it. A twin job calls nobody. */
 const mayHaveBeenCalled = sql`(
@@ -112,7 +116,8 @@ export const chunksByStatus: Record<DeviceJobStatus, SQL> = {
   running: sql`(c.running > 0 or c.status = 'leased')`,
   completed: sql`c.succeeded > 0`,
   failed: sql`c.failed > 0`,
-  canceled: sql`c.canceled > 0`,
+  canceled: sql`c.canceled > c.skipped`,
+  skipped: sql`c.skipped > 0`,
 }
 
 /** The members of a device job that a condition may name: `deviceJobRows as device_job`. */

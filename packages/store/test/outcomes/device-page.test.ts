@@ -1,9 +1,9 @@
-import { type DeviceJobStatus, type JsonObject, jsonText, withTexts } from '@muster/contract'
+import { type JsonObject, jsonText, withTexts } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cancelJob } from '../../src/jobs/jobs.ts'
 import { expireOverdueJobs } from '../../src/jobs/sweeps/expire-overdue-jobs.ts'
-import { type DeviceFilter, readDevicePage } from '../../src/outcomes/device-page.ts'
+import { type DeviceCounts, type DeviceFilter, readDevicePage } from '../../src/outcomes/device-page.ts'
 import type { Db } from '../../src/postgres/sql.ts'
 import {
   claim as claimNext,
@@ -69,7 +69,7 @@ function countBy(rows: readonly JsonObject[], keyOf: (row: JsonObject) => string
 
 const statusOf = (row: JsonObject) => String(row.status)
 const codeOf = (row: JsonObject) => JSON.parse(JSON.stringify(row)).error?.code
-const none: Record<DeviceJobStatus, number> = { pending: 0, running: 0, completed: 0, failed: 0, canceled: 0 }
+const none: DeviceCounts['byStatus'] = { pending: 0, running: 0, completed: 0, failed: 0, canceled: 0 }
 
 describe('the counts of the devices of a job', () => {
   it.each([
