@@ -39,6 +39,7 @@ import { deviceRoutes } from './registry/devices.ts'
 import { moduleRoutes } from './registry/modules.ts'
 import { statisticsRoutes } from './registry/statistics.ts'
 import { stageRoutes } from './rollout/stages.ts'
+import { scheduleRoutes } from './schedules/schedules.ts'
 import { twinRoutes } from './twins/twins.ts'
 import { deliveryRoutes } from './webhooks/deliveries.ts'
 import { webhookRoutes } from './webhooks/webhooks.ts'
@@ -103,6 +104,7 @@ export function createApp(
     ...statisticsRoutes(deps),
     ...twinRoutes(deps),
     ...methodRoutes(deps),
+    ...scheduleRoutes(deps, paging),
     ...webhookRoutes(deps, paging),
     ...deliveryRoutes(deps, paging),
   ]

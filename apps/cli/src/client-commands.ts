@@ -7,6 +7,7 @@ import { addDeviceCommands } from './registry/device.ts'
 import { addMethodCommands } from './registry/method.ts'
 import { addQueryCommand } from './registry/query.ts'
 import { addTwinCommands } from './registry/twin.ts'
+import { addScheduleCommands } from './schedules/schedule.ts'
 import { addImportState } from './transfer/import-state.ts'
 import { addWebhookCommands } from './webhooks/webhook.ts'
 
@@ -18,6 +19,7 @@ export function addClientCommands(program: Command, environment: Environment): v
   addTwinCommands(program, environment)
   addMethodCommands(program, environment)
   addQueryCommand(program, environment)
+  addScheduleCommands(program, environment)
   addWebhookCommands(program, environment)
   addImportState(program, environment)
   addContextCommands(program, environment)

@@ -9,6 +9,7 @@ import {
   type Modules,
   type Statistics,
 } from './registry.ts'
+import { createSchedules, type Schedules } from './schedules/schedules.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { createMethods, createQuery, createTwins, type Methods, type Query, type Twins } from './twins.ts'
 import { createWebhooks, type Webhooks } from './webhooks.ts'
@@ -32,6 +33,7 @@ export interface Client {
   readonly twins: Twins
   readonly methods: Methods
   readonly statistics: Statistics
+  readonly schedules: Schedules
   readonly webhooks: Webhooks
   readonly sessions: Sessions
   /** Rows of a query over `devices`, `devices.modules` or `devices.jobs`. */
@@ -59,6 +61,7 @@ export function createClient(options: ClientOptions): Client {
     twins: createTwins(exchange),
     methods: createMethods(exchange),
     statistics: createStatistics(exchange),
+    schedules: createSchedules(exchange),
     webhooks: createWebhooks(exchange),
     sessions: createSessions(exchange),
     query: createQuery(exchange),

@@ -14,6 +14,7 @@ import type {
   JobTarget,
   NewMethodJob,
   NewTwinJob,
+  ScheduledJob,
 } from './wire.ts'
 
 /** Which device jobs of a job. Several statuses or codes are separated by commas. */
@@ -69,7 +70,7 @@ export function createJobs(exchange: Exchange): Jobs {
 
   return {
     create: (job, options) =>
-      exchange.read({ method: 'PUT', path: pathOf(job.jobId), body: bodyOf(job), isSafe: false, ...options }),
+      exchange.read({ method: 'PUT', path: pathOf(job.jobId), body: jobBodyOf(job), isSafe: false, ...options }),
     preview: (target, options) =>
       exchange.read({ method: 'POST', path: '/jobs/v2/preview', body: target, isSafe: true, ...options }),
     get: (jobId, options) => exchange.read({ method: 'GET', path: pathOf(jobId), isSafe: true, ...options }),
@@ -104,7 +105,7 @@ export function createJobs(exchange: Exchange): Jobs {
 }
 
 /** The hub takes the type from the caller; here it follows from the body. */
-function bodyOf(job: NewTwinJob | NewMethodJob): object {
+export function jobBodyOf(job: NewTwinJob | NewMethodJob | ScheduledJob): object {
   if ('cloudToDeviceMethod' in job) {
     const { cloudToDeviceMethod, ...rest } = job
     const payload = cloudToDeviceMethod.payload ?? null

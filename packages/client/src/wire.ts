@@ -40,6 +40,12 @@ export interface JobWindow {
 export type NewTwinJob = JobTarget & JobWindow & { readonly jobId: string; readonly updateTwin: TwinPatch }
 export type NewMethodJob = JobTarget & JobWindow & { readonly jobId: string; readonly cloudToDeviceMethod: MethodCall }
 
+/** What each run does, to devices that are found when it starts. */
+export type ScheduledJob = JobTarget & {
+  /** By default 3600. */
+  readonly maxExecutionTimeInSeconds?: number | undefined
+} & ({ readonly updateTwin: TwinPatch } | { readonly cloudToDeviceMethod: MethodCall })
+
 export interface CreatedJob {
   readonly jobId: string
   readonly type: JobType
@@ -54,6 +60,8 @@ export interface Job extends CreatedJob {
   readonly queryCondition: string
   readonly updateTwin?: TwinPatch
   readonly cloudToDeviceMethod?: MethodCall
+  /** The schedule that has made it. */
+  readonly scheduleId?: string
   readonly failureReason?: string
   /** Absent until the job has started. */
   readonly deviceJobStatistics?: DeviceJobStatistics

@@ -45,6 +45,12 @@ export interface JobRequest {
   readonly extensions?: Extensions
 }
 
+/** What the jobs of a schedule have in common. */
+export interface JobTemplate extends Required<Omit<JobRequest, 'jobId' | 'startTime'>> {
+  /** As reads of the jobs show it. */
+  readonly queryCondition: string
+}
+
 /** deviceCount = succeeded + failed + running + pending + canceled + skipped, in every read. */
 export interface DeviceJobStatistics {
   readonly deviceCount: number
@@ -83,6 +89,8 @@ export interface Job {
   readonly priority: number
   /** Null: it is not paused, or has ended. */
   readonly pause: JobPause | null
+  /** The schedule that has made it. Null: a caller has. */
+  readonly scheduleId: string | null
   readonly failureReason: string | null
   /** The span that asked for it, as in the W3C header of this name. Null: nothing was traced. */
   readonly traceparent: string | null

@@ -27,6 +27,14 @@ export const limits = {
   jobWindowSecondsMax: 30 * 24 * 3600,
   jobStartAheadSeconds: 30 * 24 * 3600,
 
+  schedules: 1000,
+  /** Its jobs have its id, and the time of their run behind it: 17 characters. */
+  scheduleIdLength: 46,
+  scheduleEverySecondsMin: 60,
+  scheduleEverySecondsMax: 366 * 24 * 3600,
+  /** How far ahead a schedule may start and end. */
+  scheduleAheadSeconds: 10 * 366 * 24 * 3600,
+
   webhooks: 100,
   webhookUrlLength: 2048,
   webhookSecretLengthMin: 16,

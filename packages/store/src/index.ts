@@ -114,6 +114,16 @@ export {
 } from './registry/identities.ts'
 export * from './registry/modules.ts'
 export * from './registry/policies.ts'
+export { findDueSchedules, runSchedule, type ScheduleStep } from './schedules/run-schedule.ts'
+export { type CatchUp, catchUps, type Overlap, overlaps, type Schedule } from './schedules/schedule.ts'
+export {
+  deleteSchedule,
+  listSchedules,
+  putSchedule,
+  readSchedule,
+  type ScheduleDraft,
+  type SchedulePut,
+} from './schedules/schedules.ts'
 export * from './sessions/activity.ts'
 export * from './sessions/confirm-sessions.ts'
 export * from './sessions/dead-gateways.ts'

@@ -91,6 +91,7 @@ const exampleIds: Readonly<Record<string, string>> = {
   deviceId: 'demo-001',
   moduleId: 'thermostat',
   jobId: 'reboot-floor-3',
+  scheduleId: 'weekly-reboot',
   id: 'operations',
 }
 

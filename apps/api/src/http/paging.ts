@@ -19,7 +19,15 @@ export interface Paging {
 }
 
 /** The SDK for C# reads this name in exact letter case, and refuses a page without it. */
-export type ItemType = 'Twin' | 'DeviceJob' | 'Raw' | 'JobResponse' | 'JobEvent' | 'Webhook' | 'WebhookDelivery'
+export type ItemType =
+  | 'Twin'
+  | 'DeviceJob'
+  | 'Raw'
+  | 'JobResponse'
+  | 'JobEvent'
+  | 'Webhook'
+  | 'WebhookDelivery'
+  | 'Schedule'
 
 /** A token holds a position and its signature, so that a caller can neither invent a token nor use it for another query. */
 export function createPaging(key: Buffer): Paging {

@@ -56,6 +56,7 @@ export const jobSchema = z
       .array()
       .optional()
       .openapi({ description: 'Its reruns, at most 100; not in a list of jobs' }),
+    scheduleId: z.string().optional().openapi({ description: 'The schedule that has made it' }),
     failureReason: z.string().optional(),
     deviceJobStatistics: z
       .object({

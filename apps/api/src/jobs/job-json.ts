@@ -23,11 +23,21 @@ export function jobJson(job: Job, vocabulary: Vocabulary, relatives: Relatives =
     ...(job.endTime === null ? {} : { endTime: formatInstant(job.endTime) }),
     maxExecutionTimeInSeconds: job.maxExecutionTimeInSeconds,
     queryCondition: job.queryCondition,
-    ...(vocabulary.showsExtensions ? { ...job.extensions, ...pauseJson(job.pause), ...relativesJson(relatives) } : {}),
+    ...(vocabulary.showsExtensions ? ownMembers(job, relatives) : {}),
     ...(job.failureReason === null ? {} : { failureReason: job.failureReason }),
     ...(job.statistics === null ? {} : { deviceJobStatistics: statisticsJson(job.statistics, vocabulary) }),
   }
   return withTexts(members, { [operation.member]: operation.bodyText(job.body) })
+}
+
+/** What this hub adds to the wire. */
+function ownMembers(job: Job, relatives: Relatives): JsonObject {
+  return {
+    ...job.extensions,
+    ...pauseJson(job.pause),
+    ...relativesJson(relatives),
+    ...(job.scheduleId === null ? {} : { scheduleId: job.scheduleId }),
+  }
 }
 
 function pauseJson(pause: Job['pause']): JsonObject {

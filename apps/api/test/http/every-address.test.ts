@@ -59,6 +59,10 @@ const goodBodies: Readonly<Record<string, unknown>> = {
   'PATCH /twins/x1/modules/x1': { tags: {} },
   'PUT /twins/x1/modules/x1': { tags: {} },
   'POST /twins/x1/methods': method,
+  'PUT /schedules/x1': {
+    every: 60,
+    job: { type: 'scheduleDeviceMethod', cloudToDeviceMethod: method, queryCondition: '*' },
+  },
   'PUT /webhooks/x1': { url: 'https://1.1.1.1/', secret: 'sixteen-bytes-at-least' },
   'POST /twins/x1/modules/x1/methods': method,
 }
@@ -202,6 +206,7 @@ describe('at every address, a good request is answered', () => {
       'POST /devices',
       'PUT /jobs/v2/x1',
       'PUT /jobs/v2/x1/methods/x1',
+      'PUT /schedules/x1',
       'PUT /webhooks/x1',
     ]
     expect(namesOf(others).filter((name) => writing.includes(name))).toEqual([])
@@ -209,7 +214,7 @@ describe('at every address, a good request is answered', () => {
 
   it('500 without inner texts when the hub meets a fault of its own', async () => {
     await using own = await openApi()
-    for (const table of ['devices', 'twins', 'sessions', 'jobs', 'job_events', 'stops', 'webhooks']) {
+    for (const table of ['devices', 'twins', 'sessions', 'jobs', 'job_events', 'schedules', 'stops', 'webhooks']) {
       await own.db.execute(`alter table ${table} rename to ${table}_away`)
     }
     const failed: unknown[] = []

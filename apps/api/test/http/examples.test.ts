@@ -72,8 +72,8 @@ async function send({ method, path, parameters, requestBody }: Described): Promi
 }
 
 /** What others need is made first, and taken away last. Everything else is in the order of the document. */
-const first = ['putDevice', 'putModule', 'createJob', 'createDeviceMethodJob', 'putWebhook']
-const last = ['cancelJob', 'deleteModule', 'deleteDevice', 'closeSession', 'deleteWebhook']
+const first = ['putDevice', 'putModule', 'createJob', 'createDeviceMethodJob', 'putSchedule', 'putWebhook']
+const last = ['cancelJob', 'deleteModule', 'deleteDevice', 'closeSession', 'deleteSchedule', 'deleteWebhook']
 
 /** This hub has no import and export jobs, and says so. No document knows the id of an event. The job of the examples does not start. */
 const refused: Readonly<Record<string, number>> = {

@@ -34,6 +34,7 @@ describe('H13 what an address counts as', () => {
     ['jobOperations', 'POST /jobs/v2/stop', 'GET /jobs/v2/stops/1', 'POST /jobs/v2/stops/1/resume'],
     ['jobOperations', 'POST /jobs/v2/j1/rerun', 'POST /jobs/v2/j1/devices/d1/skip'],
     ['jobOperations', 'GET /jobs', 'POST /jobs/create', 'GET /jobs/j1', 'DELETE /jobs/j1'],
+    ['jobOperations', 'GET /schedules', 'PUT /schedules/s1', 'GET /schedules/s1', 'DELETE /schedules/s1'],
     ['twinReads', 'GET /twins/d1', 'GET /twins/d1/modules/m1'],
     ['twinUpdates', 'PATCH /twins/d1', 'PUT /twins/d1', 'PATCH /twins/d1/modules/m1', 'PUT /twins/d1/modules/m1'],
     ['directMethods', 'POST /twins/d1/methods', 'POST /twins/d1/modules/m1/methods'],

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { JobTarget, MethodCall, NewMethodJob, NewTwinJob, TwinPatch } from '@muster/client'
+import type { JobTarget, MethodCall, NewMethodJob, NewTwinJob, ScheduledJob, TwinPatch } from '@muster/client'
 import { type Command, Option } from 'commander'
 import { addHubCommand, type HubOptions, idOf, openRun } from '../command/client-command.ts'
 import { collectWords, parseSeconds, parseWaitSeconds, readJson, readJsonObject } from '../command/option-values.ts'
@@ -14,16 +14,20 @@ interface TargetOptions extends HubOptions {
   readonly deviceIds?: readonly string[]
 }
 
-interface CreateOptions extends TargetOptions {
-  readonly jobId?: string
+/** What a job does, and to which devices. */
+export interface WorkOptions extends TargetOptions {
   readonly jobType?: string
   readonly twinPatch?: string
   readonly methodName?: string
   readonly methodPayload?: string
   readonly methodResponseTimeout?: number
   readonly methodConnectTimeout?: number
-  readonly startTime?: string
   readonly ttl?: number
+}
+
+interface CreateOptions extends WorkOptions {
+  readonly jobId?: string
+  readonly startTime?: string
   readonly wait?: boolean
   readonly pollDuration?: number
 }
@@ -39,16 +43,9 @@ export function addJobCreate(group: Command, environment: Environment): void {
       'muster job create night --device-ids d1,d2 --method-name reboot --start-time 2026-12-01T02:00:00Z --ttl 7200',
     ],
   })
-  addTargetOptions(command)
+  addWorkOptions(command)
     .addOption(jobIdOption())
-    .addOption(new Option('--jt, --job-type <type>', 'by default what the other options say').choices(jobTypes))
-    .option('--patch, --twin-patch <json>', 'what to change in the twins: JSON, or a file with it')
-    .option('--mn, --method-name <name>', 'the direct method to call')
-    .option('--mp, --method-payload <json>', 'what to call it with: JSON, or a file with it')
-    .option('--mrt, --method-response-timeout <seconds>', 'how long a device may take to answer', parseSeconds)
-    .option('--mct, --method-connect-timeout <seconds>', 'how long to wait for a device to connect', parseSeconds)
     .option('--start, --start-time <time>', 'when to start, in ISO 8601; by default now')
-    .option('--ttl <seconds>', 'the window of the job, from its start; by default an hour', parseSeconds)
     .option('--wait', 'wait until the job has ended, and tell by the exit code how')
     .addOption(new Option('--interval, --poll-interval <seconds>').hideHelp())
     .addOption(new Option('--duration, --poll-duration <seconds>').argParser(parseWaitSeconds).hideHelp())
@@ -84,6 +81,18 @@ export function addJobPreview(group: Command, environment: Environment): void {
 
 const jobTypes = ['scheduleUpdateTwin', 'scheduleDeviceMethod'] as const
 
+/** What a job does, and to which devices. */
+export function addWorkOptions(command: Command): Command {
+  return addTargetOptions(command)
+    .addOption(new Option('--jt, --job-type <type>', 'by default what the other options say').choices(jobTypes))
+    .option('--patch, --twin-patch <json>', 'what to change in the twins: JSON, or a file with it')
+    .option('--mn, --method-name <name>', 'the direct method to call')
+    .option('--mp, --method-payload <json>', 'what to call it with: JSON, or a file with it')
+    .option('--mrt, --method-response-timeout <seconds>', 'how long a device may take to answer', parseSeconds)
+    .option('--mct, --method-connect-timeout <seconds>', 'how long to wait for a device to connect', parseSeconds)
+    .option('--ttl <seconds>', 'the window of the job, from its start; by default an hour', parseSeconds)
+}
+
 function addTargetOptions(command: Command): Command {
   return command
     .option('-q, --query-condition <condition>', 'the devices, by a condition over their twins; * for all')
@@ -105,18 +114,21 @@ async function jobOf(
   environment: Environment,
 ): Promise<NewTwinJob | NewMethodJob> {
   const named = argument ?? options.jobId
-  const base = {
-    ...targetOf(options),
+  return {
+    ...(await workOf(options, environment)),
     jobId: named === undefined ? randomUUID() : idOf('job id', argument, options.jobId, '--job-id'),
     startTime: options.startTime,
-    maxExecutionTimeInSeconds: options.ttl,
   }
+}
+
+export async function workOf(options: WorkOptions, environment: Environment): Promise<ScheduledJob> {
+  const base = { ...targetOf(options), maxExecutionTimeInSeconds: options.ttl }
   return typeOf(options) === 'scheduleUpdateTwin'
     ? { ...base, updateTwin: await patchOf(options, environment) }
     : { ...base, cloudToDeviceMethod: await methodOf(options, environment) }
 }
 
-function typeOf({ jobType, twinPatch, methodName }: CreateOptions): string {
+function typeOf({ jobType, twinPatch, methodName }: WorkOptions): string {
   if (twinPatch !== undefined && methodName !== undefined) {
     throw usageError('--twin-patch and --method-name exclude each other: a job does one of them')
   }
@@ -130,11 +142,11 @@ function typeOf({ jobType, twinPatch, methodName }: CreateOptions): string {
   return type
 }
 
-async function patchOf({ twinPatch = '' }: CreateOptions, environment: Environment): Promise<TwinPatch> {
+async function patchOf({ twinPatch = '' }: WorkOptions, environment: Environment): Promise<TwinPatch> {
   return readJsonObject('--twin-patch', twinPatch, environment)
 }
 
-async function methodOf(options: CreateOptions, environment: Environment): Promise<MethodCall> {
+async function methodOf(options: WorkOptions, environment: Environment): Promise<MethodCall> {
   const { methodName = '', methodPayload, methodResponseTimeout, methodConnectTimeout } = options
   return {
     methodName,

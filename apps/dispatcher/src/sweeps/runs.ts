@@ -11,10 +11,9 @@ import {
 } from '@muster/store'
 import type { DispatchHub } from '../dispatch-job.ts'
 import { advanceRollouts } from '../rollout/advance-rollouts.ts'
-
 import type { Joins } from '../rollout/joins.ts'
 import type { Round } from '../round.ts'
-
+import { runSchedules } from '../schedules/run-schedules.ts'
 import type { Starts } from '../starts.ts'
 import type { Lanes } from '../webhooks/lanes.ts'
 import type { Bound } from './bound.ts'
@@ -56,6 +55,7 @@ export const sweepRuns: Readonly<Record<SweepName, (hub: SweepHub, bound: Bound)
   closeSessionsOfDeadGateways: closeDeadSessions,
   analyzeGrownTables: ({ db }, bound) => analyzeGrownTables(db, bound),
   letDevicesJoin: ({ joins }) => joins.pass(),
+  runSchedules,
   wakeWebhooks,
   purgeDeliveries,
   purgeHistory: purge,

@@ -3,6 +3,7 @@ import { importedPackages, productSources, workspaceFiles } from './sources.ts'
 
 /** Each infrastructure library has one home; everything else reaches it through that package. */
 const homes: Record<string, readonly string[]> = {
+  'packages/contract': ['croner'],
   'packages/store': ['drizzle-orm', 'pg'],
   'packages/testkit': ['postgres'],
   'packages/bus': ['bullmq', 'ioredis', '@bull-board/api'],

@@ -6,7 +6,7 @@ const meanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   done: 'done',
   failed: 'an error that is none of the others; one line on standard error says which',
   usage: 'the command line is wrong',
-  notFound: 'the job, device or webhook is not there',
+  notFound: 'the job, device, schedule or webhook is not there',
   refused: 'the hub refuses the caller',
   endedWithFailures: 'the job has ended, and not on all devices well',
   cancelled: 'the job was cancelled',

@@ -1,7 +1,7 @@
 import { errorNames, jobTypes } from '@muster/contract'
 import { sweepNames } from '@muster/store'
 import { jobSeconds, lagSeconds, shortSeconds, waitSeconds } from './buckets.ts'
-import { counter, gauge, histogram, knownGauge } from './declare.ts'
+import { counter, gauge, histogram, knownGauge, onDemand } from './declare.ts'
 import { endStatuses, recordedOutcomes, tryOutcomes } from './words.ts'
 
 /** Jobs, the workers that carry them out, and the dispatchers that repair them. */
@@ -42,6 +42,10 @@ export const jobMetrics = {
     { outcome: tryOutcomes },
   ),
   muster_webhook_try_seconds: histogram('Calls of webhooks that were answered or not', {}, waitSeconds),
+  muster_schedule_times_missed_total: onDemand(
+    'How many runs of schedules were missed?',
+    counter('Times of schedules that passed while no dispatcher was there', {}),
+  ),
   muster_sweep_repaired_total: counter('Rows repaired, by sweep', { sweep: sweepNames }),
   muster_sweep_age_seconds: knownGauge(
     'How long ago this dispatcher last ended a pass that succeeded, by sweep; before its first, how long ago it began. Any dispatcher sweeps for the whole hub, so take the minimum',

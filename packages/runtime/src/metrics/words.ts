@@ -39,6 +39,9 @@ export const recordedOutcomes = ['succeeded', 'failed', 'retried', 'waiting'] as
 /** What came of a try to send an event to a webhook. */
 export const tryOutcomes = ['delivered', 'failed', 'dead'] as const
 
+/** What came of a time of a schedule that was not missed. */
+export const scheduleOutcomes = ['started', 'queued', 'skipped'] as const
+
 /** Why the connection of a device ended. */
 export const endReasons = [
   'disconnect',

@@ -13,6 +13,7 @@ import {
   isDelivered,
   recordedOutcomes,
   refusalReasons,
+  scheduleOutcomes,
   storeIncidentKinds,
   storeNames,
   streamEnds,
@@ -251,6 +252,28 @@ export const eventList = {
       metrics: ['muster_sweep_repaired_total'],
       move: (metrics, { sweep, count }) => metrics.muster_sweep_repaired_total.inc({ sweep }, count),
     },
+  ),
+  scheduleRun: onDemand(
+    'Do schedules make their jobs?',
+    counted('info', 'Times of schedules that have come, by what became of them', {
+      scheduleId: id,
+      outcome: word(scheduleOutcomes),
+      time,
+      jobId: optional(id),
+    }),
+  ),
+  scheduleMissed: logged(
+    'warn',
+    'Times of a schedule passed while no dispatcher was there, and no job was made for them',
+    { scheduleId: id, count: number, lastTime: time },
+    {
+      metrics: ['muster_schedule_times_missed_total'],
+      move: (metrics, { count }) => metrics.muster_schedule_times_missed_total.inc(count),
+    },
+  ),
+  scheduleFailed: onDemand(
+    'Which schedules cannot make their jobs?',
+    counted('error', 'Runs of schedules that met a bug or lost infrastructure', { scheduleId: id, error }),
   ),
   webhookFailed: logged(
     'warn',

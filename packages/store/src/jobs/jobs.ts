@@ -25,7 +25,7 @@ import { toStatistics } from './statistics.ts'
 
 /**
  * Inserts a job as `queued`. Null when the id exists already. Reads of the job show `queryCondition`; of one that reruns another, its ids.
- * `asker`: who asks for it; `traceparent`: the span in which that is.
+ * `asker`: who asks for it; `traceparent`: the span in which that is; `scheduleId`: the schedule whose run it is.
  */
 export async function insertJob(
   db: Db,
@@ -34,6 +34,7 @@ export async function insertJob(
     readonly queryCondition: string
     readonly asker?: Asker
     readonly traceparent?: string | null
+    readonly scheduleId?: string | null
   },
   now: Date,
 ): Promise<Job | null> {
@@ -47,10 +48,10 @@ export async function insertJob(
     sql`
     with ${tables} inserted as (
       insert into jobs (job_id, type, status, query_condition, target_ids, body, max_execution_seconds,
-                        created_at, start_at, deadline_at, traceparent, extensions, parent_key, ${columns.names})
+                        created_at, start_at, deadline_at, traceparent, extensions, parent_key, schedule_id, ${columns.names})
       values (${request.jobId}, ${request.type}, 'queued', ${condition}, ${ids}, ${JSON.stringify(request.body)}::json,
               ${request.maxExecutionTimeInSeconds}, ${at(now)}, ${at(startAt)}, ${at(deadlineAt)},
-              ${request.traceparent ?? null}, ${JSON.stringify(extensions)}::json, ${parentKey}, ${columns.values})
+              ${request.traceparent ?? null}, ${JSON.stringify(extensions)}::json, ${parentKey}, ${request.scheduleId ?? null}, ${columns.values})
       on conflict (job_id) do nothing
       returning *),
     ${jobEvent({ kind: 'created', now, asker: request.asker ?? hubItself, fields: eventFields }, sql`inserted`)}
@@ -226,7 +227,8 @@ function isAfter(after: string): SQL {
 
 const jobColumns = sql.raw(
   `job_key::text, job_id, type, status, query_condition, body, max_execution_seconds, created_at::text, start_at::text,
-   ended_at::text, frozen_at::text, failure_reason, traceparent, extensions, priority, paused_at::text, paused_by, pause_reason`,
+   ended_at::text, frozen_at::text, failure_reason, traceparent, extensions, priority, paused_at::text, paused_by, pause_reason,
+   schedule_id`,
 )
 
 const noStatistics = sql.raw('null as counts')
@@ -274,6 +276,7 @@ interface JobRow extends Record<string, unknown> {
   readonly paused_at: string | null
   readonly paused_by: string | null
   readonly pause_reason: string | null
+  readonly schedule_id: string | null
   readonly counts: readonly number[] | null
 }
 
@@ -296,6 +299,7 @@ function toJob(row: JobRow): Job {
       row.paused_at === null || row.ended_at !== null
         ? null
         : { time: instant(row.paused_at), by: row.paused_by, reason: row.pause_reason },
+    scheduleId: row.schedule_id,
     failureReason: row.failure_reason,
     traceparent: row.traceparent,
     // One statement reads the job row and the chunk sums, so they always fit together.

@@ -151,6 +151,7 @@ export const jobs = pgTable('jobs', {
   rampFrom: integer('ramp_from').notNull().default(0),
   /** The job that it reruns. */
   parentKey: counter('parent_key'),
+  scheduleId: text('schedule_id'),
   isContinuous: boolean('is_continuous').notNull().default(false),
   maxDevices: integer('max_devices'),
   joinsCheckedAt: instant('joins_checked_at'),
@@ -168,6 +169,37 @@ export const stops = pgTable('stops', {
   handedOverCount: integer('handed_over_count'),
   resumedAt: instant('resumed_at'),
   resumedCount: integer('resumed_count'),
+})
+
+export const schedules = pgTable('schedules', {
+  scheduleId: text('schedule_id').primaryKey(),
+  cron: text('cron'),
+  timeZone: text('time_zone'),
+  everySeconds: integer('every_seconds'),
+  anchorAt: instant('anchor_at'),
+  overlap: text('overlap').notNull(),
+  catchUp: text('catch_up').notNull(),
+  startAt: instant('start_at'),
+  endAt: instant('end_at'),
+  maxRuns: integer('max_runs'),
+  type: text('type').notNull(),
+  queryCondition: text('query_condition').notNull(),
+  targetIds: text('target_ids').array(),
+  body: json('body').$type<JsonObject>().notNull(),
+  maxExecutionSeconds: integer('max_execution_seconds').notNull(),
+  extensions: json('extensions').$type<Extensions>().notNull(),
+  createdAt: instant('created_at').notNull(),
+  updatedAt: instant('updated_at').notNull(),
+  actor: text('actor'),
+  nextAt: instant('next_at'),
+  waitingAt: instant('waiting_at'),
+  runCount: integer('run_count').notNull().default(0),
+  skippedCount: integer('skipped_count').notNull().default(0),
+  missedCount: integer('missed_count').notNull().default(0),
+  lastRunAt: instant('last_run_at'),
+  lastJobId: text('last_job_id'),
+  lastSkippedAt: instant('last_skipped_at'),
+  lastMissedAt: instant('last_missed_at'),
 })
 
 export const stages = pgTable(

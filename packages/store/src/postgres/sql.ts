@@ -30,6 +30,10 @@ export function at(time: Date): SQL {
   return sql`${time.toISOString()}::timestamptz`
 }
 
+export function atOrNull(time: Date | null): SQL {
+  return time === null ? sql`null::timestamptz` : at(time)
+}
+
 /** A list of texts as one array parameter, because a statement has at most 65,535 parameters. */
 export function texts(values: readonly string[]): SQL {
   return sql`${sql.param(values)}::text[]`

@@ -95,6 +95,11 @@ export const sweeps = {
       'nobody was told that a device has come to match a continuous job: its condition is evaluated once a minute',
     counts: 'devices that have joined',
   },
+  runSchedules: {
+    everySeconds: 1,
+    repairs: 'the time of a schedule has come: nobody else looks for it',
+    counts: 'jobs that schedules have made',
+  },
   wakeWebhooks: {
     everySeconds: 1,
     repairs: 'nobody was woken for an event of a webhook that is due: a first try waits for this sweep',
