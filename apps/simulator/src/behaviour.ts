@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { JsonObject } from '@muster/contract'
 
 /** How one simulated device behaves. */
 export interface Behaviour {
@@ -6,12 +7,20 @@ export interface Behaviour {
   readonly latencyMs: readonly [number, number]
   /** The status with which methods are answered. */
   readonly status: number
+  /** The answers to its first methods, one each; null: none. Default: all methods are answered alike. */
+  readonly firstAnswers?: readonly (Answer | null)[]
   /** Takes methods and never answers them. */
   readonly silent: boolean
   /** Registered, but connects only when it is asked for by id. */
   readonly offline: boolean
   /** Reports each desired change back as reported properties. Default: true. */
   readonly reports?: boolean
+}
+
+/** Of a device to a method. */
+export interface Answer {
+  readonly status: number
+  readonly payload: JsonObject
 }
 
 /** The shares of a fleet, from 0 to 1, that misbehave. A device has one fault at most. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Json, JsonObject } from '@muster/contract'
 import type { MqttClient } from 'mqtt'
 import type { LimitFunction } from 'p-limit'
-import type { Behaviour } from './behaviour.ts'
+import type { Answer, Behaviour } from './behaviour.ts'
 import { type HubEndpoint, isRefusal, openConnection } from './connection.ts'
 import { methodAnswerTopic, parseMessage, reportTopic } from './topics.ts'
 
@@ -107,12 +107,10 @@ const settledMs = 10_000
 
 function reactionsOf({ behaviour, onMethod, onDesired }: DeviceOptions) {
   let reportCount = 0
+  let methodCount = 0
 
-  function answer(client: MqttClient, requestId: string) {
-    if (!client.connected) return
-    const isDone = behaviour.status < 300
-    const payload = JSON.stringify({ message: isDone ? 'done' : `simulated failure ${behaviour.status}` })
-    client.publish(methodAnswerTopic(behaviour.status, requestId), payload)
+  function send(client: MqttClient, requestId: string, { status, payload }: Answer) {
+    if (client.connected) client.publish(methodAnswerTopic(status, requestId), JSON.stringify(payload))
   }
 
   return (client: MqttClient, topic: string, payload: Buffer): void => {
@@ -121,8 +119,10 @@ function reactionsOf({ behaviour, onMethod, onDesired }: DeviceOptions) {
       onMethod({ name: message.name, payload: message.payload })
       const [shortest, longest] = behaviour.latencyMs
       const latencyMs = shortest + Math.random() * (longest - shortest)
+      const answer = answerTo(behaviour, methodCount)
+      methodCount += 1
       // Unreferenced, because a pending answer must not keep the process alive.
-      if (!behaviour.silent) setTimeout(() => answer(client, message.requestId), latencyMs).unref()
+      if (answer !== null) setTimeout(() => send(client, message.requestId, answer), latencyMs).unref()
     }
     if (message?.kind === 'desired') {
       onDesired(message.patch, message.version)
@@ -130,4 +130,11 @@ function reactionsOf({ behaviour, onMethod, onDesired }: DeviceOptions) {
       if (behaviour.reports !== false) client.publish(reportTopic(String(reportCount)), JSON.stringify(message.patch))
     }
   }
+}
+
+/** Null: none. `earlier`: how many methods came before this one. */
+function answerTo({ firstAnswers = [], silent, status }: Behaviour, earlier: number): Answer | null {
+  const first = firstAnswers[earlier]
+  if (first !== undefined) return first
+  return silent ? null : { status, payload: { message: status < 300 ? 'done' : `simulated failure ${status}` } }
 }

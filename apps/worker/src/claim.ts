@@ -24,6 +24,8 @@ export interface Attempt {
   /** How often the device certainly got the call before, and how often nobody knows whether it did. */
   readonly deliveries: number
   readonly unknownDeliveries: number
+  /** How often the device has put the job off. */
+  readonly notNows: number
   /** The first claim since the last recorded outcome. Before `claimedAt`: an earlier worker may have called the device. */
   readonly askedSince: Date
 }

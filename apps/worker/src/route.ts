@@ -7,11 +7,18 @@ import { type Attempt, askedSince, type Claim, isTakenOver } from './claim.ts'
 import { persistently } from './outcomes/persistently.ts'
 import type { Decided } from './outcomes/record-outcomes.ts'
 
+/** The devices of a claim that a gateway holds, and those of which the outcome is decided without a call. */
+export interface Routed {
+  readonly byGateway: ReadonlyMap<GatewayId, readonly Attempt[]>
+  readonly unknown: readonly CallResult[]
+  readonly outcomes: readonly Decided[]
+}
+
 /**
  * Which gateway holds which device, and the outcomes of devices that no gateway holds. `unknown`: an earlier worker may have called the
  * device through a connection that has ended since, so no gateway can tell.
  */
-export async function route({ db }: Pick<Hub, 'db'>, claim: Claim, signal: AbortSignal) {
+export async function route({ db }: Pick<Hub, 'db'>, claim: Claim, signal: AbortSignal): Promise<Routed> {
   const { attempts, job } = claim
   const deviceIds = attempts.map(({ deviceId }) => deviceId)
   const found = await persistently(() => findRoutes(db, deviceIds), signal)

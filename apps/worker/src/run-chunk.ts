@@ -123,6 +123,7 @@ async function claimFirstAttempts(
       attempt: 1,
       deliveries: 0,
       unknownDeliveries: 0,
+      notNows: 0,
       askedSince,
     })),
   }

@@ -45,6 +45,7 @@ export async function claimAll(db: Db, job: RunningJob): Promise<Claim[]> {
       attempt: 1,
       deliveries: 0,
       unknownDeliveries: 0,
+      notNows: 0,
       askedSince,
     }))
     claims.push({

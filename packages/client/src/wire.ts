@@ -1,4 +1,13 @@
-import type { DeviceJobStatistics, DeviceJobStatus, ErrorName, JobEventKind, Json, JsonObject } from '@muster/contract'
+import type {
+  DeviceJobStatistics,
+  DeviceJobStatus,
+  ErrorName,
+  Extensions,
+  JobEventKind,
+  Json,
+  JsonObject,
+  KeptAttempt,
+} from '@muster/contract'
 
 /** The bodies of the API, as its versions since 2018 spell them. Times are ISO 8601. A later hub may add members. */
 
@@ -37,8 +46,21 @@ export interface JobWindow {
   readonly maxExecutionTimeInSeconds?: number | undefined
 }
 
-export type NewTwinJob = JobTarget & JobWindow & { readonly jobId: string; readonly updateTwin: TwinPatch }
-export type NewMethodJob = JobTarget & JobWindow & { readonly jobId: string; readonly cloudToDeviceMethod: MethodCall }
+export type NewTwinJob = JobTarget &
+  JobWindow & { readonly jobId: string; readonly updateTwin: TwinPatch; readonly parameters?: Parameters }
+export type NewMethodJob = JobTarget &
+  JobWindow & {
+    readonly jobId: string
+    readonly cloudToDeviceMethod: MethodCall
+    readonly retry?: Retry
+    readonly parameters?: Parameters
+  }
+
+/** With it, `${deviceId}`, `${tags.x}` and `${reported.y}` in the payload or the patch stand for values of each device. */
+export type Parameters = NonNullable<Extensions['parameters']>
+
+/** When a device is called again, by the class of what came of its call. */
+export type Retry = NonNullable<Extensions['retry']>
 
 /** What each run does, to devices that are found when it starts. */
 export type ScheduledJob = JobTarget & {
@@ -60,6 +82,8 @@ export interface Job extends CreatedJob {
   readonly queryCondition: string
   readonly updateTwin?: TwinPatch
   readonly cloudToDeviceMethod?: MethodCall
+  readonly retry?: Retry
+  readonly parameters?: Parameters
   /** The schedule that has made it. */
   readonly scheduleId?: string
   readonly failureReason?: string
@@ -91,6 +115,8 @@ export interface DeviceJob {
   readonly createdDateTimeUtc: string
   readonly lastUpdatedDateTimeUtc: string
   readonly outcome: { readonly deviceMethodResponse?: MethodAnswer }
+  /** Of a job with `retry`: the last ten calls that may have reached the device, oldest first. */
+  readonly attempts?: readonly KeptAttempt[]
   readonly error?: { readonly code: ErrorName; readonly description: string }
 }
 

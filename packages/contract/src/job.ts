@@ -1,3 +1,4 @@
+import type { ErrorName } from './errors.ts'
 import type { Extensions } from './extensions/extensions.ts'
 import type { JobId, JobKey } from './ids.ts'
 import type { JsonObject } from './json.ts'
@@ -25,6 +26,16 @@ export function isTerminal(status: JobStatus): boolean {
 /** Status of one device job, as per-device rows show it. */
 export const deviceJobStatuses = ['pending', 'running', 'completed', 'failed', 'canceled', 'skipped'] as const
 export type DeviceJobStatus = (typeof deviceJobStatuses)[number]
+
+/** A call of a device job that may have reached the device: its answer has a status, every other end a code. */
+export interface KeptAttempt {
+  /** ISO 8601: when its end was known. */
+  readonly time: string
+  readonly status?: number
+  readonly code?: ErrorName
+  /** The payload of the answer, or the text of the error; shortened. */
+  readonly text: string
+}
 
 /** Which devices a job is for: a condition over twins, or an explicit list. */
 export type Target =

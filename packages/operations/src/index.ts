@@ -5,6 +5,8 @@ import { updateTwin } from './update-twin.ts'
 
 export { notifyDesired } from './notify-desired.ts'
 export type { DeviceOperation, Operation, Outcome, StoreOperation } from './operation.ts'
+export { readPayloads } from './payload-by-device.ts'
+export { decideCall, type Tries } from './retry.ts'
 
 const operations: Record<JobType, Operation> = {
   scheduleUpdateTwin: updateTwin,

@@ -1,6 +1,7 @@
 import type { CallResult } from '@muster/bus'
 import {
   type ErrorName,
+  HubError,
   type JsonObject,
   methodRequestText,
   methodResponseText,
@@ -9,6 +10,8 @@ import {
   unreachable,
 } from '@muster/contract'
 import type { DeviceOperation, Outcome } from './operation.ts'
+import { parametersOfPayload } from './payload-by-device.ts'
+import { isRetriedUnknown } from './retry.ts'
 
 /** `scheduleDeviceMethod`: calls a direct method on every device that is reachable inside the window of the job. */
 export const invokeMethod: DeviceOperation = {
@@ -18,11 +21,18 @@ export const invokeMethod: DeviceOperation = {
   // A chunk is one message to a gateway, and is asked for again when its worker dies. It must be small enough for both.
   chunkSize: 100,
   parseBody: (value, _, numberText) => ({ ...parseMethodOfJob(value, 'cloudToDeviceMethod', numberText) }),
+  checkExtensions({ retry, parameters }, { onUnknownOutcome, payload }) {
+    if (parameters !== undefined) parametersOfPayload(storedPayload(payload))
+    if (onUnknownOutcome !== 'retry' || retry === undefined || !isRetriedUnknown(retry)) return
+    throw new HubError('ArgumentInvalid', {
+      message:
+        'cloudToDeviceMethod.onUnknownOutcome is "retry", which has no bound, and retry.on has the unknown outcome, which has one; expected one of the two',
+    })
+  },
   bodyText: methodRequestText,
-  // The stored body was checked. A payload of 128 KiB is not checked again for each chunk.
-  call: ({ methodName, payload, responseTimeoutInSeconds }) => ({
+  // The stored body was checked.
+  call: ({ methodName, responseTimeoutInSeconds }) => ({
     methodName: String(methodName),
-    payload: storedPayload(payload),
     responseTimeoutSeconds: Number(responseTimeoutInSeconds),
   }),
   decide,

@@ -1,5 +1,5 @@
 import type { CallResult } from '@muster/bus'
-import type { DeviceError, JobType, JsonObject, JsonText, NumberText, Vocabulary } from '@muster/contract'
+import type { DeviceError, Extensions, JobType, JsonObject, JsonText, NumberText, Vocabulary } from '@muster/contract'
 import type { BegunChunk, Db, Execution, LockedChunk, RunningJob } from '@muster/store'
 
 /** The code behind one job type: it reads the body and does the work on each device. */
@@ -17,6 +17,11 @@ interface OperationCore {
    * @throws HubError that names the member, the value and what was expected.
    */
   parseBody(value: unknown, vocabulary: Vocabulary, numberText?: NumberText): JsonObject
+  /**
+   * Checks the extensions of a job of this type and with this body, as far as their own schemas cannot.
+   * @throws HubError ArgumentInvalid that names the member and says why
+   */
+  checkExtensions(extensions: Extensions, body: JsonObject): void
   /** A stored body as reads of the job show it. */
   bodyText(body: JsonObject): JsonText
 }
@@ -33,7 +38,8 @@ export interface StoreOperation extends OperationCore {
 /** Calls each device through the gateway that owns its session: at most once, unless the body asks for more. */
 export interface DeviceOperation extends OperationCore {
   readonly kind: 'device'
-  call(body: JsonObject): { methodName: string; payload: JsonText; responseTimeoutSeconds: number }
+  /** What all devices get alike: the payload comes from `readPayloads`. */
+  call(body: JsonObject): { methodName: string; responseTimeoutSeconds: number }
   /** The outcome of the device job for a result of a call. */
   decide(result: CallResult, body: JsonObject): Outcome
 }
@@ -42,7 +48,7 @@ export interface DeviceOperation extends OperationCore {
 export type Outcome =
   | { readonly kind: 'succeeded'; readonly response: JsonText }
   | { readonly kind: 'failed'; readonly error: DeviceError }
-  /** The attempt is repeated with backoff. */
-  | { readonly kind: 'retry' }
+  /** The attempt is repeated with backoff, or after a time that `retry` of the job gives. `isNotNow`: the device asked for that time. */
+  | { readonly kind: 'retry'; readonly afterMs?: number; readonly isNotNow?: boolean }
   /** The attempt waits until the device connects. */
   | { readonly kind: 'waiting' }

@@ -17,11 +17,15 @@ import {
   type Db,
   type DesiredChange,
   type Execution,
+  type LockedChunk,
+  lockNextChunk,
   patchNextChunk,
   patchTwin,
   patchTwins,
 } from '@muster/store'
+import { notRegistered } from './device-values.ts'
 import type { StoreOperation } from './operation.ts'
+import { parametersOfPatch, patchByDevice } from './patch-by-device.ts'
 
 /** `scheduleUpdateTwin`: merges a patch of tags and desired properties into the twin of every device. */
 export const updateTwin: StoreOperation = {
@@ -31,14 +35,30 @@ export const updateTwin: StoreOperation = {
   // 1,000 twins keep a transaction near 20 ms; half as many cost a fifth more for each twin.
   chunkSize: 1_000,
   parseBody: parseUpdateTwin,
-  bodyText: (body) => withTexts(body),
-  begin: (tx, job, now) => patchNextChunk(tx, job, parseTwinPatch(job.body), now),
-  execute: async (tx, { deviceIds, job }, now) => {
-    const patch = parseTwinPatch(job.body)
-    const { unsure, missing, desired } = await patchTwins(tx, deviceIds, patch, now, job)
-    const singly = await patchOneByOne(tx, unsure, patch, now)
-    return { failures: [...missing.map(notRegistered), ...singly.failures], desired: [...desired, ...singly.desired] }
+  checkExtensions({ retry, parameters }, body) {
+    if (parameters !== undefined) parametersOfPatch(parseTwinPatch(body))
+    if (retry === undefined) return
+    throw new HubError('ArgumentInvalid', {
+      message:
+        'retry is for scheduleDeviceMethod; a job of scheduleUpdateTwin changes each twin exactly once, and repeats nothing',
+    })
   },
+  bodyText: (body) => withTexts(body),
+  begin: (tx, job, now) =>
+    job.extensions.parameters === undefined
+      ? patchNextChunk(tx, job, parseTwinPatch(job.body), now)
+      : lockNextChunk(tx, job, now),
+  execute: (tx, chunk, now) =>
+    chunk.job.extensions.parameters === undefined
+      ? patchAlike(tx, chunk, parseTwinPatch(chunk.job.body), now)
+      : patchByDevice(tx, chunk, { patchAlike, now }),
+}
+
+async function patchAlike(tx: Db, { deviceIds, job }: LockedChunk, patch: TwinPatch, now: Date): Promise<Execution> {
+  const { unsure, missing, desired } = await patchTwins(tx, deviceIds, patch, now, job)
+  const singly = await patchOneByOne(tx, unsure, patch, now)
+  const failures = missing.map((deviceId) => ({ deviceId, error: notRegistered(deviceId) }))
+  return { failures: [...failures, ...singly.failures], desired: [...desired, ...singly.desired] }
 }
 
 function parseUpdateTwin(value: unknown, vocabulary: Vocabulary, numberText?: NumberText): JsonObject {
@@ -81,7 +101,7 @@ async function patchOneByOne(tx: Db, deviceIds: readonly DeviceId[], patch: Twin
   for (const deviceId of deviceIds) {
     try {
       const changed = await tx.transaction((savepoint) => patchTwin(savepoint, deviceId, patch, { etag: null }, now))
-      if (changed.kind === 'missing') failures.push(notRegistered(deviceId))
+      if (changed.kind === 'missing') failures.push({ deviceId, error: notRegistered(deviceId) })
       if (changed.kind === 'changed' && changed.desired !== null) desired.push(changed.desired)
     } catch (error) {
       if (!(error instanceof HubError)) throw error
@@ -89,8 +109,4 @@ async function patchOneByOne(tx: Db, deviceIds: readonly DeviceId[], patch: Twin
     }
   }
   return { failures, desired }
-}
-
-function notRegistered(deviceId: DeviceId): Execution['failures'][number] {
-  return { deviceId, error: { code: 'DeviceNotFound', description: `the device ${deviceId} is not registered` } }
 }

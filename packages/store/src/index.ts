@@ -133,6 +133,7 @@ export type { DesiredChange } from './twins/desired-change.ts'
 export { readDesiredSince } from './twins/desired-removals.ts'
 export { checkPatchFits } from './twins/patch.ts'
 export * from './twins/sets.ts'
+export { readTwinValues, type TwinPath } from './twins/twin-values.ts'
 export * from './twins/twins.ts'
 export { type ClaimedDelivery, claimDelivery } from './webhooks/claim-delivery.ts'
 export {

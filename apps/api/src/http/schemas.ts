@@ -139,6 +139,13 @@ export const deviceJobSchema = z
       .optional()
       .openapi({ description: 'How often the call was written to a connection of the device' }),
     lastDeliveryTimeUtc: time.optional(),
+    attempts: z
+      .object({ time, status: z.int().optional(), code: z.string().optional(), text: z.string() })
+      .array()
+      .optional()
+      .openapi({
+        description: 'Of a job with retry: the last ten calls that may have reached the device, oldest first',
+      }),
     outcome: z.object({ deviceMethodResponse: z.object({ status: z.int(), payload: json }).optional() }),
     cloudToDeviceMethod: properties.optional(),
     error: z.object({ code: z.string(), description: z.string() }).optional(),

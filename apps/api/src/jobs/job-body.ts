@@ -63,15 +63,23 @@ export function parseJobBody(
   const type = readType(members.type, address)
   const operation = operationOf(type)
   const shown = address.deviceId === null ? parseTarget(members) : toTarget([address.deviceId])
+  const operationBody = operation.parseBody(
+    withinRequest(operation.member, members[operation.member]),
+    vocabulary,
+    numberText,
+  )
+  const startTime = readStartTime(members.startTime, now)
+  const maxExecutionTimeInSeconds = readWindow(members.maxExecutionTimeInSeconds)
   const extensions = parseExtensions(body, azureMembers)
   checkSelection(extensions, shown.target)
+  operation.checkExtensions(extensions, operationBody)
   return {
     jobId: address.jobId,
     type,
     ...shown,
-    body: operation.parseBody(withinRequest(operation.member, members[operation.member]), vocabulary, numberText),
-    startTime: readStartTime(members.startTime, now),
-    maxExecutionTimeInSeconds: readWindow(members.maxExecutionTimeInSeconds),
+    body: operationBody,
+    startTime,
+    maxExecutionTimeInSeconds,
     extensions,
     warnings: checkRollout(extensions, shown.target),
   }

@@ -80,12 +80,13 @@ export function createdJobJson(job: Job, vocabulary: Vocabulary, warnings: reado
 }
 
 /** A row of a device job. Every version spells its statuses alike; those of 2016 do not know skipped devices. */
-export function deviceJobJson(row: JsonObject, vocabulary: Vocabulary): JsonObject {
+export function deviceJobJson({ attempts, ...row }: JsonObject, vocabulary: Vocabulary): JsonObject {
   const type = parseJobType(String(row.jobType))
   const isUnknown = row.status === 'skipped' && !vocabulary.showsExtensions
   return {
     ...row,
     ...(type === null ? {} : { jobType: vocabulary.type[type] }),
     ...(isUnknown ? { status: 'canceled' } : {}),
+    ...(attempts === undefined || !vocabulary.showsExtensions ? {} : { attempts }),
   }
 }

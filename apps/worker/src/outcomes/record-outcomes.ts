@@ -1,4 +1,5 @@
 import type { CallResult } from '@muster/bus'
+import type { KeptAttempt } from '@muster/contract'
 import type { Outcome } from '@muster/operations'
 import { advanceRollout, finishJob, type Hub, traceIdOf } from '@muster/runtime'
 import {
@@ -25,6 +26,7 @@ export interface Decided {
   readonly deliveredAtMs?: number | undefined
   /** Nobody knows whether the device got the call. */
   readonly isUnknown?: boolean
+  readonly kept?: KeptAttempt | null
 }
 
 export function deliveryOf({ kind, deliveredAtMs }: CallResult): Pick<Decided, 'deliveredAtMs' | 'isUnknown'> {
@@ -104,10 +106,11 @@ async function wakeReachable(
 }
 
 function toRecord(
-  { attempt: { deviceId, attempt }, outcome, deliveredAtMs, isUnknown = false }: Decided,
+  { attempt: { deviceId, attempt }, outcome, deliveredAtMs, isUnknown = false, kept = null }: Decided,
   now: Date,
 ): DeviceOutcome {
-  const called = { deviceId, isUnknown, deliveredAt: deliveredAtMs === undefined ? undefined : new Date(deliveredAtMs) }
+  const deliveredAt = deliveredAtMs === undefined ? undefined : new Date(deliveredAtMs)
+  const called = { deviceId, isUnknown, deliveredAt, kept }
   switch (outcome.kind) {
     case 'succeeded':
       return { ...called, status: 'completed', response: outcome.response }
@@ -116,8 +119,8 @@ function toRecord(
     case 'waiting':
       return { ...called, status: 'pending', dueAt: null }
     case 'retry': {
-      const delayMs = backoffMs(attempt, Math.random())
-      return { ...called, status: 'pending', dueAt: new Date(now.getTime() + delayMs) }
+      const { afterMs = backoffMs(attempt, Math.random()), isNotNow = false } = outcome
+      return { ...called, isNotNow, status: 'pending', dueAt: new Date(now.getTime() + afterMs) }
     }
   }
 }

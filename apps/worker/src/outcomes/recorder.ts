@@ -73,7 +73,7 @@ export function createRecorder(
     const trackingId = trackingIdOf(randomUUID(), hub.clock.now())
     hub.events.deviceJobFailed({ jobKey: job.key, deviceId, trackingId, traceId: span.traceId, error })
     const description = `The hub could not write the outcome on this device. Its log has the reason, under the tracking id ${trackingId}.`
-    return { ...one, outcome: { kind: 'failed', error: { code: 'ServerError', description } } }
+    return { ...one, kept: null, outcome: { kind: 'failed', error: { code: 'ServerError', description } } }
   }
 
   return {
@@ -109,6 +109,6 @@ function sizeOf(parts: readonly Part[]): number {
 }
 
 /** The device did not answer within the response timeout. */
-function isSilent({ outcome }: Decided): boolean {
-  return outcome.kind === 'failed' && outcome.error.code === 'GatewayTimeout'
+function isSilent({ outcome, kept }: Decided): boolean {
+  return (outcome.kind === 'failed' && outcome.error.code === 'GatewayTimeout') || kept?.code === 'GatewayTimeout'
 }

@@ -2,8 +2,10 @@ import { z } from 'zod'
 import { HubError } from '../errors.ts'
 import { isJsonObject } from '../json.ts'
 import { abortSchema } from './abort.ts'
+import { parametersSchema } from './parameters.ts'
 import { nearestOf, parseExactly } from './parse-exactly.ts'
 import { pauseTimeoutSchema } from './pause.ts'
+import { retrySchema } from './retry.ts'
 import { rolloutSchema } from './rollout.ts'
 import { targetShape } from './target.ts'
 
@@ -17,6 +19,8 @@ export const extensionsSchema = z.object({
   ...targetShape,
   priority: prioritySchema.exactOptional(),
   pauseTimeoutSeconds: pauseTimeoutSchema.exactOptional(),
+  retry: retrySchema.exactOptional(),
+  parameters: parametersSchema.exactOptional(),
 })
 
 /** What a job asks for beside the members of Azure IoT Hub, as it was given. What was not given is absent. */

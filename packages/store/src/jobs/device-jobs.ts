@@ -20,6 +20,8 @@ export interface ClaimedDeviceJob {
   readonly deliveries: number
   /** How often nobody knows whether it did. */
   readonly unknownDeliveries: number
+  /** How often the device has put it off. */
+  readonly notNows: number
   /** The first claim since the last recorded outcome. If it is not this one, an earlier worker may have called the device. */
   readonly askedSince: Date
 }
@@ -98,23 +100,24 @@ async function takeDueDeviceJobs(
        where r.week = ${job.week} and r.job_key = ${job.key} and r.device_id = free.device_id
          and r.status = 'pending'
       returning r.device_id, r.chunk_no, r.attempt, r.deliveries, r.unknown_deliveries,
-                r.asked_since),
+                coalesce(r.not_nows, 0) as not_nows, r.asked_since),
     counted as (select chunk_no, count(*)::int as n from claimed group by chunk_no),
     moved as (
       update chunks c
          set running = running + n
         from counted
        where c.week = ${job.week} and c.job_key = ${job.key} and c.chunk_no = counted.chunk_no)
-    select device_id, attempt, deliveries, unknown_deliveries, asked_since::text from claimed`,
+    select device_id, attempt, deliveries, unknown_deliveries, not_nows, asked_since::text from claimed`,
   )
   if (claimed.length === 0) return null
   return {
     job,
-    attempts: claimed.map(({ device_id, attempt, deliveries, unknown_deliveries, asked_since }) => ({
+    attempts: claimed.map(({ device_id, attempt, deliveries, unknown_deliveries, not_nows, asked_since }) => ({
       deviceId: storedDeviceId(device_id),
       attempt,
       deliveries,
       unknownDeliveries: unknown_deliveries,
+      notNows: not_nows,
       askedSince: instant(asked_since),
     })),
   }
@@ -125,6 +128,7 @@ interface DueRow extends Record<string, unknown> {
   readonly attempt: number
   readonly deliveries: number
   readonly unknown_deliveries: number
+  readonly not_nows: number
   readonly asked_since: string
 }
 

@@ -1,4 +1,4 @@
-import type { DeviceError, JsonText } from '@muster/contract'
+import type { DeviceError, JsonText, KeptAttempt } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instantOrNull } from '../postgres/sql.ts'
@@ -7,12 +7,15 @@ import type { ClaimedDeviceJobs } from './device-jobs.ts'
 
 /**
  * The outcome of one attempt on one device. `pending`: attempt it again at `dueAt`, or, if null, when the device is reachable.
- * `deliveredAt`: when the device got the call; absent when it did not, or nobody knows. `isUnknown`: nobody knows.
+ * `deliveredAt`: when the device got the call; absent when it did not, or nobody knows. `isUnknown`: nobody knows. `kept`: what the row
+ * keeps of the call; the last ten. `isNotNow`: the device has put it off.
  */
 export type DeviceOutcome = {
   readonly deviceId: string
   readonly deliveredAt?: Date | undefined
   readonly isUnknown?: boolean
+  readonly kept?: KeptAttempt | null
+  readonly isNotNow?: boolean
 } & (
   | { readonly status: 'completed'; readonly response: JsonText }
   | { readonly status: 'failed'; readonly error: DeviceError }
@@ -69,9 +72,10 @@ export async function recordFirstAttempts(
          for update of c),
     recorded as (
       insert into device_jobs (week, job_key, chunk_no, device_id, status, attempt, deliveries, unknown_deliveries,
-                               delivered_at, due_at, updated_at, response, error_code, error_text)
+                               delivered_at, due_at, updated_at, response, error_code, error_text, attempts, not_nows)
       select week, job_key, chunk_no, device_id, status, 1, (delivered_at is not null)::int, is_unknown::int,
-             delivered_at, due_at, ${at(now)}, response::json, error_code, error_text
+             delivered_at, due_at, ${at(now)}, response::json, error_code, error_text,
+             case when kept is not null then jsonb_build_array(kept) end, nullif(is_not_now::int, 0)
         from claim
         join ${outcomeRows(outcomes, sql`claim_no int`)} using (claim_no)
           on conflict do nothing
@@ -133,7 +137,9 @@ export async function recordLaterAttempts(
              updated_at = ${at(now)},
              response = o.response::json,
              error_code = o.error_code,
-             error_text = o.error_text
+             error_text = o.error_text,
+             attempts = ${withKept},
+             not_nows = case when o.is_not_now then coalesce(r.not_nows, 0) + 1 else r.not_nows end
         from outcome o
         join claim using (week, job_key, device_id)
        where r.week = o.week and r.job_key = o.job_key and r.device_id = o.device_id
@@ -188,6 +194,8 @@ function toRow<Place>(outcome: DeviceOutcome, place: Place) {
     response: outcome.status === 'completed' ? outcome.response : null,
     error_code: outcome.status === 'failed' ? outcome.error.code : null,
     error_text: outcome.status === 'failed' ? outcome.error.description : null,
+    kept: outcome.kept ?? undefined,
+    is_not_now: outcome.isNotNow,
   }
 }
 
@@ -195,8 +203,15 @@ function toRow<Place>(outcome: DeviceOutcome, place: Place) {
 function outcomeRows(outcomes: readonly object[], place: SQL): SQL {
   return sql`json_to_recordset(${JSON.stringify(outcomes)}::json) as o (
     ${place}, device_id text, status text, is_unknown boolean, delivered_at timestamptz, due_at timestamptz,
-    response text, error_code text, error_text text)`
+    response text, error_code text, error_text text, kept jsonb, is_not_now boolean)`
 }
+
+/** The oldest one gives way to the eleventh. */
+const withKept = sql.raw(
+  `case when o.kept is null then r.attempts
+                  when jsonb_array_length(r.attempts) >= 10 then (r.attempts - 0) || o.kept
+                  else coalesce(r.attempts, '[]') || o.kept end`,
+)
 
 const counted = sql.raw(
   `counted as (

@@ -1,4 +1,13 @@
-import type { AbortCriterion, Extensions, GatewayId, IdentityKey, Json, JsonObject, StageAbort } from '@muster/contract'
+import type {
+  AbortCriterion,
+  Extensions,
+  GatewayId,
+  IdentityKey,
+  Json,
+  JsonObject,
+  KeptAttempt,
+  StageAbort,
+} from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import {
   bigint,
@@ -322,6 +331,8 @@ export const deviceJobs = pgTable(
     response: json('response').$type<Json>(),
     errorCode: text('error_code'),
     errorText: text('error_text'),
+    attempts: jsonb('attempts').$type<readonly KeptAttempt[]>(),
+    notNows: integer('not_nows'),
   },
   (table) => [primaryKey({ columns: [table.week, table.jobKey, table.deviceId] })],
 )

@@ -2,6 +2,7 @@ import {
   type DeviceJobStatus,
   formatInstant,
   type JsonObject,
+  type KeptAttempt,
   type MemberTexts,
   methodRequestText,
   parsedText,
@@ -42,7 +43,8 @@ export function deviceJobRows(isWanted: SQL, statuses: readonly DeviceJobStatus[
            case when ${isLeftOver} and ${mayHaveBeenCalled} then ${answerMissing}
                 when said.by = 'row' then r.error_text
                 when said.by = 'rest' and c.rest = 'expired' then ${windowOver}
-           end as error_text
+           end as error_text,
+           r.attempts
       from chunks c
       join jobs j on j.job_key = c.job_key
      cross join lateral (${statuses === null ? everyDevice : devicesWith(statuses)}
@@ -57,7 +59,8 @@ export function deviceJobRows(isWanted: SQL, statuses: readonly DeviceJobStatus[
 }
 
 const ownRows = sql`
-            select device_id as key, status, deliveries, unknown_deliveries, delivered_at, asked_since, updated_at, response, error_code, error_text
+            select device_id as key, status, deliveries, unknown_deliveries, delivered_at, asked_since, updated_at, response, error_code, error_text,
+                   attempts
               from device_jobs
              where week = c.week and job_key = c.job_key and chunk_no = c.chunk_no
                and device_id between c.device_ids[1] and c.device_ids[c.device_count]`
@@ -169,7 +172,8 @@ function searchable(column: string): string {
 
 export const shownColumns: SQL = sql.raw(
   `week::text, job_key::text, chunk_no, device_id, job_id, job_type, status, start_at::text, deadline_at::text,
-   created_at::text, last_updated_at::text, deliveries, delivered_at::text, response::text, method::text, error_code, error_text`,
+   created_at::text, last_updated_at::text, deliveries, delivered_at::text, response::text, method::text, error_code, error_text,
+   attempts`,
 )
 
 export interface DeviceJobRow extends Record<string, unknown> {
@@ -192,6 +196,8 @@ export interface DeviceJobRow extends Record<string, unknown> {
   readonly method: string | null
   readonly error_code: string | null
   readonly error_text: string | null
+  /** Null: none was kept. */
+  readonly attempts: readonly KeptAttempt[] | null
 }
 
 /** The members of a device job on the wire, beside its texts. `endTimeUtc` is the deadline, and not the end of the work on the device. */
@@ -206,6 +212,7 @@ export function deviceJobMembers(row: DeviceJobRow): JsonObject {
     createdDateTimeUtc: formatInstant(instant(row.created_at)),
     lastUpdatedDateTimeUtc: formatInstant(instant(row.last_updated_at)),
     ...(row.job_type === 'scheduleDeviceMethod' ? deliveriesOf(row) : {}),
+    ...(row.attempts === null ? {} : { attempts: row.attempts.map((one) => ({ ...one })) }),
     ...(row.error_code === null ? {} : { error: { code: row.error_code, description: row.error_text ?? '' } }),
   }
 }

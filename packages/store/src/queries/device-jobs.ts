@@ -35,7 +35,8 @@ export async function searchDeviceJobs(
   const start = after === null ? firstPosition : parsePosition(after)
   return fillPage(search, limit, {
     parts: batches(search, where, start),
-    size: sql`coalesce(octet_length(response), 0) + coalesce(octet_length(method), 0)`,
+    size: sql`coalesce(octet_length(response), 0) + coalesce(octet_length(method), 0)
+              + coalesce(octet_length(attempts::text), 0)`,
     write: (row) => write(deviceJobMembers(row), deviceJobTexts(row)),
     placeOf: formatPosition,
   })

@@ -172,7 +172,14 @@ describe('a device job that waits for its device', () => {
     expect(before).toBeNull()
     expect(keys).toEqual([job.key])
     expect(due?.attempts).toEqual([
-      { deviceId: 'device-0001', attempt: 2, deliveries: 0, unknownDeliveries: 0, askedSince: on('12:10:00') },
+      {
+        deviceId: 'device-0001',
+        attempt: 2,
+        deliveries: 0,
+        unknownDeliveries: 0,
+        notNows: 0,
+        askedSince: on('12:10:00'),
+      },
     ])
     expect(await counts(db, job)).toEqual([2, 0, 0, 1, 1, 0])
   })
@@ -224,7 +231,14 @@ describe('a device job that is tried again', () => {
 
     expect(early).toBeNull()
     expect(due?.attempts).toEqual([
-      { deviceId: 'device-0000', attempt: 2, deliveries: 0, unknownDeliveries: 0, askedSince: on('12:00:05') },
+      {
+        deviceId: 'device-0000',
+        attempt: 2,
+        deliveries: 0,
+        unknownDeliveries: 0,
+        notNows: 0,
+        askedSince: on('12:00:05'),
+      },
     ])
   })
 

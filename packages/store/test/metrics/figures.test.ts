@@ -135,7 +135,7 @@ describe('the figures of the database', () => {
 
     const figures = await readDatabaseFigures(db, noon)
 
-    expect(figures).toMatchObject({ schemaVersion: 10, partitionsAheadWeeks: 1, gateways: 1, workers: 1 })
+    expect(figures).toMatchObject({ schemaVersion: 11, partitionsAheadWeeks: 1, gateways: 1, workers: 1 })
     expect(figures.databaseBytes).toBeGreaterThan(1_000_000)
   })
 })

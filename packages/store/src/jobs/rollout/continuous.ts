@@ -98,7 +98,8 @@ async function join(
   const [job] = await rows<JoinedRow>(
     tx,
     sql`
-    select week::text, query_condition, max_devices, rate, max_in_flight
+    select week::text, query_condition, max_devices, rate, max_in_flight,
+           extensions -> 'parameters' is not null as is_by_device
       from jobs
      where job_key = ${key} and ${takesDevices(now)}`,
   )
@@ -189,6 +190,7 @@ interface JoinedRow extends Record<string, unknown> {
   readonly max_devices: number | null
   readonly rate: number | null
   readonly max_in_flight: number | null
+  readonly is_by_device: boolean
 }
 
 const continuousColumns = sql.raw('job_key::text, job_id, type, priority')

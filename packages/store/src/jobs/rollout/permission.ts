@@ -45,15 +45,30 @@ export function portionOf(rate: number): number {
   return Math.max(1, Math.floor(rate / 60))
 }
 
+/** A twin job with values of each device takes a statement for each in one transaction, and others wait for its locks. */
+const byDeviceMax = 100
+
+/** Of a row of `jobs`. */
+interface ChunkLimits {
+  readonly rate: number | null
+  readonly max_in_flight: number | null
+  /** Its body has other values for each device. */
+  readonly is_by_device: boolean
+}
+
 /**
  * A claim takes a chunk as a whole, so it must fit into the limits of the job. It fits ten times into the devices that may be in flight, so
  * that a device that does not answer leaves work to be done beside it.
  */
 export function fittingChunkSize(
   chunkSize: number,
-  { rate, max_in_flight: most }: { readonly rate: number | null; readonly max_in_flight: number | null },
+  { rate, max_in_flight: most, is_by_device: isByDevice }: ChunkLimits,
 ): number {
-  const allowed = [rate === null ? null : portionOf(rate), most === null ? null : Math.ceil(most / 10)]
+  const allowed = [
+    rate === null ? null : portionOf(rate),
+    most === null ? null : Math.ceil(most / 10),
+    isByDevice ? byDeviceMax : null,
+  ]
   return Math.min(chunkSize, ...allowed.filter((size) => size !== null))
 }
 

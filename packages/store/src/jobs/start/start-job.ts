@@ -137,7 +137,8 @@ async function readDue(tx: Db, key: JobKey, now: Date): Promise<DueRow | null> {
     tx,
     sql`
     select job_id, type, query_condition, target_ids is not null as is_listed, deadline_at::text,
-           deadline_at <= ${at(now)} as is_over, priority, rate, max_in_flight, extensions, traceparent
+           deadline_at <= ${at(now)} as is_over, priority, rate, max_in_flight, extensions, traceparent,
+           extensions -> 'parameters' is not null as is_by_device
       from jobs
      where job_key = ${key} and ${isDue(now)}`,
   )
@@ -179,6 +180,8 @@ interface DueRow extends Record<string, unknown> {
   readonly max_in_flight: number | null
   readonly extensions: Extensions
   readonly traceparent: string | null
+  /** Each device has values of its own. */
+  readonly is_by_device: boolean
 }
 
 interface Frozen {

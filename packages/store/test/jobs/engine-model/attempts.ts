@@ -105,10 +105,11 @@ export function claimDue(choice: Choice, limit: number, by: Claimer): Step {
       // What another claim has locked at the moment is passed over.
       if (isAlone) expect(count).toBe(Math.min(limit, due.length))
       else expect(count).toBeLessThanOrEqual(limit)
-      for (const { deviceId, attempt } of given?.attempts ?? []) {
+      for (const { deviceId, attempt, notNows } of given?.attempts ?? []) {
         const found = due.find((waiting) => waiting.deviceId === deviceId)
         expect(found?.stage.attempt, `the attempt on ${deviceId}`).toBe(attempt - 1)
         if (found === undefined) continue
+        expect(notNows).toBe(found.chunk.putOff.get(deviceId) ?? 0)
         move(job, found.chunk, deviceId, { kind: 'retried', attempt, workerId })
       }
       if (given !== null && !isUnanswered) model.claims.push({ kind: 'due', workerNo, given })
@@ -121,7 +122,7 @@ function dueOf(job: ModelJob, model: Model) {
   return waitingOf(job).filter(({ chunk, stage }) => stage.dueAt <= model.now && isFree(job, chunk))
 }
 
-export const outcomeKinds = ['completed', 'failed', 'due now', 'due later', 'waiting', 'none'] as const
+export const outcomeKinds = ['completed', 'failed', 'due now', 'due later', 'put off', 'waiting', 'none'] as const
 export type OutcomeKind = (typeof outcomeKinds)[number]
 
 /** J4: records outcomes of a claim, counted from the latest; of a claim that was lost nothing may be written. */
@@ -216,6 +217,8 @@ function outcomesOf(claim: ModelClaim, kinds: readonly OutcomeKind[], model: Mod
         return [{ deviceId, status: kind, error: { code: 'GatewayTimeout', description: 'no answer' } }]
       case 'waiting':
         return [{ deviceId, status: 'pending', dueAt: null }]
+      case 'put off':
+        return [{ deviceId, status: 'pending', dueAt: new Date(now + 1000), isNotNow: true, kept }]
       default:
         return [{ deviceId, status: 'pending', dueAt: new Date(kind === 'due now' ? now : now + 5000) }]
     }
@@ -230,6 +233,7 @@ function follow(model: Model, told: readonly Told[]): Omit<Recorded, 'cancelledA
       if (attempt === null) return []
       const chunk = chunkOf(job, outcome.deviceId)
       chunk.asked.delete(outcome.deviceId)
+      if (outcome.isNotNow) chunk.putOff.set(outcome.deviceId, (chunk.putOff.get(outcome.deviceId) ?? 0) + 1)
       move(job, chunk, outcome.deviceId, stageAfter(outcome, attempt))
       return [chunk]
     })
@@ -263,5 +267,7 @@ const success: Stage = { kind: 'ended', status: 'completed', errorCode: null }
 function failure(errorCode: string): Stage {
   return { kind: 'ended', status: 'failed', errorCode }
 }
+
+const kept = { time: '2026-03-02T12:00:00Z', status: 503, text: '{}' } as const
 
 const notFound = { code: 'DeviceNotFound', description: 'it is not registered' } as const

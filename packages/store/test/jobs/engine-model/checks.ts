@@ -184,6 +184,9 @@ export function expectLawfulMove(before: State, after: State): void {
 /** Every job has ended, with every device, its statistics are kept, and every way of reading says the same. */
 export async function expectEnd(db: Db, model: Model): Promise<void> {
   expect(await rows(db, sql`select job_id from jobs where frozen_at is not null and final_counts is null`)).toEqual([])
+  // R57
+  const wrong = sql`coalesce(jsonb_array_length(attempts), 0) <> least(10, coalesce(not_nows, 0))`
+  expect(await rows(db, sql`select attempts from device_jobs where ${wrong}`)).toEqual([])
   for (const job of model.jobs) {
     const shown = await readJob(db, job.jobId)
     expect(isTerminal(shown?.status ?? 'queued'), `${job.jobId} is ${shown?.status}`).toBe(true)

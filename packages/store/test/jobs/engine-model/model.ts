@@ -67,6 +67,8 @@ export interface ModelChunk {
   readonly stages: Map<string, Stage>
   /** J22: devices that a worker may have called, and no outcome says whether it did. */
   readonly asked: Set<string>
+  /** R56: how often each device has put its job off. */
+  readonly putOff: Map<string, number>
   stageNo: number
   isHeld: boolean
   fence: number
@@ -173,7 +175,7 @@ export function freeze({ registered }: Model, job: ModelJob): void {
   for (let from = 0; from < target.length; from += job.chunkSize) {
     const deviceIds = target.slice(from, from + job.chunkSize)
     const stages = new Map(deviceIds.map((deviceId) => [deviceId, untried] as const))
-    job.chunks.push({ stages, asked: new Set(), stageNo: 0, isHeld: false, fence: 0, holder: null })
+    job.chunks.push({ stages, asked: new Set(), putOff: new Map(), stageNo: 0, isHeld: false, fence: 0, holder: null })
   }
 }
 
