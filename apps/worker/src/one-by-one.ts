@@ -29,6 +29,7 @@ export async function executeOneByOne(
   }
   return {
     failures: executions.flatMap(({ failures }) => failures),
+    skipped: executions.flatMap(({ skipped = [] }) => skipped),
     desired: executions.flatMap(({ desired }) => desired),
   }
 }

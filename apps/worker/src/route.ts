@@ -2,7 +2,7 @@ import type { CallResult } from '@muster/bus'
 import type { GatewayId } from '@muster/contract'
 import type { Outcome } from '@muster/operations'
 import type { Hub } from '@muster/runtime'
-import { findRoutes, type Route } from '@muster/store'
+import { findLeavers, findRoutes, type Route } from '@muster/store'
 import { type Attempt, askedSince, type Claim, isTakenOver } from './claim.ts'
 import { persistently } from './outcomes/persistently.ts'
 import type { Decided } from './outcomes/record-outcomes.ts'
@@ -22,6 +22,7 @@ export async function route({ db }: Pick<Hub, 'db'>, claim: Claim, signal: Abort
   const { attempts, job } = claim
   const deviceIds = attempts.map(({ deviceId }) => deviceId)
   const found = await persistently(() => findRoutes(db, deviceIds), signal)
+  const leavers = await persistently(() => findLeavers(db, job, deviceIds), signal)
   const routes = new Map(found.map((one) => [String(one.identity), one]))
   const byGateway = new Map<GatewayId, Attempt[]>()
   const unknown: CallResult[] = []
@@ -36,7 +37,9 @@ export async function route({ db }: Pick<Hub, 'db'>, claim: Claim, signal: Abort
     if (!isTarget) outcomes.push({ attempt, outcome: unknownDevice(deviceId, wasTakenOver) })
     else if (wasTakenOver && hasMovedSince({ ...found, gatewayId }, askedSince(claim, attempt))) {
       unknown.push({ identity: deviceId, kind: 'forgotten' })
-    } else if (gatewayId === null) outcomes.push({ attempt, outcome: { kind: 'waiting' } })
+    } else if (!wasTakenOver && wasNeverCalled(attempt) && leavers.has(deviceId))
+      outcomes.push({ attempt, outcome: { kind: 'skipped' } })
+    else if (gatewayId === null) outcomes.push({ attempt, outcome: { kind: 'waiting' } })
     else byGateway.set(gatewayId, [...(byGateway.get(gatewayId) ?? []), attempt])
   }
   return { byGateway, unknown, outcomes }
@@ -45,6 +48,10 @@ export async function route({ db }: Pick<Hub, 'db'>, claim: Claim, signal: Abort
 /** Whether the device was reachable at that time, and is not so now by the same connection. */
 function hasMovedSince({ gatewayId, isConnected, stateUpdatedAt }: Route, time: Date): boolean {
   return (stateUpdatedAt !== null && stateUpdatedAt >= time) || (isConnected && gatewayId === null)
+}
+
+function wasNeverCalled({ deliveries, unknownDeliveries }: Attempt): boolean {
+  return deliveries + unknownDeliveries === 0
 }
 
 function unknownDevice(deviceId: string, mayHaveBeenCalled: boolean): Outcome {

@@ -69,12 +69,12 @@ async function executeInStore(
   }
   if ('laterMs' in executed) return executed
 
-  const { chunkNo, deviceCount, failures, desired } = executed
+  const { chunkNo, deviceCount, failures, skipped = [], desired } = executed
   const span = beginWorkSpan(tracing, job, { name: 'run chunk', chunkNo, deviceCount, startedAt })
   events.chunkRecorded({
     jobKey: key,
     type: operation.type,
-    succeeded: deviceCount - failures.length,
+    succeeded: deviceCount - failures.length - skipped.length,
     failed: failures.length,
     retried: 0,
     waiting: 0,

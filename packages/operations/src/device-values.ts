@@ -2,8 +2,8 @@ import { type DeviceError, type Extensions, HubError, type Json } from '@muster/
 import { type Db, readTwinValues } from '@muster/store'
 import type { LookUp, Parameter } from './template.ts'
 
-/** Or why there is none for the device. */
-export type Resolved<Value> = { readonly value: Value } | { readonly error: DeviceError }
+/** Or why there is none for the device. Null: the device is to be skipped. */
+export type Resolved<Value> = { readonly value: Value } | { readonly error: DeviceError | null }
 
 /** Resolves what a job has for each of its devices, with values of its own. */
 export type ResolveFor = <Value>(deviceId: string, resolve: (lookUp: LookUp) => Value) => Resolved<Value>
@@ -32,16 +32,21 @@ export async function readDeviceValues(
     const lookUp = ({ name, path }: Parameter): Json => {
       const value = path === null ? deviceId : (byName.get(name) ?? null)
       if (value === null && onMissing === 'fail') throw missing(name)
+      if (value === null && onMissing === 'skip') throw new SkippedError()
       return value
     }
     try {
       return { value: resolve(lookUp) }
     } catch (error) {
+      if (error instanceof SkippedError) return { error: null }
       if (!(error instanceof HubError)) throw error
       return { error: { code: error.code, description: error.message } }
     }
   }
 }
+
+/** The device has no value, and is left out for that. */
+class SkippedError extends Error {}
 
 function missing(name: string): HubError {
   return new HubError('ArgumentInvalid', {

@@ -50,5 +50,7 @@ export type Outcome =
   | { readonly kind: 'failed'; readonly error: DeviceError }
   /** The attempt is repeated with backoff, or after a time that `retry` of the job gives. `isNotNow`: the device asked for that time. */
   | { readonly kind: 'retry'; readonly afterMs?: number; readonly isNotNow?: boolean }
+  /** The job is not for the device, or not any more. */
+  | { readonly kind: 'skipped' }
   /** The attempt waits until the device connects. */
   | { readonly kind: 'waiting' }

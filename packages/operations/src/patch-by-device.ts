@@ -32,11 +32,14 @@ export async function patchByDevice(
   })
 
   const failures: Execution['failures'][number][] = []
+  const skipped: string[] = []
   const groups = new Map<string, { patch: TwinPatch; deviceIds: LockedChunk['deviceIds'] }>()
   for (const deviceId of deviceIds) {
     const resolved = resolveFor(deviceId, (lookUp) => checked(patch, (members) => resolveMembers(members, lookUp)))
-    if ('error' in resolved) failures.push({ deviceId, error: resolved.error })
-    else {
+    if ('error' in resolved) {
+      if (resolved.error === null) skipped.push(deviceId)
+      else failures.push({ deviceId, error: resolved.error })
+    } else {
       const key = JSON.stringify(resolved.value)
       const group = groups.get(key)
       groups.set(key, { patch: resolved.value, deviceIds: [...(group?.deviceIds ?? []), deviceId] })
@@ -48,6 +51,7 @@ export async function patchByDevice(
   }
   return {
     failures: [...failures, ...executions.flatMap((execution) => execution.failures)],
+    skipped,
     desired: executions.flatMap(({ desired }) => desired),
   }
 }

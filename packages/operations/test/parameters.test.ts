@@ -63,6 +63,7 @@ describe('a twin job with parameters', () => {
       body,
       extensions: { parameters },
       priority: 500,
+      continuousCondition: null,
       lastGenerationNo,
       traceparent: null,
       isLimited: false,
@@ -94,6 +95,15 @@ describe('a twin job with parameters', () => {
       [{ level: 1 }, ['a1']],
       [{ level: 2 }, ['a2']],
     ])
+  })
+
+  it('R98 skips a device without the value, and leaves its twin as it is', async () => {
+    const ids = [await givenDevice('s1', { floor: 1 }), await givenDevice('s2', {})]
+
+    const { failures, skipped } = await execute(ids, { tags: { was: '${tags.floor}' } }, { onMissing: 'skip' })
+
+    expect([failures, skipped]).toEqual([[], ['s2']])
+    expect(await Promise.all(ids.map(tagsOf))).toEqual([{ floor: 1, was: 1 }, undefined])
   })
 
   it('R98 fails for a device without the value, by default, and leaves its twin as it is', async () => {

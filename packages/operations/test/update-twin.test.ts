@@ -59,6 +59,7 @@ function execute(deviceIds: readonly DeviceId[], patch: JsonObject) {
     body,
     extensions: {},
     priority: 500,
+    continuousCondition: null,
     lastGenerationNo,
     traceparent: null,
     isLimited: false,

@@ -34,6 +34,7 @@ export {
   takeUncheckedJob,
 } from './jobs/rollout/continuous.ts'
 export type { DeviceSelection } from './jobs/rollout/device-selection.ts'
+export { findLeavers } from './jobs/rollout/leavers.ts'
 export { type NextStage, openNextStage } from './jobs/rollout/open-stage.ts'
 export { pauseJob, resumeJob } from './jobs/rollout/pause.ts'
 export { isNotNow, isTooEarly, type NotNow } from './jobs/rollout/permission.ts'

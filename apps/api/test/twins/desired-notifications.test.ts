@@ -120,6 +120,7 @@ function chunkOf(ids: readonly string[], body: JsonObject): LockedChunk {
     body,
     extensions: {},
     priority: 500,
+    continuousCondition: null,
     lastGenerationNo,
     traceparent: null,
     isLimited: false,

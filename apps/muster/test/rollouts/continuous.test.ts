@@ -35,6 +35,25 @@ it('R110 R114 devices join a continuous job when their tags, their reports or th
   expect([fleet.methodCallCount, newcomer.methodCallCount]).toEqual([1, 1])
 })
 
+it('R115 a device that has left before it was called is skipped', async () => {
+  await using fleet = await givenFleet(hub, { count: 2, prefix: 'leave', tags: { on: true } })
+  await putJob(hub, 'leavers', {
+    type: 'scheduleDeviceMethod',
+    queryCondition: 'tags.on = true',
+    cloudToDeviceMethod: reboot,
+    targetSelection: 'continuous',
+  })
+  await reaching(hub, 'leavers', 'pendingCount', 2)
+  await hub.request('PATCH', '/twins/leave-0000', { tags: { on: false } })
+  await fleet.connect()
+  await reaching(hub, 'leavers', 'skippedCount', 1)
+  const counted = await reaching(hub, 'leavers', 'succeededCount', 1)
+  await hub.request('POST', '/jobs/v2/leavers/cancel')
+
+  expect(counted.deviceJobStatistics).toMatchObject({ deviceCount: 2, skippedCount: 1 })
+  expect(fleet.methodCallCount).toBe(1)
+})
+
 it('R111 a continuous job completes when it has as many devices as it may', async () => {
   await using fleet = await givenFleet(hub, { count: 3, prefix: 'most', tags: { batch: 1 } })
   await fleet.connect()

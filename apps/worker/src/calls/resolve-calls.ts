@@ -36,6 +36,7 @@ export async function resolveCalls(
       if ('value' in resolved) byPayload.set(resolved.value, [...(byPayload.get(resolved.value) ?? []), attempt])
       // An earlier worker may have called the device, when its twin was another one.
       else if (isTakenOver(claim, attempt)) unknown.push({ identity: attempt.deviceId, kind: 'forgotten' })
+      else if (resolved.error === null) outcomes.push({ attempt, outcome: { kind: 'skipped' } })
       else outcomes.push({ attempt, outcome: { kind: 'failed', error: resolved.error } })
     }
     for (const [payload, called] of byPayload) calls.push({ gatewayId, payload, attempts: called })

@@ -116,6 +116,8 @@ function toRecord(
       return { ...called, status: 'completed', response: outcome.response }
     case 'failed':
       return { ...called, status: 'failed', error: outcome.error }
+    case 'skipped':
+      return { ...called, status: 'skipped' }
     case 'waiting':
       return { ...called, status: 'pending', dueAt: null }
     case 'retry': {

@@ -36,6 +36,8 @@ export interface RunningJob extends LimitedJob {
   /** A device with a higher one was registered after the start: it is no target, whatever its name. */
   readonly lastGenerationNo: number
   readonly priority: number
+  /** What devices have to match until they are attempted. Null: the job is not continuous. */
+  readonly continuousCondition: string | null
   /** The span that asked for the job. Null: nothing was traced. */
   readonly traceparent: string | null
 }
@@ -63,6 +65,7 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     deadline_at: string
     last_generation_no: string
     priority: number
+    continuous_condition: string | null
     is_limited: boolean
     rate_free_at: string | null
     traceparent: string | null
@@ -72,6 +75,7 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     sql`
     select job_id, type, week::text, body::text, extensions,
            greatest(start_at, created_at)::text as start_at, deadline_at::text, last_generation_no, priority,
+           case when is_continuous then query_condition end as continuous_condition,
            rate is not null or max_in_flight is not null as is_limited,
            case when rate is not null then rate_free_at::text end as rate_free_at, traceparent
       from jobs
@@ -89,6 +93,7 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     deadlineAt: instant(job.deadline_at),
     lastGenerationNo: Number(job.last_generation_no),
     priority: job.priority,
+    continuousCondition: job.continuous_condition,
     isLimited: job.is_limited,
     rateFreeAt: instantOrNull(job.rate_free_at),
     traceparent: job.traceparent,

@@ -3,11 +3,12 @@ import { type SQL, sql } from 'drizzle-orm'
 import { briefly } from '../postgres/briefly.ts'
 import { isWorthRepeating } from '../postgres/database-error.ts'
 import { prepared } from '../postgres/prepared.ts'
-import { at, type Db, rows, texts } from '../postgres/sql.ts'
+import { at, type Db, rows } from '../postgres/sql.ts'
 import type { DesiredChange } from '../twins/desired-change.ts'
 import { alongIndexes } from '../twins/sets.ts'
 import { nextReady, type RunningJob, readUntried, untriedIds } from './chunks.ts'
 import { nextTry } from './next-try.ts'
+import { findLeavers } from './rollout/leavers.ts'
 import { claimPermitted, type NotNow, spend } from './rollout/permission.ts'
 
 /** A chunk whose work is done inside the transaction that holds its lock: no lease, no fence, exactly once. */
@@ -21,8 +22,10 @@ export interface LockedChunk {
 }
 
 export interface Execution {
-  /** Devices of the chunk that failed; all others succeeded. */
+  /** Devices of the chunk that failed; all others succeeded, but those that were skipped. */
   readonly failures: readonly { readonly deviceId: string; readonly error: DeviceError }[]
+  /** Devices that were left out. Absent: none. */
+  readonly skipped?: readonly string[]
   /** The notifications to send to devices after the commit. */
   readonly desired: readonly DesiredChange[]
 }
@@ -69,7 +72,7 @@ export async function executeChunk(
 ): Promise<Executed | NotNow | null> {
   const locked: { chunk: LockedChunk | null } = { chunk: null }
   const carryOut = async (tx: Db) => {
-    const begun = await (begin === undefined ? lockNextChunk(tx, job, now) : begin(tx))
+    const begun = await (begin === undefined || isContinuous(job) ? lockNextChunk(tx, job, now) : begin(tx))
     if (begun === null) return null
     const { chunk, deviceCount, desired } = begun
     if (job.isLimited) await spend(tx, job, deviceCount, now)
@@ -77,9 +80,9 @@ export async function executeChunk(
     const { chunkNo } = chunk
     if (chunk.deviceIds.length === 0) return { chunkNo, deviceCount, isFirst, failures: [], desired }
     locked.chunk = chunk
-    const rest = await work(tx, chunk)
-    await finishLockedChunk(tx, chunk, rest.failures, now)
-    return { chunkNo, deviceCount, isFirst, failures: rest.failures, desired: [...desired, ...rest.desired] }
+    const rest = await workOnTargets(tx, chunk, work)
+    await finishLockedChunk(tx, chunk, rest, now)
+    return { ...rest, chunkNo, deviceCount, isFirst, desired: [...desired, ...rest.desired] }
   }
   const options = { settings: { lock_timeout: lockMs, ...alongIndexes } }
   try {
@@ -95,6 +98,22 @@ export async function executeChunk(
     throw new ChunkError('the transaction of a chunk failed', { cause })
   }
 }
+
+/** The statement that begins asks for no condition. */
+function isContinuous({ continuousCondition }: RunningJob): boolean {
+  return continuousCondition !== null
+}
+
+/** Leaves out devices that a continuous job is not for any more. */
+async function workOnTargets(tx: Db, chunk: LockedChunk, work: ChunkWork['work']): Promise<Execution> {
+  const leavers = await findLeavers(tx, chunk.job, chunk.deviceIds)
+  if (leavers.size === 0) return work(tx, chunk)
+  const deviceIds = chunk.deviceIds.filter((deviceId) => !leavers.has(deviceId))
+  const execution = deviceIds.length === 0 ? nothing : await work(tx, { ...chunk, deviceIds })
+  return { ...execution, skipped: [...leavers, ...(execution.skipped ?? [])] }
+}
+
+const nothing: Execution = { failures: [], desired: [] }
 
 /** Begins with nothing done. */
 export async function lockNextChunk(tx: Db, job: RunningJob, now: Date): Promise<BegunChunk | null> {
@@ -129,20 +148,26 @@ async function putOff(db: Db, { job, chunkNo }: LockedChunk, now: Date): Promise
 /** A device that succeeded needs no row. */
 async function finishLockedChunk(
   tx: Db,
-  chunk: LockedChunk,
-  failures: Execution['failures'],
+  { job, chunkNo }: LockedChunk,
+  { failures, skipped = [] }: Execution,
   now: Date,
 ): Promise<void> {
-  const { job, chunkNo } = chunk
-  if (failures.length > 0) {
+  const told = [
+    ...failures.map(({ deviceId, error }) => ({
+      device_id: deviceId,
+      status: 'failed',
+      code: error.code,
+      text: error.description,
+    })),
+    ...skipped.map((deviceId) => ({ device_id: deviceId, status: 'skipped' })),
+  ]
+  if (told.length > 0) {
     await rows(
       tx,
       sql`
       insert into device_jobs (week, job_key, chunk_no, device_id, status, attempt, updated_at, error_code, error_text)
-      select ${job.week}::date, ${job.key}::bigint, ${chunkNo}::int, device_id, 'failed', 1, ${at(now)}, code, text
-        from unnest(${texts(failures.map((failure) => failure.deviceId))},
-                    ${texts(failures.map((failure) => failure.error.code))},
-                    ${texts(failures.map((failure) => failure.error.description))}) as failure (device_id, code, text)
+      select ${job.week}::date, ${job.key}::bigint, ${chunkNo}::int, device_id, status, 1, ${at(now)}, code, text
+        from json_to_recordset(${JSON.stringify(told)}::json) as told (device_id text, status text, code text, text text)
       returning device_id`,
     )
   }
@@ -151,20 +176,22 @@ async function finishLockedChunk(
     'finishLockedChunk',
     sql`
     update chunks
-       set ${ended(sql`${failures.length}::int`, now)}
+       set ${ended({ failed: sql`${failures.length}::int`, skipped: sql`${skipped.length}::int` }, now)}
      where week = ${job.week} and job_key = ${job.key} and chunk_no = ${chunkNo}
        and status = 'ready'
     returning chunk_no`,
   )
 }
 
-/** The assignments that end a chunk of which so many devices failed. Those that somebody ended before stay ended. */
-export function ended(failed: SQL, now: Date): SQL {
+/** The assignments that end a chunk of which so many devices failed or were skipped. Those that somebody ended before stay ended. */
+export function ended({ failed, skipped }: { readonly failed: SQL; readonly skipped: SQL }, now: Date): SQL {
   return sql`
              status = 'attempted',
              attempted = device_count,
-             succeeded = device_count - canceled - ${failed},
+             succeeded = device_count - canceled - ${failed} - ${skipped},
              failed = ${failed},
+             canceled = canceled + ${skipped},
+             skipped = skipped + ${skipped},
              rest = 'completed',
              rest_at = ${at(now)}`
 }

@@ -28,7 +28,7 @@ export async function patchNextChunk(tx: Db, job: RunningJob, patch: TwinPatch, 
     counted as (select count(*)::int as n from patched),
     finished as (
       update chunks
-         set ${ended(sql`0`, now)}
+         set ${ended({ failed: sql`0`, skipped: sql`0` }, now)}
        where week = ${job.week} and job_key = ${job.key} and chunk_no = (select no from next)
          and status = 'ready' and device_count - attempted = (select n from counted))
     select no, count, tries, cardinality(ids) = count as is_whole,

@@ -20,6 +20,7 @@ export type DeviceOutcome = {
   | { readonly status: 'completed'; readonly response: JsonText }
   | { readonly status: 'failed'; readonly error: DeviceError }
   | { readonly status: 'pending'; readonly dueAt: Date | null }
+  | { readonly status: 'skipped' }
 )
 
 /** Outcomes of one claim. */
@@ -219,7 +220,8 @@ const counted = sql.raw(
              count(*)::int as n,
              (count(*) filter (where status = 'completed'))::int as n_completed,
              (count(*) filter (where status = 'failed'))::int as n_failed,
-             (count(*) filter (where status = 'pending'))::int as n_pending
+             (count(*) filter (where status = 'pending'))::int as n_pending,
+             (count(*) filter (where status = 'skipped'))::int as n_skipped
         from recorded
        group by week, job_key, chunk_no)`,
 )
@@ -229,7 +231,8 @@ const movedCounters = sql.raw(
   `running = running - n,
            succeeded = succeeded + n_completed,
            failed = failed + n_failed + case rest when 'expired' then n_pending else 0 end,
-           canceled = canceled + case rest when 'canceled' then n_pending else 0 end`,
+           canceled = canceled + n_skipped + case rest when 'canceled' then n_pending else 0 end,
+           skipped = skipped + n_skipped`,
 )
 
 /** The devices of a chunk that had not started were canceled then. */

@@ -257,6 +257,8 @@ function stageAfter(outcome: DeviceOutcome, attempt: number): Stage {
       return success
     case 'failed':
       return failure(outcome.error.code)
+    case 'skipped':
+      return { kind: 'ended', status: 'skipped', errorCode: null }
     case 'pending':
       return { kind: 'waiting', attempt, dueAt: outcome.dueAt?.getTime() ?? Number.POSITIVE_INFINITY }
   }

@@ -85,7 +85,11 @@ export type Stage =
   | { readonly kind: 'waiting'; readonly attempt: number; readonly dueAt: number }
   /** Claimed by itself. */
   | { readonly kind: 'retried'; readonly attempt: number; readonly workerId: string }
-  | { readonly kind: 'ended'; readonly status: 'completed' | 'failed' | 'canceled'; readonly errorCode: string | null }
+  | {
+      readonly kind: 'ended'
+      readonly status: 'completed' | 'failed' | 'canceled' | 'skipped'
+      readonly errorCode: string | null
+    }
 
 export type ModelClaim =
   | { readonly kind: 'chunk'; readonly workerNo: number; readonly given: ClaimedChunk }

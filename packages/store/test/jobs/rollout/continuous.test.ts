@@ -1,4 +1,4 @@
-import { jsonText, parseJobId } from '@muster/contract'
+import { type JobType, jsonText, parseJobId } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { cancelJob, completeJob, insertJob } from '../../../src/jobs/jobs.ts'
@@ -8,6 +8,7 @@ import {
   joinDevices,
   takeUncheckedJob,
 } from '../../../src/jobs/rollout/continuous.ts'
+import { findLeavers } from '../../../src/jobs/rollout/leavers.ts'
 import { expireOverdueJobs } from '../../../src/jobs/sweeps/expire-overdue-jobs.ts'
 import { findDrainedJobs } from '../../../src/jobs/sweeps/find-drained-jobs.ts'
 import { type Db, rows, texts } from '../../../src/postgres/sql.ts'
@@ -16,10 +17,12 @@ import {
   claimed,
   counts,
   deviceNames,
+  execute,
   givenDevices,
   noon,
   on,
   openStore,
+  read,
   recordFirstAttempts,
   start,
 } from '../engine.ts'
@@ -183,19 +186,61 @@ describe('R113 the look at the whole fleet', () => {
   })
 })
 
+describe('R115 a device that has left before its turn', () => {
+  it('is skipped by a twin job, and the others of its chunk are changed', async () => {
+    const job = await givenContinuousJob(['device-0001', 'device-0002'], {}, 'twins', 'scheduleUpdateTwin')
+    await rows(db, sql`update twins set tags = '{}' where device_id = 'device-0001' returning device_id`)
+    const worked: string[] = []
+
+    await execute(db, job.key, (deviceIds) => {
+      worked.push(...deviceIds)
+      return []
+    })
+
+    expect(worked).toEqual(['device-0002'])
+    expect((await read(db, job.job)).statistics).toMatchObject({ deviceCount: 2, succeededCount: 1, skippedCount: 1 })
+  })
+
+  it('is found among others; one that is not registered is none, and a job that is not continuous has none', async () => {
+    await tag(['device-0001'])
+    const continuousCondition = 'tags.wanted = true'
+    const ids = ['device-0001', 'device-0002', 'nobody']
+
+    expect([...(await findLeavers(db, { continuousCondition }, ids))]).toEqual(['device-0002'])
+    expect([...(await findLeavers(db, { continuousCondition: null }, ids))]).toEqual([])
+  })
+
+  it('is skipped with the other outcomes of its claim, and is counted so', async () => {
+    const job = await givenContinuousJob(['device-0001', 'device-0002'])
+    const claim = await claimed(db, job.key)
+    await recordFirstAttempts(
+      db,
+      claim,
+      [
+        { deviceId: 'device-0001', status: 'skipped' },
+        { deviceId: 'device-0002', status: 'completed', response: sent },
+      ],
+      noon,
+    )
+
+    expect((await read(db, job.job)).statistics).toMatchObject({ succeededCount: 1, skippedCount: 1, canceledCount: 0 })
+  })
+})
+
 const sent = jsonText({ status: 200, payload: null })
 
 async function givenContinuousJob(
   matching: readonly string[],
   extensions: { maxDevices?: number } = {},
   jobId = 'continuous',
+  type: JobType = 'scheduleDeviceMethod',
 ) {
   await tag(matching)
   const job = await insertJob(
     db,
     {
       jobId: parseJobId(jobId),
-      type: 'scheduleDeviceMethod',
+      type,
       target: { kind: 'condition', queryCondition: 'tags.wanted = true' },
       queryCondition: 'tags.wanted = true',
       body: {},
