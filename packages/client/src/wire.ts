@@ -47,17 +47,17 @@ export interface JobWindow {
 }
 
 export type NewTwinJob = JobTarget &
-  JobWindow & { readonly jobId: string; readonly updateTwin: TwinPatch; readonly parameters?: Parameters }
+  JobWindow & { readonly jobId: string; readonly updateTwin: TwinPatch; readonly parameters?: JobParameters }
 export type NewMethodJob = JobTarget &
   JobWindow & {
     readonly jobId: string
     readonly cloudToDeviceMethod: MethodCall
     readonly retry?: Retry
-    readonly parameters?: Parameters
+    readonly parameters?: JobParameters
   }
 
 /** With it, `${deviceId}`, `${tags.x}` and `${reported.y}` in the payload or the patch stand for values of each device. */
-export type Parameters = NonNullable<Extensions['parameters']>
+export type JobParameters = NonNullable<Extensions['parameters']>
 
 /** When a device is called again, by the class of what came of its call. */
 export type Retry = NonNullable<Extensions['retry']>
@@ -83,7 +83,7 @@ export interface Job extends CreatedJob {
   readonly updateTwin?: TwinPatch
   readonly cloudToDeviceMethod?: MethodCall
   readonly retry?: Retry
-  readonly parameters?: Parameters
+  readonly parameters?: JobParameters
   /** The schedule that has made it. */
   readonly scheduleId?: string
   readonly failureReason?: string

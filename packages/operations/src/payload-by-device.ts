@@ -12,8 +12,8 @@ export function parametersOfPayload(payload: JsonText): readonly Parameter[] {
 }
 
 /**
- * The payload of a method job for each of these devices; their values are read in one query. Of a job without parameters it is the same for all. A
- * payload that becomes too large is an error of its device alone.
+ * The payload of a method job for each of these devices; their values are read in one query. Of a job without parameters it is the same
+ * for all. A payload that becomes too large is an error of its device alone.
  */
 export async function readPayloads(
   db: Db,

@@ -17,7 +17,7 @@ export interface Tries {
   readonly random: number
 }
 
-/** So often a device may put a job off. After that such an answer is one like any other. */
+/** So often a device may put its job off. After that such an answer is one like any other. */
 export const notNowsMax = 100
 
 /**

@@ -130,6 +130,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'worker-hub',
     'attempts',
     'carry-out',
+    'calls',
     'route',
     'outcomes',
     'lease',
