@@ -3,6 +3,7 @@ import { orderHelp } from './command/client-command.ts'
 import { addContextCommands } from './contexts.ts'
 import type { Environment } from './environment.ts'
 import { addJobCommands } from './jobs/job.ts'
+import { addStopCommands } from './jobs/stops.ts'
 import { addDeviceCommands } from './registry/device.ts'
 import { addMethodCommands } from './registry/method.ts'
 import { addQueryCommand } from './registry/query.ts'
@@ -15,6 +16,7 @@ import { addWebhookCommands } from './webhooks/webhook.ts'
 export function addClientCommands(program: Command, environment: Environment): void {
   orderHelp(program)
   addJobCommands(program, environment)
+  addStopCommands(program, environment)
   addDeviceCommands(program, environment)
   addTwinCommands(program, environment)
   addMethodCommands(program, environment)

@@ -9,6 +9,7 @@ import {
   type Modules,
   type Statistics,
 } from './registry.ts'
+import { createStops, type Stops } from './rollouts/stops.ts'
 import { createSchedules, type Schedules } from './schedules/schedules.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { createMethods, createQuery, createTwins, type Methods, type Query, type Twins } from './twins.ts'
@@ -35,6 +36,7 @@ export interface Client {
   readonly statistics: Statistics
   readonly schedules: Schedules
   readonly webhooks: Webhooks
+  readonly stops: Stops
   readonly sessions: Sessions
   /** Rows of a query over `devices`, `devices.modules` or `devices.jobs`. */
   readonly query: Query
@@ -63,6 +65,7 @@ export function createClient(options: ClientOptions): Client {
     statistics: createStatistics(exchange),
     schedules: createSchedules(exchange),
     webhooks: createWebhooks(exchange),
+    stops: createStops(exchange),
     sessions: createSessions(exchange),
     query: createQuery(exchange),
   }

@@ -2,6 +2,7 @@ import { type FollowOptions, followEvents } from './event-stream.ts'
 import type { CallOptions, Exchange } from './exchange.ts'
 import { longBodyOf } from './long-body.ts'
 import { listOf, type PageOptions, type Pages, pagesOf } from './pages.ts'
+import type { JobChange, PauseRequest } from './rollouts/wire.ts'
 import type {
   CreatedJob,
   DeviceJob,
@@ -44,6 +45,11 @@ export interface Jobs {
   ): Pages<Job>
   /** @throws MusterError OperationNotAllowedInCurrentState when it has ended */
   cancel(jobId: string, options?: CallOptions): Promise<Job>
+  /** To pause a paused job changes nothing. @throws MusterError OperationNotAllowedInCurrentState when it has ended, as the two below */
+  pause(jobId: string, request?: PauseRequest, options?: CallOptions): Promise<Job>
+  resume(jobId: string, options?: CallOptions): Promise<Job>
+  /** Changes its limits. What is not named stays. */
+  change(jobId: string, change: JobChange, options?: CallOptions): Promise<Job>
   devices(jobId: string, filter?: DeviceJobFilter, options?: PageOptions): Pages<DeviceJob>
   deviceCounts(jobId: string, filter?: DeviceJobFilter, options?: CallOptions): Promise<DeviceJobCounts>
   /** Every device job, as text that is read while it comes. Reading rejects with MusterError when the rest does not come. */
@@ -78,6 +84,12 @@ export function createJobs(exchange: Exchange): Jobs {
       listOf(exchange, { method: 'GET', path: '/jobs/v2/query', query: { jobType, jobStatus }, isSafe: true }, options),
     cancel: (jobId, options) =>
       exchange.read({ method: 'POST', path: `${pathOf(jobId)}/cancel`, isSafe: false, ...options }),
+    pause: (jobId, request = {}, options) =>
+      exchange.read({ method: 'POST', path: `${pathOf(jobId)}/pause`, body: request, isSafe: false, ...options }),
+    resume: (jobId, options) =>
+      exchange.read({ method: 'POST', path: `${pathOf(jobId)}/resume`, isSafe: false, ...options }),
+    change: (jobId, change, options) =>
+      exchange.read({ method: 'PATCH', path: pathOf(jobId), body: change, isSafe: false, ...options }),
     devices: (jobId, filter, { pageSize, ...options } = {}) =>
       pagesOf(async (continuation) => {
         const query = { ...filter, pageSize, continuationToken: continuation ?? undefined }

@@ -8,6 +8,7 @@ import type {
   JsonObject,
   KeptAttempt,
 } from '@muster/contract'
+import type { JobExtensions } from './rollouts/wire.ts'
 
 /** The bodies of the API, as its versions since 2018 spell them. Times are ISO 8601. A later hub may add members. */
 
@@ -47,9 +48,11 @@ export interface JobWindow {
 }
 
 export type NewTwinJob = JobTarget &
-  JobWindow & { readonly jobId: string; readonly updateTwin: TwinPatch; readonly parameters?: JobParameters }
+  JobWindow &
+  JobExtensions & { readonly jobId: string; readonly updateTwin: TwinPatch; readonly parameters?: JobParameters }
 export type NewMethodJob = JobTarget &
-  JobWindow & {
+  JobWindow &
+  JobExtensions & {
     readonly jobId: string
     readonly cloudToDeviceMethod: MethodCall
     readonly retry?: Retry
@@ -74,7 +77,7 @@ export interface CreatedJob {
   readonly status: JobStatus
 }
 
-export interface Job extends CreatedJob {
+export interface Job extends CreatedJob, JobExtensions {
   readonly createdTime: string
   readonly startTime: string
   readonly endTime?: string
@@ -86,6 +89,10 @@ export interface Job extends CreatedJob {
   readonly parameters?: JobParameters
   /** The schedule that has made it. */
   readonly scheduleId?: string
+  /** It is paused since then. */
+  readonly pausedTime?: string
+  readonly pausedBy?: string
+  readonly pauseReason?: string
   readonly failureReason?: string
   /** Absent until the job has started. */
   readonly deviceJobStatistics?: DeviceJobStatistics
@@ -170,6 +177,9 @@ export interface JobEvent {
   readonly clientAddress: string | null
   readonly type: JobType
   readonly status?: JobStatus
+  readonly reason?: string
+  /** Of `changed`: the new values by the names of the members; null for one that was taken away. */
+  readonly changes?: JsonObject
   readonly deviceCount?: number
   readonly deviceJobStatistics?: DeviceJobStatistics
 }

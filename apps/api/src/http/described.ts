@@ -10,6 +10,7 @@ export function described(schema: z.ZodObject): z.ZodObject {
 
 function shown(schema: z.core.$ZodType): z.core.$ZodType {
   if (schema instanceof z.ZodExactOptional) return z.optional(shown(schema.unwrap()))
+  if (schema instanceof z.ZodNullable) return z.nullable(shown(schema.unwrap()))
   if (schema instanceof z.ZodObject) return described(schema)
   return schema instanceof z.ZodArray ? z.array(shown(schema.element)) : schema
 }

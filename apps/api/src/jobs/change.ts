@@ -1,5 +1,6 @@
 import { jobChangeSchema, parseJobChange } from '@muster/contract'
 import { changeJob, steerJob } from '@muster/store'
+import { described } from '../http/described.ts'
 import type { Deps, Endpoint } from '../http/endpoint.ts'
 import { readDocument } from '../http/json-body.ts'
 import { jobSchema } from '../http/schemas.ts'
@@ -19,7 +20,7 @@ export function changeRoutes({ db, bus, clock, events }: Deps): readonly Endpoin
       permission: 'ServiceConnect',
       throttle: 'jobOperations',
       example: { body: { rollout: { maximumPerMinute: 600, maximumInFlight: null } } },
-      body: jobChangeSchema,
+      body: described(jobChangeSchema),
       reply: jobSchema,
       async handle(c) {
         const jobId = readJobId(c)

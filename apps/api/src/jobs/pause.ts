@@ -1,5 +1,6 @@
 import { parseExactly, pauseBodySchema } from '@muster/contract'
 import { pauseJob, resumeJob, type Steered, steerJob } from '@muster/store'
+import { described } from '../http/described.ts'
 import type { ApiContext, Deps, Endpoint } from '../http/endpoint.ts'
 import { readDocument } from '../http/json-body.ts'
 import { jsonTextReply } from '../http/reply.ts'
@@ -19,7 +20,7 @@ export function pauseRoutes({ db, bus, clock, events }: Deps): readonly Endpoint
       permission: 'ServiceConnect',
       throttle: 'jobOperations',
       example: { body: { reason: 'the depot is without power', pauseTimeoutSeconds: 86_400 } },
-      body: pauseBodySchema,
+      body: described(pauseBodySchema),
       reply: jobSchema,
       async handle(c) {
         const { reason = null, pauseTimeoutSeconds } = parseExactly(pauseBodySchema, readDocument(c).body ?? {})

@@ -12,6 +12,7 @@ import {
   type Vocabulary,
 } from '@muster/contract'
 import { readStop, resumeStop, type Stop, stopJobs } from '@muster/store'
+import { described } from '../http/described.ts'
 import type { ApiContext, Deps, Endpoint } from '../http/endpoint.ts'
 import { readDocument } from '../http/json-body.ts'
 import { jsonReply } from '../http/reply.ts'
@@ -37,7 +38,7 @@ export function stopRoutes({ db, bus, clock, events }: Deps): readonly Endpoint[
       operationId: 'stopJobs',
       summary: 'Pause all jobs that have not ended, or those of a type or of a prefix of their ids',
       example: { body: { reason: 'devices reboot in a loop', jobIdPrefix: 'firmware-' } },
-      body: stopBodySchema,
+      body: described(stopBodySchema),
       async handle(c) {
         const { reason = null, type, jobIdPrefix = null } = parseExactly(stopBodySchema, readDocument(c).body ?? {})
         const request = { asker: askerOf(c), reason, type: readType(type), jobIdPrefix }

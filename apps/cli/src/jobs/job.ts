@@ -9,6 +9,7 @@ import { addJobCreate, addJobPreview } from './create.ts'
 import { addJobFollowing } from './follow.ts'
 import { addJobCommand, type JobOptions, jobIdOf } from './job-command.ts'
 import { addJobReports } from './reports.ts'
+import { addJobSteering } from './steer.ts'
 import { jobView } from './views.ts'
 
 /** `muster job`. */
@@ -19,6 +20,7 @@ export function addJobCommands(program: Command, environment: Environment): void
   addList(group, environment)
   addShow(group, environment)
   addJobFollowing(group, environment)
+  addJobSteering(group, environment)
   addCancel(group, environment)
   addJobReports(group, environment)
 }

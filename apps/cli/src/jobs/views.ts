@@ -17,7 +17,8 @@ export const jobView: View<Job> = {
     { head: 'END', of: ({ endTime }) => endTime },
     { head: 'WINDOW', of: ({ maxExecutionTimeInSeconds }) => `${maxExecutionTimeInSeconds} s`, isWide: true },
     { head: 'CONDITION', of: ({ queryCondition }) => queryCondition, isWide: true },
-    { head: 'REASON', of: ({ failureReason }) => failureReason, isWide: true },
+    { head: 'PAUSED', of: ({ pausedTime }) => pausedTime, isWide: true },
+    { head: 'REASON', of: ({ failureReason, pauseReason }) => failureReason ?? pauseReason, isWide: true },
   ],
 }
 

@@ -70,6 +70,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'sessions',
     'event-stream',
     'wire',
+    'rollouts',
     'pages',
     'long-body',
     'exchange',

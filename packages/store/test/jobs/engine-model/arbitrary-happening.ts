@@ -5,7 +5,7 @@ import { by, byTrusted, errorMsMax, jump, measure, processCount } from './clocks
 import { atOnce, crashed, type Happening, inTurn, late, once, twice } from './happenings.ts'
 import { cancel, complete, create, fail, schedule, startDue } from './jobs.ts'
 import { workerCount } from './model.ts'
-import { divide, hold, openNextStage, pause, release, resume } from './rollout.ts'
+import { cancelLongPauses, divide, hold, openNextStage, pause, release, resume } from './rollout.ts'
 import { apt, inapt, knownIds, type Step, unknownIds } from './step.ts'
 import {
   advance,
@@ -49,6 +49,8 @@ export const outcomes = fc.array(outcome, { minLength: 1, maxLength: 4 })
 
 /** Done by some process, whether or not it trusts its time. */
 const anyTime = (steps: fc.Arbitrary<Step>) => fc.tuple(processNo, steps).map(([no, step]) => by(no, step))
+/** For less than most histories last. */
+const pauseBriefly: typeof pause = (choice) => pause(choice, 20)
 /** Only by a process that trusts its time. */
 const rightTime = (steps: fc.Arbitrary<Step>) => fc.tuple(processNo, steps).map(([no, step]) => byTrusted(no, step))
 
@@ -87,7 +89,7 @@ const tries = fc.oneof(
   {
     weight: 8,
     arbitrary: anyTime(
-      fc.tuple(fc.constantFrom(pause, pause, resume, openNextStage), choice).map(([change, job]) => change(job)),
+      fc.tuple(fc.constantFrom(pause, pauseBriefly, resume, openNextStage), choice).map(([change, job]) => change(job)),
     ),
   },
   {
@@ -99,7 +101,9 @@ const tries = fc.oneof(
 )
 
 /** They pass over what another step has locked at the moment: at once with one, what they do cannot be foretold. */
-const passing = rightTime(fc.constantFrom(releaseChunks, releaseChunks, releaseDeviceJobs, findReachable))
+const passing = rightTime(
+  fc.constantFrom(releaseChunks, releaseChunks, releaseDeviceJobs, findReachable, cancelLongPauses),
+)
 /** A removal and a registration of many at once come in another order for each device; to divide a job locks many chunks in no order. */
 const many = fc.oneof(
   anyTime(someKnown.map(remove)),

@@ -42,6 +42,8 @@ export async function drain(
     const inFlight = [0, 1, 2, 3].map((claimNo) => record(apt(claimNo), lastOutcomes))
     for (const step of [...ends, ...inFlight]) if (step.isPossible(model)) await take(step)
   }
+  // A paused job has no end of its window.
+  for (const [jobNo, { isPaused }] of model.jobs.entries()) if (isPaused) await take(resume(any(jobNo)))
   await take(advance(aDay))
   await settle(db, model, take)
   await take(keep)

@@ -44,6 +44,8 @@ export function create(request: {
           type,
           startAt,
           deadlineAt: startAt + windowSeconds * 1000,
+          windowLeft: 0,
+          pauseEndsAt: Number.POSITIVE_INFINITY,
           requested: [...new Set(deviceIds)].sort(),
           isListed,
           chunkSize,
@@ -116,12 +118,12 @@ export function complete(choice: Choice): Step {
   })
 }
 
-function hasNotEnded({ status }: ModelJob): boolean {
+export function hasNotEnded({ status }: ModelJob): boolean {
   return !isTerminal(status)
 }
 
 /** Ending a job that has ended changes nothing. */
-function endJob(job: ModelJob, status: 'cancelled' | 'failed'): void {
+export function endJob(job: ModelJob, status: 'cancelled' | 'failed'): void {
   if (job.status === status) return
   job.status = status
   closeRest(job, 'canceled')

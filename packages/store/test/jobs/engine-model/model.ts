@@ -45,7 +45,12 @@ export interface ModelJob {
   readonly type: JobType
   /** Not before it was created. */
   readonly startAt: number
-  readonly deadlineAt: number
+  /** Infinite while it is paused. */
+  deadlineAt: number
+  /** R39: of its window, when it was paused. */
+  windowLeft: number
+  /** R42: when the pause cancels it. Infinite: never. */
+  pauseEndsAt: number
   /** In device id order. */
   readonly requested: readonly string[]
   /** Unregistered ones are targets too. */
@@ -140,8 +145,7 @@ export function isFree({ isPaused, openStage }: ModelJob, { stageNo, isHeld }: M
 
 /** J12: what comes of an attempt to start a job. */
 export function startOf(model: Model, job: ModelJob): 'started' | 'full' | 'idle' {
-  const isDue = (job: ModelJob) =>
-    /queued|scheduled/.test(job.status) && job.startAt <= model.now && (!job.isPaused || isOver(model, job))
+  const isDue = (job: ModelJob) => /queued|scheduled/.test(job.status) && job.startAt <= model.now && !job.isPaused
   if (!isDue(job)) return 'idle'
   const no = model.jobs.indexOf(job)
   const isAhead = (other: ModelJob, otherNo: number) =>

@@ -1,9 +1,13 @@
 import { isTerminal } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { expect } from 'vitest'
+import { hubItself } from '../../../src/jobs/job-events.ts'
+import { pauseJob, resumeJob } from '../../../src/jobs/rollout/pause.ts'
+import { cancelLongPaused } from '../../../src/jobs/sweeps/cancel-long-paused.ts'
 import { type Db, rows } from '../../../src/postgres/sql.ts'
+import { endJob, hasNotEnded } from './jobs.ts'
 import { idsIn, type ModelChunk, type ModelJob } from './model.ts'
-import { type Choice, ofJob, type Step, timeOf } from './step.ts'
+import { type Choice, ofJob, type Step, step, timeOf } from './step.ts'
 
 /** What the API will do to a job in its course, by the statements that this asks for: the engine has only to honour it. */
 
@@ -52,36 +56,49 @@ export function release(choice: Choice, chunkNo: number): Step {
   })
 }
 
-/** J41 */
-export function pause(choice: Choice): Step {
+/** J41, R39. `timeoutSeconds`: R42. */
+export function pause(choice: Choice, timeoutSeconds?: number): Step {
   const isApt = ({ status, isPaused }: ModelJob) => !isTerminal(status) && !isPaused
-  return ofJob({ text: 'pause', choice, isApt }, async (db, { key }, model) => {
-    const now = sql`${timeOf(model).toISOString()}::timestamptz`
-    const paused = await changes(
-      db,
-      sql`update jobs set paused_at = ${now} where job_key = ${key} and ended_at is null and paused_at is null`,
-    )
+  const text = timeoutSeconds === undefined ? 'pause' : `pause for ${timeoutSeconds} s`
+  return ofJob({ text, choice, isApt }, async (db, { key }, before) => {
+    const paused = await pauseJob(db, key, { asker: hubItself, reason: null, timeoutSeconds }, timeOf(before))
     return (job) => {
       expect(paused).toBe(isApt(job))
-      if (paused) job.isPaused = true
+      if (!paused) return
+      job.isPaused = true
+      job.windowLeft = job.deadlineAt - before.now
+      job.deadlineAt = Number.POSITIVE_INFINITY
+      job.pauseEndsAt = before.now + (timeoutSeconds ?? Number.POSITIVE_INFINITY) * 1000
     }
   })
 }
 
-/** J41 */
+/** J41, R39 */
 export function resume(choice: Choice): Step {
   const isApt = ({ status, isPaused }: ModelJob) => !isTerminal(status) && isPaused
-  return ofJob({ text: 'resume', choice, isApt }, async (db, { key }) => {
-    const resumed = await changes(
-      db,
-      sql`update jobs set paused_at = null where job_key = ${key} and ended_at is null and paused_at is not null`,
-    )
+  return ofJob({ text: 'resume', choice, isApt }, async (db, { key }, before) => {
+    const resumed = await resumeJob(db, key, { asker: hubItself }, timeOf(before))
     return (job) => {
       expect(resumed).toBe(isApt(job))
-      if (resumed) job.isPaused = false
+      if (!resumed) return
+      job.isPaused = false
+      job.deadlineAt = before.now + job.windowLeft
+      job.pauseEndsAt = Number.POSITIVE_INFINITY
     }
   })
 }
+
+/** R42: it passes over a job that somebody changes just then. */
+export const cancelLongPauses = step('cancelLongPauses', async (db, before) => {
+  const cancelled = await cancelLongPaused(db, { limit: 100 }, timeOf(before))
+  return (model, isAlone) => {
+    const overdue = model.jobs.filter((job) => hasNotEnded(job) && job.isPaused && job.pauseEndsAt <= before.now)
+    const keys = cancelled.map(({ key }) => key)
+    expect(overdue.map(({ key }) => key)).toEqual(expect.arrayContaining(keys))
+    if (isAlone) expect(keys).toHaveLength(overdue.length)
+    for (const job of overdue) if (keys.includes(job.key)) endJob(job, 'cancelled')
+  }
+})
 
 function isReady(chunk: ModelChunk): boolean {
   return !chunk.isHeld && chunk.holder === null && idsIn(chunk, 'untried').length > 0

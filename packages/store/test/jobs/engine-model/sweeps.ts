@@ -106,7 +106,9 @@ export function advance(seconds: number): Step {
 
 /** To the end of the next window. */
 export const advanceToDeadline = step('advanceToDeadline', async () => (model) => {
-  const deadlines = model.jobs.map(({ deadlineAt }) => deadlineAt).filter((deadlineAt) => deadlineAt > model.now)
+  const deadlines = model.jobs
+    .map(({ deadlineAt }) => deadlineAt)
+    .filter((deadlineAt) => deadlineAt > model.now && Number.isFinite(deadlineAt))
   model.now = deadlines.length === 0 ? model.now : Math.min(...deadlines)
 })
 

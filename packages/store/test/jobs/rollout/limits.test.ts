@@ -99,7 +99,7 @@ describe('a rate', () => {
     expect(await take(job, noon)).toBe(1)
   })
 
-  it('J42 that is lowered later lets a chunk go as a whole, and the next waits for all of it', async () => {
+  it('J42 R35 that is lowered later lets a chunk go as a whole, and the next waits for all of it', async () => {
     const job = await givenLimitedJob({ devices: 6, columns: sql`rate = null`, chunkSize: 3 })
     await setJob(db, job, sql`rate = 60`)
 

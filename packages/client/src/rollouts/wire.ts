@@ -1,0 +1,61 @@
+/** How fast a job reaches its devices. */
+export interface Rollout {
+  /** Devices a minute. */
+  readonly maximumPerMinute?: number | undefined
+  readonly exponentialRate?: ExponentialRate | undefined
+  /** Devices in flight. */
+  readonly maximumInFlight?: number | undefined
+}
+
+/** A rate that rises, up to `maximumPerMinute`. */
+export interface ExponentialRate {
+  readonly baseRatePerMinute: number
+  /** 1.1 to 5. */
+  readonly incrementFactor: number
+  /** After how many devices more that were called, or have succeeded. */
+  readonly rateIncreaseCriteria:
+    | { readonly numberOfNotifiedThings: number }
+    | { readonly numberOfSucceededThings: number }
+}
+
+/** What a job may ask for beside the members of Azure IoT Hub. */
+export interface JobExtensions {
+  readonly rollout?: Rollout | undefined
+  /** 0 to 1000, by default 500. */
+  readonly priority?: number | undefined
+  /** After so long a pause cancels the job. */
+  readonly pauseTimeoutSeconds?: number | undefined
+}
+
+/** What to change of a job. Null takes a limit away. */
+export interface JobChange {
+  readonly rollout?: { readonly [Name in keyof Rollout]?: Rollout[Name] | null } | undefined
+  readonly priority?: number | null | undefined
+  readonly maxExecutionTimeInSeconds?: number | undefined
+}
+
+export interface PauseRequest {
+  readonly reason?: string | undefined
+  readonly pauseTimeoutSeconds?: number | undefined
+}
+
+/** Which jobs to stop, and why. By default all. */
+export interface StopRequest {
+  readonly reason?: string | undefined
+  readonly type?: 'scheduleUpdateTwin' | 'scheduleDeviceMethod' | undefined
+  readonly jobIdPrefix?: string | undefined
+}
+
+/** Jobs that were paused together. */
+export interface Stop extends StopRequest {
+  readonly stopId: string
+  readonly time: string
+  readonly actor?: string
+  readonly pausedCount: number
+  /** Calls that were handed over to devices after the stop. Absent: they could not be counted in time. */
+  readonly handedOverCount?: number
+  /** Devices of which that is not known yet. */
+  readonly undecidedCount?: number
+  readonly resumedTime?: string
+  readonly resumedCount?: number
+}
