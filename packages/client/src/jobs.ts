@@ -11,6 +11,7 @@ import type {
   JobEvent,
   JobFailures,
   JobPreview,
+  JobStage,
   JobStatisticsTold,
   JobTarget,
   NewMethodJob,
@@ -31,6 +32,10 @@ interface DevicesPage {
   readonly continuationToken?: string
 }
 
+interface StagesAnswer {
+  readonly items: readonly JobStage[]
+}
+
 export interface Jobs {
   /** @throws MusterError JobAlreadyExists */
   create(job: NewTwinJob | NewMethodJob, options?: CallOptions): Promise<CreatedJob>
@@ -43,6 +48,13 @@ export interface Jobs {
     filter?: { readonly jobType?: string | undefined; readonly jobStatus?: string | undefined },
     options?: PageOptions,
   ): Pages<Job>
+  /** Its stages; none before it starts. */
+  stages(jobId: string, options?: CallOptions): Promise<readonly JobStage[]>
+  /**
+   * Opens the next stage now, whatever the gate before it says. Returns the stages after it.
+   * @throws MusterError OperationNotAllowedInCurrentState when no stage is left, or it does not run
+   */
+  openNextStage(jobId: string, options?: CallOptions): Promise<readonly JobStage[]>
   /** @throws MusterError OperationNotAllowedInCurrentState when it has ended */
   cancel(jobId: string, options?: CallOptions): Promise<Job>
   /** To pause a paused job changes nothing. @throws MusterError OperationNotAllowedInCurrentState when it has ended, as the two below */
@@ -82,6 +94,14 @@ export function createJobs(exchange: Exchange): Jobs {
     get: (jobId, options) => exchange.read({ method: 'GET', path: pathOf(jobId), isSafe: true, ...options }),
     list: ({ jobType, jobStatus } = {}, options) =>
       listOf(exchange, { method: 'GET', path: '/jobs/v2/query', query: { jobType, jobStatus }, isSafe: true }, options),
+    async stages(jobId, options) {
+      const path = `${pathOf(jobId)}/stages`
+      return (await exchange.read<StagesAnswer>({ method: 'GET', path, isSafe: true, ...options })).items
+    },
+    async openNextStage(jobId, options) {
+      const path = `${pathOf(jobId)}/stages/next`
+      return (await exchange.read<StagesAnswer>({ method: 'POST', path, isSafe: false, ...options })).items
+    },
     cancel: (jobId, options) =>
       exchange.read({ method: 'POST', path: `${pathOf(jobId)}/cancel`, isSafe: false, ...options }),
     pause: (jobId, request = {}, options) =>

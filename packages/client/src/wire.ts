@@ -47,6 +47,9 @@ export interface JobWindow {
   readonly maxExecutionTimeInSeconds?: number | undefined
 }
 
+/** What this hub adds to the body of a job. */
+export type JobExtensions = Extensions
+
 export type NewTwinJob = JobTarget &
   JobWindow &
   JobExtensions & { readonly jobId: string; readonly updateTwin: TwinPatch; readonly parameters?: JobParameters }
@@ -75,9 +78,11 @@ export interface CreatedJob {
   readonly jobId: string
   readonly type: JobType
   readonly status: JobStatus
+  /** What was asked for that never does anything. Absent: nothing. */
+  readonly warnings?: readonly string[]
 }
 
-export interface Job extends CreatedJob, JobExtensions {
+export interface Job extends Omit<CreatedJob, 'warnings'>, JobExtensions {
   readonly createdTime: string
   readonly startTime: string
   readonly endTime?: string
@@ -164,6 +169,27 @@ export interface FailureGroup {
   }[]
 }
 
+/** A part of the devices of a job. */
+export interface JobStage {
+  /** From 0. */
+  readonly stageNo: number
+  /** `closed`: the next one has opened, or the job has ended. */
+  readonly status: 'waiting' | 'open' | 'closed'
+  readonly openedTime?: string
+  readonly closedTime?: string
+  /** Why it opened. Absent: with the start of the job, or not yet. */
+  readonly reason?: string
+  /** What the next stage waits for. Absent: this is not the last open stage, or none follows. */
+  readonly waitsFor?: {
+    /** `failed`: the gate cannot open by itself; `free`: it opens within about a second. A later hub may know more. */
+    readonly kind: 'devices' | 'failed' | 'soak' | 'approval' | 'free'
+    readonly text: string
+    /** The end of the soak. */
+    readonly untilTime?: string
+  }
+  readonly deviceJobStatistics: DeviceJobStatistics
+}
+
 /** What has happened to a job. */
 export interface JobEvent {
   /** Opaque; ordered within a job. */
@@ -180,6 +206,8 @@ export interface JobEvent {
   readonly reason?: string
   /** Of `changed`: the new values by the names of the members; null for one that was taken away. */
   readonly changes?: JsonObject
+  /** Of the stage that opened, from 0. */
+  readonly stageNo?: number
   readonly deviceCount?: number
   readonly deviceJobStatistics?: DeviceJobStatistics
 }

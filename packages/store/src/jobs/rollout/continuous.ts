@@ -144,19 +144,21 @@ function insertChunks(
     added as (
       insert into chunks (week, job_key, chunk_no, stage_no, device_ids, device_count)
       select ${week}::date, ${key}::bigint, place.chunk_no + slice, place.stage_no, device_ids, device_count
-        from slices, place),
-    grown as (
-      update stages set device_count = device_count + (select count(*) from newcomer)
-       where job_key = ${key} and stage_no = (select stage_no from place) and exists (select from newcomer))
+        from slices, place)
     select count(*)::int as count, coalesce(max(generation_no), 0) as last_generation_no from newcomer`
 }
 
 /**
  * The row of the job comes last, because the search may take seconds: until here a cancel waits for nothing. It has ended the job, and
  * nothing joins; or it waits for this transaction, and finds the new chunks. An identity that was registered after the start may join, so the
- * highest number of the targets rises.
+ * highest number of the targets rises. The row of the stage comes after it, as when a stage opens, so that neither can wait for the other.
  */
-async function admit(tx: Db, key: JobKey, joined: { readonly last_generation_no: string }, now: Date): Promise<void> {
+async function admit(
+  tx: Db,
+  key: JobKey,
+  joined: { readonly count: number; readonly last_generation_no: string },
+  now: Date,
+): Promise<void> {
   const admitted = await rows(
     tx,
     sql`
@@ -166,6 +168,13 @@ async function admit(tx: Db, key: JobKey, joined: { readonly last_generation_no:
     returning job_key`,
   )
   if (admitted.length === 0) throw new EndedError()
+  await rows(
+    tx,
+    sql`
+    update stages set device_count = device_count + ${joined.count}
+     where job_key = ${key} and stage_no = (select max(stage_no) from stages where job_key = ${key})
+    returning stage_no`,
+  )
 }
 
 /** Whether nothing more can come to a row of `jobs`: it is not continuous, its window is over, or it has as many devices as it may. */

@@ -22,6 +22,7 @@ export function gateBehind({ successThreshold, soakSeconds, approval }: StageReq
 export interface GatedStage {
   readonly stageNo: number
   readonly gate: Gate
+  /** Without those that were skipped. */
   readonly deviceCount: number
   readonly succeeded: number
   readonly failed: number
@@ -43,7 +44,9 @@ export type GateState =
   /** For nothing. */
   | { readonly kind: 'free'; readonly text: string }
 
+/** A gate behind a stage without devices asks for nothing. */
 export function stateOfGate(stage: GatedStage, now: Date): GateState {
+  if (stage.deviceCount === 0) return { kind: 'free', text: `stage ${stage.stageNo} has no devices` }
   const { kind, text } = stateOfDevices(stage)
   if (kind !== 'met') return { kind, text }
   const until = new Date((stage.metAt ?? now).getTime() + stage.gate.soakSeconds * 1000)

@@ -28,7 +28,7 @@ export async function readStages(db: Db, jobId: string, now: Date): Promise<read
 }
 
 function toStage(job: StagedJob, stage: StageRow, now: Date): Stage {
-  const { stageNo, openedAt, reason, deviceCount, succeeded, failed, running, canceled } = stage
+  const { stageNo, openedAt, reason, deviceCount, succeeded, failed, running, canceled, skipped } = stage
   const closedAt = stage.closedAt ?? job.endTime
   return {
     stageNo,
@@ -37,7 +37,7 @@ function toStage(job: StagedJob, stage: StageRow, now: Date): Stage {
     closedAt,
     reason,
     waitsFor: stageNo === job.openStage && !isTerminal(job.status) ? waitOf(job, now) : null,
-    statistics: toStatistics([deviceCount, succeeded, failed, running, canceled]),
+    statistics: toStatistics([deviceCount, succeeded, failed, running, canceled, skipped]),
   }
 }
 

@@ -39,7 +39,9 @@ export interface StageRow {
   readonly succeeded: number
   readonly failed: number
   readonly running: number
+  /** With those that were skipped. */
   readonly canceled: number
+  readonly skipped: number
   /** The gate before it. */
   readonly opensWhen: Gate | null
   readonly abortWhen: StageAbort | null
@@ -62,7 +64,7 @@ export async function readStagedJob(db: Db, isWanted: SQL, isCounted: SQL): Prom
     with job as materialized (select * from jobs where week is not null and ${isWanted}),
     counted as materialized (
       select c.stage_no, sum(c.succeeded)::int as succeeded, sum(c.failed)::int as failed, sum(c.running)::int as running,
-             sum(c.canceled)::int as canceled
+             sum(c.canceled)::int as canceled, sum(c.skipped)::int as skipped
         from job
         join chunks c on c.week = job.week and c.job_key = job.job_key
        where ${isCounted}
@@ -70,7 +72,7 @@ export async function readStagedJob(db: Db, isWanted: SQL, isCounted: SQL): Prom
     select job.job_key::text, job.type, job.priority, job.status, job.week::text, job.ended_at::text, job.paused_at::text, job.open_stage,
            job.abort_when as criteria, job.fired_criteria, s.stage_no, s.device_count,
            coalesce(succeeded, 0) as succeeded, coalesce(failed, 0) as failed, coalesce(running, 0) as running,
-           coalesce(canceled, 0) as canceled, s.opens_when, s.abort_when, s.opened_at::text, s.closed_at::text, s.reason,
+           coalesce(canceled, 0) as canceled, coalesce(skipped, 0) as skipped, s.opens_when, s.abort_when, s.opened_at::text, s.closed_at::text, s.reason,
            s.met_at::text, s.held_at::text, s.aborted_at::text
       from job
       join stages s on s.job_key = job.job_key
@@ -111,6 +113,7 @@ interface FoundRow extends Record<string, unknown> {
   readonly failed: number
   readonly running: number
   readonly canceled: number
+  readonly skipped: number
   readonly opens_when: Gate | null
   readonly abort_when: StageAbort | null
   readonly opened_at: string | null
@@ -122,7 +125,7 @@ interface FoundRow extends Record<string, unknown> {
 }
 
 function toStage(row: FoundRow): StageRow {
-  const { succeeded, failed, running, canceled, reason } = row
+  const { succeeded, failed, running, canceled, skipped, reason } = row
   return {
     stageNo: row.stage_no,
     deviceCount: row.device_count,
@@ -130,6 +133,7 @@ function toStage(row: FoundRow): StageRow {
     failed,
     running,
     canceled,
+    skipped,
     opensWhen: row.opens_when,
     abortWhen: row.abort_when,
     openedAt: instantOrNull(row.opened_at),
@@ -160,6 +164,7 @@ export function gatedStage(job: StagedJob): GatedStage | null {
   return {
     ...open,
     gate,
+    deviceCount: open.deviceCount - open.skipped,
     openCount: openCountOf(open),
     openSoFar: stages.slice(0, openStage + 1).reduce((sum, stage) => sum + openCountOf(stage), 0),
   }

@@ -2,10 +2,11 @@ import { jobTypes } from '@muster/contract'
 import fc from 'fast-check'
 import { claimDue, lookAgain, outcomeKinds, record, recordTogether, takeChunk } from './attempts.ts'
 import { by, byTrusted, errorMsMax, jump, measure, processCount } from './clocks.ts'
-import { atOnce, crashed, type Happening, inTurn, late, once, twice } from './happenings.ts'
+import { asPossible, atOnce, crashed, type Happening, inTurn, late, once, twice } from './happenings.ts'
 import { cancel, complete, create, fail, schedule, startDue } from './jobs.ts'
 import { workerCount } from './model.ts'
-import { cancelLongPauses, divide, hold, openNextStage, pause, release, resume } from './rollout.ts'
+import { cancelLongPauses, divide, divide, hold, hold, openNextStage, openNextStage, pause, pause, release, release, resume, resume } from './rollout.ts'
+import { askForNext, lookAtGate } from './stages.ts'
 import { apt, inapt, knownIds, type Step, unknownIds } from './step.ts'
 import {
   advance,
@@ -31,7 +32,17 @@ export const clocks = fc.array(clock, { minLength: processCount, maxLength: proc
 const choice = fc.tuple(fc.constantFrom(apt, apt, inapt), fc.nat({ max: 3 })).map(([such, no]) => such(no))
 const someKnown = fc.subarray(knownIds, { minLength: 1 })
 
+const newStage = fc.record({
+  size: fc.integer({ min: 1, max: 3 }),
+  successThreshold: fc.constantFrom(null, 50, 100),
+  soakSeconds: fc.constantFrom(0, 0, 20),
+  isManual: fc.nat({ max: 4 }).map((no) => no === 0),
+  failureCount: fc.constantFrom(null, null, 1, 2),
+  action: fc.constantFrom('pause', 'pause', 'cancel'),
+})
+
 export const jobRequest = fc.record({
+  stages: fc.option(fc.array(newStage, { minLength: 1, maxLength: 4 }), { freq: 2 }),
   type: fc.constantFrom(...jobTypes, 'scheduleDeviceMethod'),
   deviceIds: fc.subarray([...knownIds, ...unknownIds], { minLength: 4 }),
   isListed: fc.boolean(),
@@ -86,6 +97,7 @@ const tries = fc.oneof(
   { weight: 2, arbitrary: rightTime(fc.constant(expire)) },
   { weight: 2, arbitrary: fc.constant(keep) },
   { weight: 2, arbitrary: anyTime(workerNo.map(renew)) },
+  { weight: 3, arbitrary: anyTime(choice.map(askForNext)) },
   {
     weight: 8,
     arbitrary: anyTime(
@@ -102,7 +114,10 @@ const tries = fc.oneof(
 
 /** They pass over what another step has locked at the moment: at once with one, what they do cannot be foretold. */
 const passing = rightTime(
-  fc.constantFrom(releaseChunks, releaseChunks, releaseDeviceJobs, findReachable, cancelLongPauses),
+  fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom(releaseChunks, releaseChunks, releaseDeviceJobs, findReachable, cancelLongPauses) },
+    { weight: 4, arbitrary: choice.map(lookAtGate) },
+  ),
 )
 /** A removal and a registration of many at once come in another order for each device; to divide a job locks many chunks in no order. */
 const many = fc.oneof(
@@ -121,6 +136,21 @@ const clockStep = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(processNo, fc.constantFrom(0, 30, 3600)).map(([no, s]) => jump(no, s)) },
 )
 
+/** A chunk is taken, its devices end, and somebody looks at the gate, before the end of a soak and after it. */
+const throughGate = fc
+  .tuple(
+    fc.nat({ max: 3 }),
+    fc.array(fc.constantFrom('completed' as const, 'failed' as const), { minLength: 1, maxLength: 3 }),
+  )
+  .map(([no, kinds]) => {
+    const fails = kinds.map((kind) => kind === 'failed')
+    const worked: [Step, Step] = [
+      takeChunk(apt(no), fails, { workerNo: 0, isUnanswered: false }),
+      record(apt(0), kinds),
+    ]
+    return asPossible(...worked, ...worked, lookAtGate(apt(no)), advance(20), lookAtGate(apt(no)))
+  })
+
 export const anyHappening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 12, arbitrary: anyStep.map(once) },
   { weight: 3, arbitrary: fc.constantFrom(...[1, 5, 6, 20, 21, 61].map(advance), advanceToDeadline).map(once) },
@@ -129,6 +159,7 @@ export const anyHappening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 1, arbitrary: workerNo.map((no) => crashed(takeAnother(no))) },
   { weight: 1, arbitrary: workerNo.map((no) => inTurn(leave(no), releaseChunks, releaseDeviceJobs, takeAnother(no))) },
   { weight: 1, arbitrary: fc.constant(inTurn(advanceToDeadline, expire)) },
+  { weight: 5, arbitrary: throughGate },
   { weight: 1, arbitrary: anyStep.map(twice) },
   { weight: 1, arbitrary: anyStep.map(crashed) },
   { weight: 2, arbitrary: fc.tuple(anyStep, fc.integer({ min: 1, max: 5 })).map(([step, s]) => late(step, s)) },

@@ -9,6 +9,7 @@ import { errorMsMax } from './clocks.ts'
 import { cancel, complete, startDue } from './jobs.ts'
 import { type Model, type ModelJob, mayAttempt, newcomer } from './model.ts'
 import { openNextStage, release, resume } from './rollout.ts'
+import { askForNext } from './stages.ts'
 import { any, apt, type Choice, jobOf, knownIds, leaseMs, type Step } from './step.ts'
 import { advance, connect, expire, findReachable, keep, releaseChunks, releaseDeviceJobs } from './sweeps.ts'
 import { takeAnother } from './workers.ts'
@@ -37,6 +38,9 @@ export async function drain(
     await settle(db, model, take)
     expect(model.jobs.filter((job) => mayAttempt(model, job))).toEqual([])
   } else {
+    const resumed =
+      ending === 'expire' ? model.jobs.flatMap(({ isPaused }, no) => (isPaused ? [resume(any(no))] : [])) : []
+    for (const step of resumed) await take(step)
     if (ending === 'expire') await take(advance(anHour))
     const ends = ending === 'expire' ? [expire] : model.jobs.map((_, jobNo) => cancel(any(jobNo)))
     const inFlight = [0, 1, 2, 3].map((claimNo) => record(apt(claimNo), lastOutcomes))
@@ -50,10 +54,10 @@ export async function drain(
 }
 
 /** J40, J41: lets the job go on in every chunk. */
-function freeing({ isPaused, chunks }: ModelJob, choice: Choice): Step[] {
+function freeing({ isPaused, chunks, stages }: ModelJob, choice: Choice): Step[] {
   return [
     ...(isPaused ? [resume(choice)] : []),
-    ...(chunks?.some(({ stageNo }) => stageNo > 0) ? [openNextStage(choice)] : []),
+    ...(stages === null && chunks?.some(({ stageNo }) => stageNo > 0) ? [openNextStage(choice)] : []),
     ...(chunks ?? []).flatMap(({ isHeld }, chunkNo) => (isHeld ? [release(choice, chunkNo)] : [])),
   ]
 }
@@ -88,7 +92,13 @@ async function findSteps(db: Db, model: Model): Promise<Step[]> {
       record(any(0), ['completed']),
     ]),
     ...drained.map((key) => complete(job(key))),
+    ...model.jobs.filter((one) => mayAttempt(model, one) && hasNext(one)).map(({ key }) => askForNext(job(key))),
   ]
+}
+
+/** A stage of its own is left to open. */
+function hasNext({ stages, chunks, openStage }: ModelJob): boolean {
+  return stages !== null && (chunks ?? []).some(({ stageNo }) => stageNo > openStage)
 }
 
 function numberOf(model: Model, key: JobKey): number {

@@ -30,6 +30,17 @@ export function inTurn(...steps: readonly Step[]): Happening {
   }
 }
 
+/** The same, but what is not possible when its turn comes is left out. */
+export function asPossible(first: Step, ...steps: readonly Step[]): Happening {
+  return {
+    text: [first, ...steps].map(({ text }) => text).join(', perhaps '),
+    isPossible: first.isPossible,
+    async happen(db, model) {
+      for (const step of [first, ...steps]) if (step.isPossible(model)) await once(step).happen(db, model)
+    },
+  }
+}
+
 /** The same message is delivered again: the second time it is about what it was about the first time. */
 export function twice(step: Step): Happening {
   return {

@@ -1,8 +1,18 @@
-import { isTerminal, type JobType, parseJobId } from '@muster/contract'
+import { isTerminal, type JobType, parseJobId, type StageRequest } from '@muster/contract'
 import { expect } from 'vitest'
 import { cancelJob, completeJob, failJob, insertJob, markScheduled } from '../../../src/jobs/jobs.ts'
 import { start } from '../engine.ts'
-import { closeRest, freeze, isOpen, isOver, type Model, type ModelJob, maxRunningJobs, startOf } from './model.ts'
+import {
+  closeRest,
+  freeze,
+  isOpen,
+  isOver,
+  type Model,
+  type ModelJob,
+  type ModelStage,
+  maxRunningJobs,
+  startOf,
+} from './model.ts'
 import { type Choice, ofJob, type Step, timeOf } from './step.ts'
 
 export function create(request: {
@@ -12,8 +22,9 @@ export function create(request: {
   chunkSize: number
   startsInSeconds: number | null
   windowSeconds: number
+  stages: readonly NewStage[] | null
 }): Step {
-  const { type, deviceIds, isListed, chunkSize, startsInSeconds, windowSeconds } = request
+  const { type, deviceIds, isListed, chunkSize, startsInSeconds, windowSeconds, stages } = request
   return {
     text: `create(${JSON.stringify(request)})`,
     isPossible: ({ jobs }) => jobs.length < 4,
@@ -31,6 +42,7 @@ export function create(request: {
           body: {},
           startTime,
           maxExecutionTimeInSeconds: windowSeconds,
+          ...(stages === null ? {} : { extensions: { rollout: { stages: stages.map(stageRequest), order: 'id' } } }),
         },
         timeOf(model),
       )
@@ -52,12 +64,27 @@ export function create(request: {
           lastRegistration: 0,
           status: 'queued',
           isPaused: false,
+          pausedAt: null,
           openStage: 0,
+          stages: stages?.map((stage) => ({ ...stage, metAt: null, heldAt: null, hasStopped: false })) ?? null,
           rest: null,
           chunks: null,
         })
       }
     },
+  }
+}
+
+type NewStage = Omit<ModelStage, 'metAt' | 'heldAt' | 'hasStopped'>
+
+function stageRequest(stage: NewStage): StageRequest {
+  const { size, successThreshold, soakSeconds, isManual, failureCount, action } = stage
+  return {
+    size,
+    soakSeconds,
+    ...(successThreshold === null ? {} : { successThreshold }),
+    ...(isManual ? { approval: 'manual' } : {}),
+    ...(failureCount === null ? {} : { abort: { failureCount, action } }),
   }
 }
 

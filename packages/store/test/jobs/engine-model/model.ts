@@ -60,12 +60,30 @@ export interface ModelJob {
   lastRegistration: number
   status: JobStatus
   isPaused: boolean
+  /** The last time that it was paused. */
+  pausedAt: number | null
   /** Its chunks of later stages have to wait. */
   openStage: number
   /** How what has not started has ended. */
   rest: 'canceled' | 'expired' | null
+  /** Null: it has none of its own. */
+  readonly stages: ModelStage[] | null
   /** Null until the target set is frozen. */
   chunks: ModelChunk[] | null
+}
+
+/** A stage as the job asks for it, and what has come of its gate. */
+export interface ModelStage {
+  readonly size: number
+  readonly successThreshold: number | null
+  readonly soakSeconds: number
+  readonly isManual: boolean
+  /** So many devices that fail stop the job. */
+  readonly failureCount: number | null
+  readonly action: 'pause' | 'cancel'
+  metAt: number | null
+  heldAt: number | null
+  hasStopped: boolean
 }
 
 export interface ModelChunk {
@@ -143,6 +161,22 @@ export function isFree({ isPaused, openStage }: ModelJob, { stageNo, isHeld }: M
   return !isPaused && stageNo <= openStage && !isHeld
 }
 
+/** R30: its window stands still. */
+export function pauseAt(job: ModelJob, now: number, timeoutSeconds = Number.POSITIVE_INFINITY): void {
+  const windowLeft = job.deadlineAt - now
+  const pauseEndsAt = now + timeoutSeconds * 1000
+  Object.assign(job, { isPaused: true, pausedAt: now, windowLeft, deadlineAt: Number.POSITIVE_INFINITY, pauseEndsAt })
+}
+
+/** Its window goes on, and so does the soak of its gate. */
+export function resumeAt(job: ModelJob, now: number): void {
+  job.isPaused = false
+  job.deadlineAt = now + job.windowLeft
+  job.pauseEndsAt = Number.POSITIVE_INFINITY
+  const open = job.stages?.[job.openStage]
+  if (open?.metAt != null) open.metAt += now - (job.pausedAt ?? now)
+}
+
 /** J12: what comes of an attempt to start a job. */
 export function startOf(model: Model, job: ModelJob): 'started' | 'full' | 'idle' {
   const isDue = (job: ModelJob) => /queued|scheduled/.test(job.status) && job.startAt <= model.now && !job.isPaused
@@ -179,12 +213,22 @@ export function freeze({ registered }: Model, job: ModelJob): void {
   const target = job.requested.filter((id) => job.isListed || registered.has(id))
   job.status = 'running'
   job.lastRegistration = Math.max(0, ...target.map((id) => registered.get(id) ?? 0))
-  job.chunks = []
-  for (let from = 0; from < target.length; from += job.chunkSize) {
-    const deviceIds = target.slice(from, from + job.chunkSize)
-    const stages = new Map(deviceIds.map((deviceId) => [deviceId, untried] as const))
-    job.chunks.push({ stages, asked: new Set(), putOff: new Map(), stageNo: 0, isHeld: false, fence: 0, holder: null })
-  }
+  job.chunks = divided(target, job).flatMap((ofStage, stageNo) => chunksOf(ofStage, stageNo, job.chunkSize))
+  job.openStage = job.chunks[0]?.stageNo ?? 0
+}
+
+/** R10: the devices of each stage. The last one has the rest. */
+function divided(target: readonly string[], { stages }: ModelJob): readonly string[][] {
+  const sizes = (stages ?? []).slice(0, -1).map(({ size }) => size)
+  const before = (no: number) => sizes.slice(0, no).reduce((sum, size) => sum + size, 0)
+  return [...sizes, target.length].map((size, no) => target.slice(before(no), before(no) + size))
+}
+
+function chunksOf(deviceIds: readonly string[], stageNo: number, chunkSize: number): ModelChunk[] {
+  if (deviceIds.length === 0) return []
+  const stages = new Map(deviceIds.slice(0, chunkSize).map((deviceId) => [deviceId, untried] as const))
+  const first = { stages, asked: new Set<string>(), putOff: new Map(), stageNo, isHeld: false, fence: 0, holder: null }
+  return [first, ...chunksOf(deviceIds.slice(chunkSize), stageNo, chunkSize)]
 }
 
 /** J11: a lease that has ended gives no claim, and what was claimed under it is free. */

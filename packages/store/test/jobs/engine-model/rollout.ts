@@ -6,17 +6,18 @@ import { pauseJob, resumeJob } from '../../../src/jobs/rollout/pause.ts'
 import { cancelLongPaused } from '../../../src/jobs/sweeps/cancel-long-paused.ts'
 import { type Db, rows } from '../../../src/postgres/sql.ts'
 import { endJob, hasNotEnded } from './jobs.ts'
-import { idsIn, type ModelChunk, type ModelJob } from './model.ts'
-import { type Choice, ofJob, type Step, step, timeOf } from './step.ts'
+import { idsIn, idsIn, type ModelChunk, type ModelChunk, type ModelJob, type ModelJob, pauseAt, resumeAt } from './model.ts'
+import { type Choice, type Choice, ofJob, ofJob, type Step, type Step, step, timeOf, timeOf } from './step.ts'
 
 /** What the API will do to a job in its course, by the statements that this asks for: the engine has only to honour it. */
 
-/** J40: the second half of the chunks becomes a second stage, as if the start had made two. */
+/** J40: of a job without stages of its own, the second half of the chunks becomes a second stage, as if the start had made two. */
 export function divide(choice: Choice): Step {
   const half = ({ chunks }: ModelJob) => Math.ceil((chunks?.length ?? 0) / 2)
-  const isApt = (job: ModelJob) => half(job) > 0
+  const isApt = (job: ModelJob) => job.stages === null && half(job) > 0
   return ofJob({ text: 'divide', choice, isApt }, async (db, before) => {
     const from = half(before)
+    if (before.stages !== null) return () => {}
     await rows(
       db,
       sql`update chunks set stage_no = 1 where job_key = ${before.key} and chunk_no >= ${from} returning chunk_no`,
@@ -29,8 +30,9 @@ export function divide(choice: Choice): Step {
 
 /** J40 */
 export function openNextStage(choice: Choice): Step {
-  const isApt = ({ status, openStage }: ModelJob) => status === 'running' && openStage === 0
-  return ofJob({ text: 'openNextStage', choice, isApt }, async (db, { key }) => {
+  const isApt = ({ status, openStage, stages }: ModelJob) => stages === null && status === 'running' && openStage === 0
+  return ofJob({ text: 'openNextStage', choice, isApt }, async (db, { key, stages }) => {
+    if (stages !== null) return () => {}
     const opened = await changes(
       db,
       sql`update jobs set open_stage = 1 where job_key = ${key} and status = 'running' and open_stage = 0`,
@@ -61,29 +63,25 @@ export function pause(choice: Choice, timeoutSeconds?: number): Step {
   const isApt = ({ status, isPaused }: ModelJob) => !isTerminal(status) && !isPaused
   const text = timeoutSeconds === undefined ? 'pause' : `pause for ${timeoutSeconds} s`
   return ofJob({ text, choice, isApt }, async (db, { key }, before) => {
-    const paused = await pauseJob(db, key, { asker: hubItself, reason: null, timeoutSeconds }, timeOf(before))
+    const pausing = { asker: hubItself, reason: null, timeoutSeconds }
+    const paused = await db.transaction((tx) => pauseJob(tx, key, pausing, timeOf(before)))
+    const { now } = before
     return (job) => {
       expect(paused).toBe(isApt(job))
-      if (!paused) return
-      job.isPaused = true
-      job.windowLeft = job.deadlineAt - before.now
-      job.deadlineAt = Number.POSITIVE_INFINITY
-      job.pauseEndsAt = before.now + (timeoutSeconds ?? Number.POSITIVE_INFINITY) * 1000
+      if (paused) pauseAt(job, now, timeoutSeconds)
     }
   })
 }
 
-/** J41, R39 */
+/** J41, R18, R39 */
 export function resume(choice: Choice): Step {
   const isApt = ({ status, isPaused }: ModelJob) => !isTerminal(status) && isPaused
   return ofJob({ text: 'resume', choice, isApt }, async (db, { key }, before) => {
-    const resumed = await resumeJob(db, key, { asker: hubItself }, timeOf(before))
+    const resumed = await db.transaction((tx) => resumeJob(tx, key, { asker: hubItself }, timeOf(before)))
+    const { now } = before
     return (job) => {
       expect(resumed).toBe(isApt(job))
-      if (!resumed) return
-      job.isPaused = false
-      job.deadlineAt = before.now + job.windowLeft
-      job.pauseEndsAt = Number.POSITIVE_INFINITY
+      if (resumed) resumeAt(job, now)
     }
   })
 }

@@ -2,6 +2,7 @@ import { type JobType, jsonText, parseJobId } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { cancelJob, completeJob, insertJob } from '../../../src/jobs/jobs.ts'
+import { advanceStages } from '../../../src/jobs/rollout/advance-stages.ts'
 import {
   type ContinuousJob,
   findContinuousJobs,
@@ -9,6 +10,7 @@ import {
   takeUncheckedJob,
 } from '../../../src/jobs/rollout/continuous.ts'
 import { findLeavers } from '../../../src/jobs/rollout/leavers.ts'
+import { openNextStage } from '../../../src/jobs/rollout/open-stage.ts'
 import { expireOverdueJobs } from '../../../src/jobs/sweeps/expire-overdue-jobs.ts'
 import { findDrainedJobs } from '../../../src/jobs/sweeps/find-drained-jobs.ts'
 import { type Db, rows, texts } from '../../../src/postgres/sql.ts'
@@ -39,6 +41,38 @@ afterAll(() => store[Symbol.asyncDispose]())
 beforeEach(async () => {
   await forgetJobs(db)
   await rows(db, sql`update twins set tags = '{}'`)
+})
+
+describe('R14 R110 a continuous job with stages', () => {
+  const rollout = { stages: [{ size: 2, approval: 'manual' as const }, {}] }
+
+  it('that has no devices yet opens the last one for those that join', async () => {
+    const job = await givenContinuousJob([], { rollout })
+    await tag(['device-0000', 'device-0002'])
+    await join(job)
+
+    const advances = [await advanceStages(db, job.key, noon), await advanceStages(db, job.key, noon)]
+
+    expect(advances.map((one) => one?.kind)).toEqual(['opened', undefined])
+    expect((await claimed(db, job.key)).deviceIds).toEqual(['device-0000', 'device-0002'])
+  })
+
+  it('opens the next one while devices join, and nobody waits for ever', async () => {
+    const job = await givenContinuousJob(['device-0000', 'device-0001', 'device-0002'], { rollout })
+    const asker = { actor: null, clientAddress: null }
+
+    for (const id of ['device-0003', 'device-0004', 'device-0005']) {
+      await tag([id])
+      await rows(db, sql`update jobs set open_stage = 0 where job_key = ${job.key} returning job_key`)
+      const [joined, next] = await Promise.all([join(job), openNextStage(db, job.jobId, asker, noon)])
+      expect([joined, next.kind]).toEqual([1, 'opened'])
+    }
+
+    expect(await rows(db, sql`select device_count from stages where job_key = ${job.key} order by stage_no`)).toEqual([
+      { device_count: 2 },
+      { device_count: 4 },
+    ])
+  })
 })
 
 describe('R110 a continuous job', () => {
@@ -231,7 +265,7 @@ const sent = jsonText({ status: 200, payload: null })
 
 async function givenContinuousJob(
   matching: readonly string[],
-  extensions: { maxDevices?: number } = {},
+  extensions: { maxDevices?: number; rollout?: { stages: { size?: number; approval?: 'manual' }[] } } = {},
   jobId = 'continuous',
   type: JobType = 'scheduleDeviceMethod',
 ) {

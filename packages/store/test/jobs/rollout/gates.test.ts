@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cancelJob, completeJob } from '../../../src/jobs/jobs.ts'
 import { advanceStages } from '../../../src/jobs/rollout/advance-stages.ts'
+import { changeDevices } from '../../../src/jobs/rollout/change-devices.ts'
 import { openNextStage } from '../../../src/jobs/rollout/open-stage.ts'
 import { pauseJob, resumeJob } from '../../../src/jobs/rollout/pause.ts'
 import { findWatchedJobs } from '../../../src/jobs/sweeps/find-watched-jobs.ts'
@@ -32,7 +33,7 @@ describe('R16 a gate', () => {
     const opened = await advance(job)
 
     expect(early).toBeNull()
-    expect(opened).toEqual({ kind: 'opened', type: 'scheduleDeviceMethod' })
+    expect(opened).toEqual({ kind: 'opened', type: 'scheduleDeviceMethod', priority: 500 })
     expect(worked).toHaveLength(1)
     expect((await stageRows(db, job)).map(({ closed_at, reason }) => [closed_at !== null, reason])).toEqual([
       [true, null],
@@ -113,6 +114,26 @@ describe('R16 a gate', () => {
       [true, false],
     ])
     expect(await workOff(db, job)).toHaveLength(99)
+  })
+
+  it('leaves devices out that were skipped', async () => {
+    const job = await givenStagedJob(
+      db,
+      { stages: [{ size: 4, successThreshold: 100 }, {}] },
+      { ...hundred, chunkSize: 3 },
+    )
+    const [first = []] = await devicesByStage(db, job)
+    await workOffOne(db, job)
+    const early = await advance(job)
+    const selection = { deviceIds: first.slice(3), statuses: null, errorCodes: null }
+
+    await changeDevices(db, job.jobId, { action: 'skip', selection, asker }, noon)
+
+    expect(early).toBeNull()
+    expect((await advance(job))?.kind).toBe('opened')
+    expect((await stageRows(db, job))[1]?.reason).toBe(
+      '3 of 3 devices of stage 0 succeeded, 100.00 %; the next stage needs 100 %',
+    )
   })
 
   it('with nothing but empty stages behind it leaves the job to its end', async () => {
@@ -228,7 +249,7 @@ describe('R19 an approval', () => {
 
     const answer = await openNextStage(db, job.jobId, asker, noon)
 
-    expect(answer).toEqual({ kind: 'opened', key: job.key, type: job.type, isPaused: false })
+    expect(answer).toEqual({ kind: 'opened', key: job.key, type: job.type, priority: 500, isPaused: false })
     expect(await workOff(db, job)).toHaveLength(99)
   })
 })
