@@ -48,15 +48,24 @@ export function ending(hub: Caller, jobId: string): Promise<JobJson> {
   )
 }
 
+/** Waits until so many devices of the job have been looked for, and wait for their connections: none of them is in flight then. */
+export function waiting(hub: Caller, jobId: string, count: number): Promise<void> {
+  return eventually(
+    async () => {
+      const response = await hub.request('GET', `/jobs/v2/${jobId}/devices?status=pending`)
+      const { items }: { items: readonly Readonly<Record<string, string>>[] } = JSON.parse(await response.text())
+      const tried = items.filter((row) => row.lastUpdatedDateTimeUtc !== row.createdDateTimeUtc)
+      expect(tried).toHaveLength(count)
+    },
+    { timeoutMs: 45_000 },
+  )
+}
+
 function addsUp({ deviceJobStatistics: counts }: JobJson): void {
   if (counts === undefined) return
   const { deviceCount, succeededCount, failedCount, runningCount, pendingCount, canceledCount, skippedCount } = counts
-  expect(deviceCount).toBe(
-    [succeededCount, failedCount, runningCount, pendingCount, canceledCount, skippedCount].reduce<number>(
-      (sum, count = 0) => sum + count,
-      0,
-    ),
-  )
+  const parts = [succeededCount, failedCount, runningCount, pendingCount, canceledCount, skippedCount]
+  expect(deviceCount).toBe(parts.reduce<number>((sum, count) => sum + (count ?? 0), 0))
 }
 
 /** Rows of `devices.jobs` that meet the condition. */

@@ -4,13 +4,18 @@ import { longBodyOf } from './long-body.ts'
 import { listOf, type PageOptions, type Pages, pagesOf } from './pages.ts'
 import type { JobChange, PauseRequest } from './rollouts/wire.ts'
 import type {
+  ChangedDevices,
   CreatedJob,
+  DeviceAction,
   DeviceJob,
   DeviceJobCounts,
+  DeviceSelection,
   Job,
   JobEvent,
   JobFailures,
+  JobLineage,
   JobPreview,
+  JobRerun,
   JobStage,
   JobStatisticsTold,
   JobTarget,
@@ -62,6 +67,17 @@ export interface Jobs {
   resume(jobId: string, options?: CallOptions): Promise<Job>
   /** Changes its limits. What is not named stays. */
   change(jobId: string, change: JobChange, options?: CallOptions): Promise<Job>
+  /** Creates a job for some devices of one that has ended. @throws MusterError NothingMatches when there are none */
+  rerun(jobId: string, rerun: JobRerun, options?: CallOptions): Promise<Job>
+  lineage(jobId: string, options?: CallOptions & { readonly deviceId?: string | undefined }): Promise<JobLineage>
+  /** @throws MusterError OperationNotAllowedInCurrentState when the device is in flight or has ended */
+  changeDevice(jobId: string, deviceId: string, action: DeviceAction, options?: CallOptions): Promise<DeviceJob>
+  changeDevices(
+    jobId: string,
+    action: DeviceAction,
+    selection: DeviceSelection,
+    options?: CallOptions,
+  ): Promise<ChangedDevices>
   devices(jobId: string, filter?: DeviceJobFilter, options?: PageOptions): Pages<DeviceJob>
   deviceCounts(jobId: string, filter?: DeviceJobFilter, options?: CallOptions): Promise<DeviceJobCounts>
   /** Every device job, as text that is read while it comes. Reading rejects with MusterError when the rest does not come. */
@@ -110,6 +126,25 @@ export function createJobs(exchange: Exchange): Jobs {
       exchange.read({ method: 'POST', path: `${pathOf(jobId)}/resume`, isSafe: false, ...options }),
     change: (jobId, change, options) =>
       exchange.read({ method: 'PATCH', path: pathOf(jobId), body: change, isSafe: false, ...options }),
+    rerun: (jobId, rerun, options) =>
+      exchange.read({ method: 'POST', path: `${pathOf(jobId)}/rerun`, body: rerun, isSafe: false, ...options }),
+    lineage: (jobId, { deviceId, ...options } = {}) =>
+      exchange.read({ method: 'GET', path: `${pathOf(jobId)}/lineage`, query: { deviceId }, isSafe: true, ...options }),
+    changeDevice: (jobId, deviceId, action, options) =>
+      exchange.read({
+        method: 'POST',
+        path: `${pathOf(jobId)}/devices/${encodeURIComponent(deviceId)}/${action}`,
+        isSafe: false,
+        ...options,
+      }),
+    changeDevices: (jobId, action, selection, options) =>
+      exchange.read({
+        method: 'POST',
+        path: `${pathOf(jobId)}/devices/${action}`,
+        body: selection,
+        isSafe: false,
+        ...options,
+      }),
     devices: (jobId, filter, { pageSize, ...options } = {}) =>
       pagesOf(async (continuation) => {
         const query = { ...filter, pageSize, continuationToken: continuation ?? undefined }

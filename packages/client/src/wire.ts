@@ -8,7 +8,6 @@ import type {
   JsonObject,
   KeptAttempt,
 } from '@muster/contract'
-import type { JobExtensions } from './rollouts/wire.ts'
 
 /** The bodies of the API, as its versions since 2018 spell them. Times are ISO 8601. A later hub may add members. */
 
@@ -52,21 +51,13 @@ export type JobExtensions = Extensions
 
 export type NewTwinJob = JobTarget &
   JobWindow &
-  JobExtensions & { readonly jobId: string; readonly updateTwin: TwinPatch; readonly parameters?: JobParameters }
+  JobExtensions & { readonly jobId: string; readonly updateTwin: TwinPatch }
 export type NewMethodJob = JobTarget &
   JobWindow &
   JobExtensions & {
     readonly jobId: string
     readonly cloudToDeviceMethod: MethodCall
-    readonly retry?: Retry
-    readonly parameters?: JobParameters
   }
-
-/** With it, `${deviceId}`, `${tags.x}` and `${reported.y}` in the payload or the patch stand for values of each device. */
-export type JobParameters = NonNullable<Extensions['parameters']>
-
-/** When a device is called again, by the class of what came of its call. */
-export type Retry = NonNullable<Extensions['retry']>
 
 /** What each run does, to devices that are found when it starts. */
 export type ScheduledJob = JobTarget & {
@@ -90,8 +81,6 @@ export interface Job extends Omit<CreatedJob, 'warnings'>, JobExtensions {
   readonly queryCondition: string
   readonly updateTwin?: TwinPatch
   readonly cloudToDeviceMethod?: MethodCall
-  readonly retry?: Retry
-  readonly parameters?: JobParameters
   /** The schedule that has made it. */
   readonly scheduleId?: string
   /** It is paused since then. */
@@ -99,6 +88,10 @@ export interface Job extends Omit<CreatedJob, 'warnings'>, JobExtensions {
   readonly pausedBy?: string
   readonly pauseReason?: string
   readonly failureReason?: string
+  /** The job that it reruns. */
+  readonly parentJobId?: string
+  /** Its reruns, at most 100. Absent in a list. */
+  readonly childJobIds?: readonly string[]
   /** Absent until the job has started. */
   readonly deviceJobStatistics?: DeviceJobStatistics
 }
@@ -218,4 +211,53 @@ export interface JobStatisticsTold {
   readonly jobId: string
   readonly status: JobStatus
   readonly deviceJobStatistics: DeviceJobStatistics
+}
+
+/** Devices of a job: those that meet each member that is given. One at least is. */
+export interface DeviceSelection {
+  readonly statuses?: readonly DeviceJobStatus[] | undefined
+  /** Such as `GatewayTimeout`. */
+  readonly errorCodes?: readonly string[] | undefined
+  /** At most 100,000. */
+  readonly deviceIds?: readonly string[] | undefined
+}
+
+/** What a job that does an ended one again is to be. */
+export interface JobRerun extends DeviceSelection {
+  /** By default that of the first job, with `-rerun-` and a number. */
+  readonly jobId?: string | undefined
+  /** Leaves out devices that do not match the condition any more, or do not exist any more. */
+  readonly requery?: boolean | undefined
+  /** By default now. */
+  readonly startTime?: Date | string | undefined
+}
+
+/** To skip and to cancel is for devices that wait or have not started; to retry for those that wait. */
+export type DeviceAction = 'skip' | 'cancel' | 'retry'
+
+export interface ChangedDevices {
+  /** Devices that were selected. */
+  readonly matchedCount: number
+  /** Those of them to which it was done. */
+  readonly changedCount: number
+}
+
+/** A job with all its reruns. */
+export interface JobLineage {
+  /** Each after the one that it reruns. */
+  readonly jobs: readonly {
+    readonly jobId: string
+    readonly parentJobId?: string
+    readonly status: JobStatus
+    readonly createdTime: string
+    readonly endTime?: string
+    readonly deviceJobStatistics?: DeviceJobStatistics
+  }[]
+  /** Each device once, as it is in the last job that is for it. Absent with a `deviceId`. */
+  readonly latest?: {
+    readonly deviceCount: number
+    readonly byStatus: Readonly<Partial<Record<DeviceJobStatus, number>>>
+  }
+  /** With a `deviceId`: its rows. */
+  readonly deviceJobs?: readonly DeviceJob[]
 }

@@ -20,36 +20,20 @@ export { mostTries } from './jobs/next-try.ts'
 export { patchNextChunk } from './jobs/patch-chunk.ts'
 export * from './jobs/record-attempts.ts'
 export { type Advance, advanceStages } from './jobs/rollout/advance-stages.ts'
-export {
-  changeDevices,
-  type DeviceAction,
-  type DeviceChange,
-  deviceActions,
-} from './jobs/rollout/change-devices.ts'
 export { changeJob } from './jobs/rollout/change-job.ts'
-export {
-  type ContinuousJob,
-  findContinuousJobs,
-  joinDevices,
-  takeUncheckedJob,
-} from './jobs/rollout/continuous.ts'
-export type { DeviceSelection } from './jobs/rollout/device-selection.ts'
+export { type ContinuousJob, findContinuousJobs, joinDevices, takeUncheckedJob } from './jobs/rollout/continuous.ts'
 export { findLeavers } from './jobs/rollout/leavers.ts'
 export { type NextStage, openNextStage } from './jobs/rollout/open-stage.ts'
 export { pauseJob, resumeJob } from './jobs/rollout/pause.ts'
 export { isNotNow, isTooEarly, type NotNow } from './jobs/rollout/permission.ts'
 export { readStages, type Stage } from './jobs/rollout/read-stages.ts'
-export { type Relatives, readRelatives } from './jobs/rollout/relatives.ts'
-export { type Rerun, rerunJob } from './jobs/rollout/rerun-job.ts'
 export { isWatched } from './jobs/rollout/stage-rows.ts'
 export { type Steered, steerJob } from './jobs/rollout/steer-job.ts'
-export {
-  readStop,
-  resumeStop,
-  type Stop,
-  type StopRequest,
-  stopJobs,
-} from './jobs/rollout/stops.ts'
+export { readStop, resumeStop, type Stop, type StopRequest, stopJobs } from './jobs/rollout/stops.ts'
+export { changeDevices, type DeviceAction, type DeviceChange, deviceActions } from './jobs/selected/change-devices.ts'
+export type { DeviceSelection } from './jobs/selected/device-selection.ts'
+export { type Relatives, readRelatives } from './jobs/selected/relatives.ts'
+export { type Rerun, rerunJob } from './jobs/selected/rerun-job.ts'
 export { ensurePartitions } from './jobs/start/partitions.ts'
 export { previewTarget } from './jobs/start/preview-target.ts'
 export * from './jobs/start/start-job.ts'
@@ -67,23 +51,13 @@ export * from './jobs/sweeps/raise-rates.ts'
 export * from './jobs/sweeps/release-expired-chunks.ts'
 export * from './jobs/sweeps/release-expired-device-jobs.ts'
 export * from './jobs/sweeps/table.ts'
-export {
-  insertWorker,
-  removeWorker,
-  renewWorker,
-  type WorkerLease,
-} from './jobs/workers.ts'
+export { insertWorker, removeWorker, renewWorker, type WorkerLease } from './jobs/workers.ts'
 export { readDatabaseFigures } from './metrics/database-figures.ts'
 export { readIntegrityFigures } from './metrics/integrity.ts'
 export { readJobFigures } from './metrics/job-figures.ts'
 export { readWebhookFigures } from './metrics/webhook-figures.ts'
 export { readWorkFigures } from './metrics/work-figures.ts'
-export {
-  type DeviceCounts,
-  type DeviceFilter,
-  type DevicePage,
-  readDevicePage,
-} from './outcomes/device-page.ts'
+export { type DeviceCounts, type DeviceFilter, type DevicePage, readDevicePage } from './outcomes/device-page.ts'
 export { type FailureGroup, type Failures, mostTagPaths, readFailures } from './outcomes/failures.ts'
 export { type Lineage, readLineage } from './outcomes/lineage.ts'
 export * from './postgres/analyze-grown-tables.ts'

@@ -9,6 +9,7 @@ import { addJobCreate, addJobPreview } from './create.ts'
 import { addJobFollowing } from './follow.ts'
 import { addJobCommand, type JobOptions, jobIdOf } from './job-command.ts'
 import { addJobReports } from './reports.ts'
+import { addJobReruns } from './reruns.ts'
 import { addJobStages } from './stages.ts'
 import { addJobSteering } from './steer.ts'
 import { jobView } from './views.ts'
@@ -25,6 +26,7 @@ export function addJobCommands(program: Command, environment: Environment): void
   addCancel(group, environment)
   addJobStages(group, environment)
   addJobReports(group, environment)
+  addJobReruns(group, environment)
 }
 
 function addList(group: Command, environment: Environment): void {

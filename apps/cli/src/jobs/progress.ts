@@ -34,14 +34,23 @@ const barLength = 30
 
 /** `running  ███░░░  26 of 40, 24 succeeded, 2 failed`. Counts that are 0 are left out. */
 export function progressText(status: string, counts: DeviceJobStatistics): string {
-  const { deviceCount, succeededCount, failedCount, runningCount, pendingCount, canceledCount } = counts
-  const doneCount = succeededCount + failedCount + canceledCount
+  const {
+    deviceCount,
+    succeededCount,
+    failedCount,
+    runningCount,
+    pendingCount,
+    canceledCount,
+    skippedCount = 0,
+  } = counts
+  const doneCount = succeededCount + failedCount + canceledCount + skippedCount
   const filled = deviceCount === 0 ? 0 : Math.floor((doneCount / deviceCount) * barLength)
   const bar = '█'.repeat(filled) + '░'.repeat(barLength - filled)
   const parts = [
     [succeededCount, 'succeeded'],
     [failedCount, 'failed'],
     [canceledCount, 'canceled'],
+    [skippedCount, 'skipped'],
     [runningCount, 'running'],
     [pendingCount, 'pending'],
   ] as const

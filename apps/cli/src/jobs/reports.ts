@@ -88,7 +88,7 @@ interface ExportOptions extends DeviceJobOptions {
 
 function addFilterOptions(command: Command): Command {
   return command
-    .option('--status <statuses>', 'only these: pending, running, completed, failed, canceled', collectWords)
+    .option('--status <statuses>', 'only these: pending, running, completed, failed, canceled, skipped', collectWords)
     .option('--error-code <codes>', 'only with these errors, such as GatewayTimeout', collectWords)
     .option('-d, --device-id <id>', 'only this device')
 }

@@ -13,6 +13,7 @@ export const jobView: View<Job> = {
     { head: 'RUNNING', of: ({ deviceJobStatistics: counts }) => counts?.runningCount, isWide: true },
     { head: 'PENDING', of: ({ deviceJobStatistics: counts }) => counts?.pendingCount, isWide: true },
     { head: 'CANCELED', of: ({ deviceJobStatistics: counts }) => counts?.canceledCount, isWide: true },
+    { head: 'SKIPPED', of: ({ deviceJobStatistics: counts }) => counts?.skippedCount, isWide: true },
     { head: 'START', of: ({ startTime }) => startTime },
     { head: 'END', of: ({ endTime }) => endTime },
     { head: 'WINDOW', of: ({ maxExecutionTimeInSeconds }) => `${maxExecutionTimeInSeconds} s`, isWide: true },

@@ -18,15 +18,6 @@ export interface ExponentialRate {
     | { readonly numberOfSucceededThings: number }
 }
 
-/** What a job may ask for beside the members of Azure IoT Hub. */
-export interface JobExtensions {
-  readonly rollout?: Rollout | undefined
-  /** 0 to 1000, by default 500. */
-  readonly priority?: number | undefined
-  /** After so long a pause cancels the job. */
-  readonly pauseTimeoutSeconds?: number | undefined
-}
-
 /** What to change of a job. Null takes a limit away. */
 export interface JobChange {
   readonly rollout?: { readonly [Name in keyof Rollout]?: Rollout[Name] | null } | undefined

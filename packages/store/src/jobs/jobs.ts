@@ -20,7 +20,7 @@ import { type Asker, addJobEvent, hubItself, jobEvent } from './job-events.ts'
 import { nextTry } from './next-try.ts'
 import { isFinal } from './rollout/continuous.ts'
 import { extensionColumns } from './rollout/extension-columns.ts'
-import { type RerunTarget, targetColumns } from './rollout/job-target.ts'
+import { type RerunTarget, targetColumns } from './selected/job-target.ts'
 import { toStatistics } from './statistics.ts'
 
 /**

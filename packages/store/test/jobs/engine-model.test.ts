@@ -18,7 +18,7 @@ const seed = Number(process.env.MUSTER_TEST_MODEL_SEED ?? Date.now() % 2 ** 31)
 const laneCount = 3
 
 describe('the engine', () => {
-  it('C3 J2 J4 J5 J6 J7 J12 J13 J30 J31 J40 J41 R10 R16 R17 R18 R19 R20 R25 R39 R42 R56 R57 goes where its model goes, whatever happens and clocks say, and brings every device to one end', {
+  it('C3 J2 J4 J5 J6 J7 J12 J13 J30 J31 J40 J41 R10 R16 R17 R18 R19 R20 R25 R39 R42 R56 R57 R65 R67 R70 goes where its model goes, whatever happens and clocks say, and brings every device to one end', {
     timeout: 60_000 + numRuns * 1_000,
   }, async () => {
     process.stdout.write(`${numRuns} random histories of the engine, seed ${seed}\n`)

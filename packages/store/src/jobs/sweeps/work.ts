@@ -11,7 +11,7 @@ export function readyWork(now: Date): SQL {
   const chunk = sql`
     select true
       from chunks c
-     where c.week = running.week and c.job_key = running.job_key and c.status = 'ready'
+     where c.week = running.week and c.job_key = running.job_key and c.status = 'ready' and c.attempted < c.device_count
        and c.stage_no <= running.open_stage
        and ${mayTry(sql`c.not_before`, now)}
      limit 1`

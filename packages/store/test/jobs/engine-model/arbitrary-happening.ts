@@ -1,11 +1,13 @@
-import { jobTypes } from '@muster/contract'
+import { type DeviceJobStatus, jobTypes } from '@muster/contract'
 import fc from 'fast-check'
+import { deviceActions } from '../../../src/jobs/selected/change-devices.ts'
 import { claimDue, lookAgain, outcomeKinds, record, recordTogether, takeChunk } from './attempts.ts'
 import { by, byTrusted, errorMsMax, jump, measure, processCount } from './clocks.ts'
+import { changeSome, rerun } from './devices.ts'
 import { asPossible, atOnce, crashed, type Happening, inTurn, late, once, twice } from './happenings.ts'
 import { cancel, complete, create, fail, schedule, startDue } from './jobs.ts'
 import { workerCount } from './model.ts'
-import { cancelLongPauses, divide, divide, hold, hold, openNextStage, openNextStage, pause, pause, release, release, resume, resume } from './rollout.ts'
+import { cancelLongPauses, divide, hold, openNextStage, pause, release, resume } from './rollout.ts'
 import { askForNext, lookAtGate } from './stages.ts'
 import { apt, inapt, knownIds, type Step, unknownIds } from './step.ts'
 import {
@@ -65,6 +67,12 @@ const pauseBriefly: typeof pause = (choice) => pause(choice, 20)
 /** Only by a process that trusts its time. */
 const rightTime = (steps: fc.Arbitrary<Step>) => fc.tuple(processNo, steps).map(([no, step]) => byTrusted(no, step))
 
+const someIds = fc.option(fc.subarray([...knownIds, ...unknownIds], { minLength: 1, maxLength: 3 }), { freq: 5 })
+const change = fc
+  .tuple(choice, fc.constantFrom(...deviceActions), someIds)
+  .map(([job, action, deviceIds]) => changeSome(job, action, deviceIds))
+const endedStatuses: DeviceJobStatus[] = ['completed', 'failed', 'canceled', 'skipped']
+
 const tries = fc.oneof(
   { weight: 1, arbitrary: anyTime(jobRequest.map(create)) },
   { weight: 3, arbitrary: rightTime(choice.map(startDue)) },
@@ -96,6 +104,11 @@ const tries = fc.oneof(
   { weight: 2, arbitrary: anyTime(choice.map(complete)) },
   { weight: 2, arbitrary: rightTime(fc.constant(expire)) },
   { weight: 2, arbitrary: fc.constant(keep) },
+  { weight: 8, arbitrary: anyTime(change) },
+  {
+    weight: 2,
+    arbitrary: anyTime(fc.tuple(choice, fc.subarray(endedStatuses)).map(([job, statuses]) => rerun(job, statuses))),
+  },
   { weight: 2, arbitrary: anyTime(workerNo.map(renew)) },
   { weight: 3, arbitrary: anyTime(choice.map(askForNext)) },
   {
@@ -115,7 +128,10 @@ const tries = fc.oneof(
 /** They pass over what another step has locked at the moment: at once with one, what they do cannot be foretold. */
 const passing = rightTime(
   fc.oneof(
-    { weight: 4, arbitrary: fc.constantFrom(releaseChunks, releaseChunks, releaseDeviceJobs, findReachable, cancelLongPauses) },
+    {
+      weight: 4,
+      arbitrary: fc.constantFrom(releaseChunks, releaseChunks, releaseDeviceJobs, findReachable, cancelLongPauses),
+    },
     { weight: 4, arbitrary: choice.map(lookAtGate) },
   ),
 )

@@ -89,7 +89,7 @@ interface ChunkRow extends LeaseRow {
 interface OwnRow extends LeaseRow {
   readonly job_key: number
   readonly device_id: string
-  readonly status: 'pending' | 'running' | 'completed' | 'failed'
+  readonly status: 'pending' | 'running' | 'completed' | 'failed' | 'canceled' | 'skipped'
   readonly attempt: number
   readonly due_at: string | null
   readonly error_code: string | null
@@ -103,11 +103,12 @@ interface LeaseRow {
 /** The table of docs/spec/jobs.md. */
 function toldBy(own: OwnRow | undefined, chunk: ChunkRow): Told {
   if (own?.status === 'running') return [own.status, null, held(own.attempt, own.leased_by)]
+  const unknown = (own ?? chunk).asked_since === null ? null : 'DeviceConnectionClosedRemotely'
+  if (own?.status === 'canceled' || own?.status === 'skipped') return [own.status, unknown, null]
   if (own !== undefined && own.status !== 'pending') return [own.status, own.error_code, null]
   if (own === undefined && chunk.status === 'leased') {
     return ['running', null, held(chunk.fence, chunk.leased_by)]
   }
-  const unknown = (own ?? chunk).asked_since === null ? null : 'DeviceConnectionClosedRemotely'
   if (chunk.rest === 'expired') return ['failed', unknown ?? 'JobRunPreconditionFailed', null]
   if (chunk.rest === 'canceled') return ['canceled', unknown, null]
   if (chunk.rest !== null) return [chunk.rest, null, null]
@@ -146,8 +147,8 @@ export function expectAgreement(model: Model, state: State): void {
   expect(Object.fromEntries(until)).toEqual(Object.fromEntries(model.leases))
   for (const { jobId, status, statistics } of state.jobs.values()) {
     if (statistics === null) continue
-    const { succeededCount, failedCount, runningCount, pendingCount, canceledCount } = statistics
-    const sum = succeededCount + failedCount + runningCount + pendingCount + canceledCount
+    const { succeededCount, failedCount, runningCount, pendingCount, canceledCount, skippedCount = 0 } = statistics
+    const sum = succeededCount + failedCount + runningCount + pendingCount + canceledCount + skippedCount
     expect(sum, `the statistics of ${jobId}`).toBe(statistics.deviceCount)
     expect(status === 'completed' && runningCount + pendingCount > 0, `${jobId} is completed too early`).toBe(false)
   }
@@ -177,7 +178,8 @@ export function expectLawfulMove(before: State, after: State): void {
     }
   }
   for (const [id, old] of before.deviceJobs) {
-    if (['completed', 'failed', 'canceled'].includes(old[0])) expect([id, after.deviceJobs.get(id)]).toEqual([id, old])
+    if (['completed', 'failed', 'canceled', 'skipped'].includes(old[0]))
+      expect([id, after.deviceJobs.get(id)]).toEqual([id, old])
   }
 }
 
@@ -198,7 +200,7 @@ export async function expectEnd(db: Db, model: Model): Promise<void> {
     return { text: `${job.jobId} ${deviceId} ${[status, errorCode]}`, status }
   })
   expect(await rowsWhere(db, null)).toEqual(told.map(({ text }) => text).sort())
-  for (const wanted of ['completed', 'failed', 'canceled']) {
+  for (const wanted of ['completed', 'failed', 'canceled', 'skipped']) {
     const expected = told.filter(({ status }) => status === wanted).map(({ text }) => text)
     expect(await rowsWhere(db, parseCondition(`status = '${wanted}'`))).toEqual(expected.sort())
   }
@@ -231,5 +233,6 @@ function statisticsOf(job: ModelJob): DeviceJobStatistics | null {
     runningCount: count('running'),
     pendingCount: count('pending'),
     canceledCount: count('canceled'),
+    ...(count('skipped') === 0 ? {} : { skippedCount: count('skipped') }),
   }
 }

@@ -6,8 +6,8 @@ import { pauseJob, resumeJob } from '../../../src/jobs/rollout/pause.ts'
 import { cancelLongPaused } from '../../../src/jobs/sweeps/cancel-long-paused.ts'
 import { type Db, rows } from '../../../src/postgres/sql.ts'
 import { endJob, hasNotEnded } from './jobs.ts'
-import { idsIn, idsIn, type ModelChunk, type ModelChunk, type ModelJob, type ModelJob, pauseAt, resumeAt } from './model.ts'
-import { type Choice, type Choice, ofJob, ofJob, type Step, type Step, step, timeOf, timeOf } from './step.ts'
+import { idsIn, type ModelChunk, type ModelJob, pauseAt, resumeAt } from './model.ts'
+import { type Choice, ofJob, type Step, step, timeOf } from './step.ts'
 
 /** What the API will do to a job in its course, by the statements that this asks for: the engine has only to honour it. */
 
@@ -119,7 +119,10 @@ function ofChunk(
   return ofJob({ text: `${text} ${chunkNo}`, choice, isApt }, async (db, { key }) => {
     const isChanged = await changes(
       db,
-      sql`update chunks set status = ${to} where job_key = ${key} and chunk_no = ${chunkNo} and status = ${from}`,
+      sql`
+      update chunks set status = ${to}
+       where job_key = ${key} and chunk_no = ${chunkNo} and status = ${from}
+         and (${to} = 'ready' or attempted < device_count)`,
     )
     return (job) => {
       expect(isChanged).toBe(isApt(job))

@@ -36,7 +36,7 @@ export async function lockDevices(tx: Db, { key, week }: StartedJob, deviceIds: 
 
 /**
  * Ends device jobs that are pending: they wait, or have not started. Each has a row that says so, also if it had none, so that no claim
- * takes it. Call it after `lockDevices`: its snapshot has then seen whatever was done to these chunks. Returns how many it has ended.
+ * takes it. A held chunk stays held, for those that wait. Call it after `lockDevices`: its snapshot has then seen whatever was done to these chunks. Returns how many it has ended.
  */
 export async function endDevices(
   tx: Db,
@@ -78,8 +78,7 @@ export async function endDevices(
          set canceled = canceled + n,
              skipped = skipped + ${status === 'skipped' ? sql`n` : sql`0`},
              attempted = attempted + n_first,
-             status = case when c.status in ('held', 'ready') and attempted + n_first = device_count
-                           then 'attempted' else c.status end
+             status = case when c.status = 'ready' and attempted + n_first = device_count then 'attempted' else c.status end
         from counted
        where c.week = ${week} and c.job_key = ${key} and c.chunk_no = counted.chunk_no and rest is null)
     select coalesce(sum(n), 0)::int as count from counted`,

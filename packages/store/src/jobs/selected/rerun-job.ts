@@ -1,4 +1,13 @@
-import { HubError, type Job, type JobId, type JobStatus, jobKey, limits, storedJobId } from '@muster/contract'
+import {
+  type Extensions,
+  HubError,
+  type Job,
+  type JobId,
+  type JobStatus,
+  jobKey,
+  limits,
+  storedJobId,
+} from '@muster/contract'
 import { parseCondition } from '@muster/query'
 import { type SQL, sql } from 'drizzle-orm'
 import { briefly } from '../../postgres/briefly.ts'
@@ -107,16 +116,21 @@ async function rerun(
   const { week } = found
   if (week === null) return { kind: 'nothing' }
 
-  const { type, body, extensions, maxExecutionTimeInSeconds } = parent
+  const { type, body, maxExecutionTimeInSeconds } = parent
   const { jobId, startTime, asker, traceparent } = request
   const devices = devicesOf({ ...found, week }, request)
   await planFor(tx, request.selection)
   const target = { kind: 'rerun', parentKey: jobKey(found.key), parentJobId, devices } as const
-  const copy = { type, body, extensions, maxExecutionTimeInSeconds }
+  const copy = { type, body, extensions: ofFixedTarget(parent.extensions), maxExecutionTimeInSeconds }
   const job = await insertJob(tx, { ...copy, jobId, target, queryCondition: '', startTime, asker, traceparent }, now)
   if (job === null) return { kind: 'taken' }
   if (job.queryCondition === '') throw new NothingMatches()
   return { kind: 'created', job }
+}
+
+/** A rerun is for certain devices: nothing joins it, whatever joined the first one. */
+function ofFixedTarget({ targetSelection, maxDevices, ...others }: Extensions): Extensions {
+  return others
 }
 
 /** Keeps the history of the job from being purged before the end of the transaction. */

@@ -7,8 +7,9 @@ import { executeChunk } from '../../../src/jobs/execute-chunk.ts'
 import { hubItself } from '../../../src/jobs/job-events.ts'
 import { cancelJob, completeJob } from '../../../src/jobs/jobs.ts'
 import { patchNextChunk } from '../../../src/jobs/patch-chunk.ts'
-import { changeDevices, type DeviceAction } from '../../../src/jobs/rollout/change-devices.ts'
-import type { DeviceSelection } from '../../../src/jobs/rollout/device-selection.ts'
+import { changeDevices, type DeviceAction } from '../../../src/jobs/selected/change-devices.ts'
+import type { DeviceSelection } from '../../../src/jobs/selected/device-selection.ts'
+import { findForgottenWork } from '../../../src/jobs/sweeps/find-forgotten-work.ts'
 import { keepStatistics } from '../../../src/jobs/sweeps/keep-statistics.ts'
 import { releaseExpiredChunks } from '../../../src/jobs/sweeps/release-expired-chunks.ts'
 import { readIntegrityFigures } from '../../../src/metrics/integrity.ts'
@@ -31,6 +32,7 @@ import {
   start,
   worker,
 } from '../engine.ts'
+import { setChunks } from '../rollout/set-rows.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>
 let db: Db
@@ -163,6 +165,22 @@ describe('R65 a device that is skipped or canceled by itself', () => {
       { status: 'attempted' },
       { status: 'attempted' },
     ])
+  })
+
+  it('leaves a held chunk held, for those that wait, and no work when it is let go', async () => {
+    const job = await givenRunningJob(db, { devices: 2 })
+    const chunk = await claimed(db, job.key)
+    await recordFirstAttempts(db, chunk, [{ deviceId: 'device-0000', status: 'pending', dueAt: noon }], noon)
+    await rows(db, sql`update workers set lease_until = ${noon.toISOString()} returning worker_id`)
+    await releaseExpiredChunks(db, { limit: 10 }, on('12:00:01'))
+    await setChunks(db, job, [0], sql`status = 'held'`)
+
+    await change(job, 'skip', { deviceIds: ['device-0001'] })
+
+    expect(await claimDue(db, job.key, { workerId: worker, limit: 10 }, on('12:00:02'))).toBeNull()
+    await setChunks(db, job, [0], sql`status = 'ready'`)
+    const work = await findForgottenWork(db, { limit: 100 }, on('12:00:02'))
+    expect(work.filter(({ key }) => key === job.key).map(({ kind }) => kind)).toEqual(['due'])
   })
 
   it('stays as it is when the job is cancelled later', async () => {

@@ -3,9 +3,9 @@ import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hubItself } from '../../../src/jobs/job-events.ts'
 import { cancelJob, completeJob } from '../../../src/jobs/jobs.ts'
-import { changeDevices } from '../../../src/jobs/rollout/change-devices.ts'
-import { readRelatives } from '../../../src/jobs/rollout/relatives.ts'
-import { type RerunRequest, rerunJob } from '../../../src/jobs/rollout/rerun-job.ts'
+import { changeDevices } from '../../../src/jobs/selected/change-devices.ts'
+import { readRelatives } from '../../../src/jobs/selected/relatives.ts'
+import { type RerunRequest, rerunJob } from '../../../src/jobs/selected/rerun-job.ts'
 import { purgeHistory } from '../../../src/jobs/sweeps/purge-history.ts'
 import { type Db, rows } from '../../../src/postgres/sql.ts'
 import {
@@ -126,6 +126,20 @@ describe('R70 a rerun', () => {
     expect(await read(db, started)).toEqual(before)
     expect(await rows(db, sql`select kind, fields from job_events where job_key = ${job.key}`)).toEqual([
       { kind: 'created', fields: { changes: { parentJobId: started.jobId } } },
+    ])
+  })
+
+  it('of a continuous job is for certain devices, and none joins', async () => {
+    const extensions = { targetSelection: 'continuous', maxDevices: 5, priority: 9 } as const
+    const parent = await givenJob(db, { devices: ['d1'], extensions })
+    await start(db, parent.key)
+    await cancelJob(db, parent.jobId, noon)
+
+    const job = await child(parent, { statuses: ['canceled'] })
+
+    expect(job.extensions).toEqual({ priority: 9 })
+    expect(await rows(db, sql`select is_continuous, max_devices from jobs where job_key = ${job.key}`)).toEqual([
+      { is_continuous: false, max_devices: null },
     ])
   })
 
