@@ -1,6 +1,7 @@
 import { type CallResult, type CallTarget, callIdOf, type DeviceCall, deliverBefore } from '@muster/bus'
 import { decideCall, operationOf, type Tries } from '@muster/operations'
 import type { Hub } from '@muster/runtime'
+import { windowEnd } from '@muster/store'
 import { type ResolvedCall, resolveCalls } from './calls/resolve-calls.ts'
 import { type Attempt, askedSince, type Claim, isTakenOver } from './claim.ts'
 import { eachAtOnce } from './each-at-once.ts'
@@ -59,7 +60,11 @@ export async function carryOut(
 function callOf({ job, claimedAt }: Claim): Pick<DeviceCall, 'callId' | 'deliverBeforeMs'> {
   return {
     callId: callIdOf(job.key),
-    deliverBeforeMs: Math.min(deliverBefore(claimedAt), job.deadlineAt.getTime()),
+    deliverBeforeMs: Math.min(
+      deliverBefore(claimedAt),
+      (windowEnd(job, claimedAt) ?? job.deadlineAt).getTime(),
+      job.deadlineAt.getTime(),
+    ),
   }
 }
 

@@ -60,10 +60,9 @@ export type NewMethodJob = JobTarget &
   }
 
 /** What each run does, to devices that are found when it starts. */
-export type ScheduledJob = JobTarget & {
-  /** By default 3600. */
-  readonly maxExecutionTimeInSeconds?: number | undefined
-} & ({ readonly updateTwin: TwinPatch } | { readonly cloudToDeviceMethod: MethodCall })
+export type ScheduledJob = JobTarget &
+  Omit<JobWindow, 'startTime'> &
+  ({ readonly updateTwin: TwinPatch } | { readonly cloudToDeviceMethod: MethodCall })
 
 export interface CreatedJob {
   readonly jobId: string

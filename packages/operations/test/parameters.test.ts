@@ -67,6 +67,7 @@ describe('a twin job with parameters', () => {
       lastGenerationNo,
       traceparent: null,
       isLimited: false,
+      zones: null,
       rateFreeAt: null,
       startAt: new Date('2026-03-02'),
       deadlineAt: new Date('2026-03-03'),

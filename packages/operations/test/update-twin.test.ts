@@ -63,6 +63,7 @@ function execute(deviceIds: readonly DeviceId[], patch: JsonObject) {
     lastGenerationNo,
     traceparent: null,
     isLimited: false,
+    zones: null,
     rateFreeAt: null,
     startAt: new Date('2026-03-02'),
     deadlineAt: new Date('2026-03-03'),

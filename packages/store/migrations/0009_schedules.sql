@@ -41,3 +41,8 @@ create index schedules_waiting on schedules (waiting_at) where waiting_at is not
 --> statement-breakpoint
 -- The schedule that has made the job, which may be gone or another one of this id. Null: a caller has.
 alter table jobs add column schedule_id text;
+--> statement-breakpoint
+-- Of a job with windows: the zone of all devices of the chunk, and all zones of the job. Null: it has no windows.
+alter table chunks add column zone text;
+--> statement-breakpoint
+alter table jobs add column zones text[];

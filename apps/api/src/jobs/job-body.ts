@@ -22,6 +22,7 @@ import { described } from '../http/described.ts'
 import type { readDocument } from '../http/json-body.ts'
 import { checkRollout } from './rollout-rules.ts'
 import { checkSelection, parseTarget, targetShape, toTarget } from './target.ts'
+import { checkWindows } from './windows.ts'
 
 /** The members that Azure IoT Hub has, too. The operations have the rules of the two operation bodies. */
 const azureBodySchema = z.object({
@@ -73,7 +74,7 @@ export function parseJobBody(
   const extensions = parseExtensions(body, azureMembers)
   checkSelection(extensions, shown.target)
   operation.checkExtensions(extensions, operationBody)
-  return {
+  const request = {
     jobId: address.jobId,
     type,
     ...shown,
@@ -83,6 +84,8 @@ export function parseJobBody(
     extensions,
     warnings: checkRollout(extensions, shown.target),
   }
+  checkWindows(request, now)
+  return request
 }
 
 /** What `/jobs/v2/{jobId}` answers instead of a job of this id: it could never be read. */

@@ -124,6 +124,7 @@ function chunkOf(ids: readonly string[], body: JsonObject): LockedChunk {
     lastGenerationNo,
     traceparent: null,
     isLimited: false,
+    zones: null,
     rateFreeAt: null,
     startAt: new Date('2026-03-02'),
     deadlineAt: new Date('2026-03-03'),

@@ -8,6 +8,7 @@ import { usageError } from '../failure.ts'
 import { followToEnd } from './follow.ts'
 import { jobIdOption } from './job-command.ts'
 import { createdJobView, previewView } from './views.ts'
+import { addWindowOptions, type WindowOptions, windowsOf } from './window-options.ts'
 
 interface TargetOptions extends HubOptions {
   readonly queryCondition?: string
@@ -15,7 +16,7 @@ interface TargetOptions extends HubOptions {
 }
 
 /** What a job does, and to which devices. */
-export interface WorkOptions extends TargetOptions {
+export interface WorkOptions extends TargetOptions, WindowOptions {
   readonly jobType?: string
   readonly twinPatch?: string
   readonly methodName?: string
@@ -83,7 +84,7 @@ const jobTypes = ['scheduleUpdateTwin', 'scheduleDeviceMethod'] as const
 
 /** What a job does, and to which devices. */
 export function addWorkOptions(command: Command): Command {
-  return addTargetOptions(command)
+  const work = addTargetOptions(command)
     .addOption(new Option('--jt, --job-type <type>', 'by default what the other options say').choices(jobTypes))
     .option('--patch, --twin-patch <json>', 'what to change in the twins: JSON, or a file with it')
     .option('--mn, --method-name <name>', 'the direct method to call')
@@ -91,6 +92,7 @@ export function addWorkOptions(command: Command): Command {
     .option('--mrt, --method-response-timeout <seconds>', 'how long a device may take to answer', parseSeconds)
     .option('--mct, --method-connect-timeout <seconds>', 'how long to wait for a device to connect', parseSeconds)
     .option('--ttl <seconds>', 'the window of the job, from its start; by default an hour', parseSeconds)
+  return addWindowOptions(work)
 }
 
 function addTargetOptions(command: Command): Command {
@@ -122,7 +124,7 @@ async function jobOf(
 }
 
 export async function workOf(options: WorkOptions, environment: Environment): Promise<ScheduledJob> {
-  const base = { ...targetOf(options), maxExecutionTimeInSeconds: options.ttl }
+  const base = { ...targetOf(options), maxExecutionTimeInSeconds: options.ttl, ...windowsOf(options) }
   return typeOf(options) === 'scheduleUpdateTwin'
     ? { ...base, updateTwin: await patchOf(options, environment) }
     : { ...base, cloudToDeviceMethod: await methodOf(options, environment) }

@@ -19,8 +19,9 @@ describe('muster schedule', () => {
   it('put, list and show give what the API gives', async () => {
     const times = ['--cron', '0 3 1 1 *', '--time-zone', 'Europe/Berlin', '--catch-up', 'last', '--max-runs', '3']
     const work = ['-q', 'tags.floor = 3', '--method-name', 'reboot', '--ttl', '600']
+    const windows = ['--window', '0 3 * * * for 30', '--window', '30 4 * * * for 9', '--window-zone', 'tags.zone']
 
-    const put = await muster.json(['schedule', 'put', 'yearly', ...times, ...work])
+    const put = await muster.json(['schedule', 'put', 'yearly', ...times, ...work, ...windows])
 
     const shown = await get('/schedules/yearly')
     expect(put).toEqual(shown)
@@ -34,6 +35,10 @@ describe('muster schedule', () => {
         queryCondition: 'tags.floor = 3',
         maxExecutionTimeInSeconds: 600,
         cloudToDeviceMethod: { methodName: 'reboot' },
+        windows: [
+          { cron: '0 3 * * *', durationMinutes: 30, timeZone: 'tags.zone' },
+          { cron: '30 4 * * *', durationMinutes: 9, timeZone: 'tags.zone' },
+        ],
       },
     })
     expect(await muster.json(['schedule', 'show', 'yearly'])).toEqual(shown)
@@ -52,6 +57,11 @@ describe('muster schedule', () => {
       stderr: expect.stringContaining('every must be at least 60, got 5'),
     })
     expect(await muster.run(['schedule', 'put', 'bad', '--cron', '0 3 * * *'])).toMatchObject({ code: 2 })
+    for (const wrong of [['--window', '0 3 * * *'], ['--strict-end']]) {
+      expect(await muster.run(['schedule', 'put', 'bad', '--every', '60', ...work, ...wrong])).toMatchObject({
+        code: 2,
+      })
+    }
   })
 
   it('delete asks, and then there is none', async () => {

@@ -1,4 +1,4 @@
-import type { JobType, MethodCall, ScheduledJob, TwinPatch } from '../wire.ts'
+import type { JobExtensions, JobType, MethodCall, ScheduledJob, TwinPatch } from '../wire.ts'
 
 /** The bodies of schedules. Times are ISO 8601. A later hub may add members. */
 
@@ -31,7 +31,7 @@ export interface Schedule {
   readonly startAt?: string
   readonly endAt?: string
   readonly maxRuns?: number
-  readonly job: {
+  readonly job: JobExtensions & {
     readonly type: JobType
     readonly queryCondition?: string
     readonly deviceIds?: readonly string[]

@@ -8,6 +8,7 @@ import { pauseTimeoutSchema } from './pause.ts'
 import { retrySchema } from './retry.ts'
 import { rolloutSchema } from './rollout.ts'
 import { targetShape } from './target.ts'
+import { windowsSchema } from './windows.ts'
 
 /** Jobs of a higher one start first. */
 export const prioritySchema = z.int().min(0).max(1000)
@@ -21,6 +22,7 @@ export const extensionsSchema = z.object({
   pauseTimeoutSeconds: pauseTimeoutSchema.exactOptional(),
   retry: retrySchema.exactOptional(),
   parameters: parametersSchema.exactOptional(),
+  windows: windowsSchema.exactOptional(),
 })
 
 /** What a job asks for beside the members of Azure IoT Hub, as it was given. What was not given is absent. */

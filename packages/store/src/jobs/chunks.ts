@@ -1,11 +1,4 @@
-import {
-  type DeviceId,
-  type Extensions,
-  type JobKey,
-  type JobType,
-  type JsonObject,
-  storedDeviceId,
-} from '@muster/contract'
+import { type DeviceId, type Extensions, type JobKey, type JobType, storedDeviceId } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
 import { prepared } from '../postgres/prepared.ts'
 import { at, type Db, instant, instantOrNull, rows } from '../postgres/sql.ts'
@@ -19,20 +12,18 @@ import {
   type Permission,
   spend,
 } from './rollout/permission.ts'
+import { inOpenZone, putOffClosed, type WindowedJob } from './rollout/windows.ts'
 import { isAlive } from './workers.ts'
 
 /**
  * A running job as its workers need it. Nothing of it changes but its limits. It may end or be paused at any moment: each claim looks
  * whether it may still go.
  */
-export interface RunningJob extends LimitedJob {
+export interface RunningJob extends LimitedJob, WindowedJob {
   readonly jobId: string
   readonly type: JobType
-  readonly body: JsonObject
-  readonly extensions: Extensions
   /** When it was to start: not before it was made. */
   readonly startAt: Date
-  readonly deadlineAt: Date
   /** A device with a higher one was registered after the start: it is no target, whatever its name. */
   readonly lastGenerationNo: number
   readonly priority: number
@@ -68,6 +59,7 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     continuous_condition: string | null
     is_limited: boolean
     rate_free_at: string | null
+    zones: readonly string[] | null
     traceparent: string | null
   }>(
     db,
@@ -77,7 +69,7 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
            greatest(start_at, created_at)::text as start_at, deadline_at::text, last_generation_no, priority,
            case when is_continuous then query_condition end as continuous_condition,
            rate is not null or max_in_flight is not null as is_limited,
-           case when rate is not null then rate_free_at::text end as rate_free_at, traceparent
+           case when rate is not null then rate_free_at::text end as rate_free_at, zones, traceparent
       from jobs
      where job_key = ${key} and status = 'running' and paused_at is null`,
   )
@@ -96,6 +88,7 @@ export async function readRunningJob(db: Db, key: JobKey): Promise<RunningJob | 
     continuousCondition: job.continuous_condition,
     isLimited: job.is_limited,
     rateFreeAt: instantOrNull(job.rate_free_at),
+    zones: job.zones,
     traceparent: job.traceparent,
   }
 }
@@ -122,7 +115,12 @@ export async function claimChunk(
   workerId: string,
   now: Date,
 ): Promise<ClaimedChunk | NotNow | null> {
-  if (!job.isLimited) return takeChunk(db, job, workerId, now)
+  const claimed = await (job.isLimited ? takePermitted(db, job, workerId, now) : takeChunk(db, job, workerId, now))
+  if (claimed === null) await putOffClosed(db, job, now)
+  return claimed
+}
+
+function takePermitted(db: Db, job: RunningJob, workerId: string, now: Date): Promise<ClaimedChunk | NotNow | null> {
   const claim = async (tx: Db, permission: Permission) => {
     const deviceCount = await lockNextReady(tx, job, now)
     if (deviceCount === null) return null
@@ -216,6 +214,7 @@ export function nextReady(job: RunningJob, columns: SQL, now: Date): SQL {
      where week = ${job.week} and job_key = ${job.key} and status = 'ready' and attempted < device_count
        and ${mayTry(sql`not_before`, now)}
        and stage_no <= ${openStage(job.key, now)}
+       and ${inOpenZone(job, sql`zone`, now)}
      order by stage_no, chunk_no
      limit 1
      for update skip locked`

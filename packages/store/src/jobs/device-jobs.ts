@@ -5,6 +5,7 @@ import { at, type Db, instant, texts } from '../postgres/sql.ts'
 import { ofOpenWindow, openStage, type RunningJob } from './chunks.ts'
 import { isAnswerable, withDevice } from './gone-devices.ts'
 import { claimPermitted, type NotNow, spend } from './rollout/permission.ts'
+import { inOpenZone, putOffClosed } from './rollout/windows.ts'
 import { isAlive } from './workers.ts'
 
 /** Device jobs claimed one by one after their first attempt. `attempt` is the fence of each. */
@@ -36,7 +37,19 @@ export async function claimDueDeviceJobs(
   { workerId, limit }: { readonly workerId: string; readonly limit: number },
   now: Date,
 ): Promise<ClaimedDeviceJobs | NotNow | null> {
-  if (!job.isLimited) return takeDueDeviceJobs(db, job, { workerId, limit }, now)
+  const claimed = await (job.isLimited
+    ? takePermitted(db, job, { workerId, limit }, now)
+    : takeDueDeviceJobs(db, job, { workerId, limit }, now))
+  if (claimed === null) await putOffClosed(db, job, now)
+  return claimed
+}
+
+function takePermitted(
+  db: Db,
+  job: RunningJob,
+  { workerId, limit }: { readonly workerId: string; readonly limit: number },
+  now: Date,
+): Promise<ClaimedDeviceJobs | NotNow | null> {
   return claimPermitted(
     db,
     job,
@@ -71,6 +84,7 @@ async function takeDueDeviceJobs(
        where r.week = ${job.week} and r.job_key = ${job.key} and r.status = 'pending' and r.due_at <= ${at(now)}
          and r.due_at < 'infinity' and c.rest is null and c.status <> 'held'
          and c.stage_no <= ${openStage(job.key, now)}
+         and ${inOpenZone(job, sql`c.zone`, now)}
          and ${isAlive(workerId, now)}
        order by r.due_at
        limit ${limit}),

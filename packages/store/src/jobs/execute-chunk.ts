@@ -10,6 +10,7 @@ import { nextReady, type RunningJob, readUntried, untriedIds } from './chunks.ts
 import { nextTry } from './next-try.ts'
 import { findLeavers } from './rollout/leavers.ts'
 import { claimPermitted, type NotNow, spend } from './rollout/permission.ts'
+import { putOffClosed } from './rollout/windows.ts'
 
 /** A chunk whose work is done inside the transaction that holds its lock: no lease, no fence, exactly once. */
 export interface LockedChunk {
@@ -67,6 +68,17 @@ const lockMs = 1_000
 export async function executeChunk(
   db: Db,
   job: RunningJob,
+  chunkWork: ChunkWork,
+  now: Date,
+): Promise<Executed | NotNow | null> {
+  const executed = await executeNext(db, job, chunkWork, now)
+  if (executed === null) await putOffClosed(db, job, now)
+  return executed
+}
+
+async function executeNext(
+  db: Db,
+  job: RunningJob,
   { begin, work }: ChunkWork,
   now: Date,
 ): Promise<Executed | NotNow | null> {
@@ -92,7 +104,7 @@ export async function executeChunk(
     if (locked.chunk === null) {
       if (begin === undefined) throw cause
       // A statement that begins does not tell on which chunk it failed.
-      return executeChunk(db, job, { work }, now)
+      return executeNext(db, job, { work }, now)
     }
     await putOff(db, locked.chunk, now)
     throw new ChunkError('the transaction of a chunk failed', { cause })

@@ -161,6 +161,7 @@ export const jobs = pgTable('jobs', {
   /** The job that it reruns. */
   parentKey: counter('parent_key'),
   scheduleId: text('schedule_id'),
+  zones: text('zones').array(),
   isContinuous: boolean('is_continuous').notNull().default(false),
   maxDevices: integer('max_devices'),
   joinsCheckedAt: instant('joins_checked_at'),
@@ -307,6 +308,7 @@ export const chunks = pgTable(
     isOpen: boolean('is_open').notNull().generatedAlwaysAs(sql`succeeded + failed + canceled < device_count`),
     /** Of those that are `canceled`. */
     skipped: integer('skipped').notNull().default(0),
+    zone: text('zone'),
   },
   (table) => [primaryKey({ columns: [table.week, table.jobKey, table.chunkNo] })],
 )

@@ -1,9 +1,10 @@
-import { type JobKey, type JobType, jobKey } from '@muster/contract'
+import { type Extensions, type JobKey, type JobType, jobKey } from '@muster/contract'
 import { parseCondition } from '@muster/query'
 import { type SQL, sql } from 'drizzle-orm'
 import { briefly } from '../../postgres/briefly.ts'
 import { at, type Db, rows, texts } from '../../postgres/sql.ts'
 import { matchingDevices } from '../start/target-devices.ts'
+import { withZone, type Zoning, zoningOf } from '../start/zones.ts'
 import { fittingChunkSize } from './permission.ts'
 
 /** A running job that takes in devices. */
@@ -98,7 +99,7 @@ async function join(
   const [job] = await rows<JoinedRow>(
     tx,
     sql`
-    select week::text, query_condition, max_devices, rate, max_in_flight,
+    select week::text, query_condition, max_devices, rate, max_in_flight, extensions,
            extensions -> 'parameters' is not null as is_by_device
       from jobs
      where job_key = ${key} and ${takesDevices(now)}`,
@@ -106,9 +107,10 @@ async function join(
   if (job === undefined) return 0
   const matching = matchingDevices(parseCondition(job.query_condition))
   const candidates = among === null ? matching : sql`${matching} and t.device_id = any(${texts(among)})`
-  const [joined] = await rows<{ count: number; last_generation_no: string }>(
+  const zoning = await zoningOf(tx, job.extensions)
+  const [joined] = await rows<Joined>(
     tx,
-    insertChunks(key, job, { candidates, chunkSize: fittingChunkSize(chunkSize, job) }),
+    insertChunks(key, job, { candidates, zoning, chunkSize: fittingChunkSize(chunkSize, job) }),
   )
   if (joined === undefined || joined.count === 0) return 0
   await admit(tx, key, joined, now)
@@ -118,7 +120,11 @@ async function join(
 function insertChunks(
   key: JobKey,
   { week, max_devices: most }: JoinedRow,
-  { candidates, chunkSize }: { readonly candidates: SQL; readonly chunkSize: number },
+  {
+    candidates,
+    zoning,
+    chunkSize,
+  }: { readonly candidates: SQL; readonly zoning: Zoning | null; readonly chunkSize: number },
 ): SQL {
   return sql`
     with member as materialized (
@@ -136,16 +142,20 @@ function insertChunks(
        where not exists (select from member where member.device_id = candidate.device_id)
        order by device_id
        limit (select case when ${most}::int is not null then greatest(0, ${most}::int - taken) end from place)),
+    located as (${zoning === null ? sql`select *, null::text as zone from newcomer` : withZone(sql`newcomer`, zoning)}),
     slices as materialized (
-      select slice, array_agg(device_id order by device_id) as device_ids, count(*)::int as device_count
-        from (select device_id, (row_number() over (order by device_id) - 1) / ${chunkSize}::int as slice
-                from newcomer) as numbered
-       group by slice),
+      select (row_number() over (order by slice, zone) - 1)::int as slice, zone,
+             array_agg(device_id order by device_id) as device_ids, count(*)::int as device_count
+        from (select device_id, zone, (row_number() over (order by zone, device_id) - 1) / ${chunkSize}::int as slice
+                from located) as numbered
+       group by slice, zone),
     added as (
-      insert into chunks (week, job_key, chunk_no, stage_no, device_ids, device_count)
-      select ${week}::date, ${key}::bigint, place.chunk_no + slice, place.stage_no, device_ids, device_count
+      insert into chunks (week, job_key, chunk_no, stage_no, device_ids, device_count, zone)
+      select ${week}::date, ${key}::bigint, place.chunk_no + slice, place.stage_no, device_ids, device_count, zone
         from slices, place)
-    select count(*)::int as count, coalesce(max(generation_no), 0) as last_generation_no from newcomer`
+    select count(*)::int as count, coalesce(max(generation_no), 0) as last_generation_no,
+           (select array_agg(distinct zone) filter (where zone is not null) from slices) as zones
+      from newcomer`
 }
 
 /**
@@ -153,17 +163,13 @@ function insertChunks(
  * nothing joins; or it waits for this transaction, and finds the new chunks. An identity that was registered after the start may join, so the
  * highest number of the targets rises. The row of the stage comes after it, as when a stage opens, so that neither can wait for the other.
  */
-async function admit(
-  tx: Db,
-  key: JobKey,
-  joined: { readonly count: number; readonly last_generation_no: string },
-  now: Date,
-): Promise<void> {
+async function admit(tx: Db, key: JobKey, joined: Joined, now: Date): Promise<void> {
   const admitted = await rows(
     tx,
     sql`
     update jobs
-       set last_generation_no = greatest(last_generation_no, ${joined.last_generation_no}::bigint)
+       set last_generation_no = greatest(last_generation_no, ${joined.last_generation_no}::bigint),
+           zones = ${joined.zones === null ? sql`zones` : allZones(joined.zones)}
      where job_key = ${key} and ${takesDevices(now)}
     returning job_key`,
   )
@@ -175,6 +181,17 @@ async function admit(
      where job_key = ${key} and stage_no = (select max(stage_no) from stages where job_key = ${key})
     returning stage_no`,
   )
+}
+
+interface Joined extends Record<string, unknown> {
+  readonly count: number
+  readonly last_generation_no: string
+  /** Of their chunks. Null: the job has no windows. */
+  readonly zones: readonly string[] | null
+}
+
+function allZones(zones: readonly string[]): SQL {
+  return sql`(select array_agg(distinct zone) from unnest(coalesce(zones, '{UTC}') || ${texts(zones)}) as zone)`
 }
 
 /** Whether nothing more can come to a row of `jobs`: it is not continuous, its window is over, or it has as many devices as it may. */
@@ -199,6 +216,7 @@ interface JoinedRow extends Record<string, unknown> {
   readonly max_devices: number | null
   readonly rate: number | null
   readonly max_in_flight: number | null
+  readonly extensions: Extensions
   readonly is_by_device: boolean
 }
 

@@ -53,6 +53,15 @@ export function slicedByStage({ stages, order, seed }: Division, chunkSize: numb
         from staged)`
 }
 
+/** The same for a job without stages: all devices are in the first. */
+export function slicedAsOne(chunkSize: number): SQL {
+  return sql`
+    sliced as (
+      select device_id, generation_no, 0 as stage_no,
+             (row_number() over (order by device_id) - 1) / ${chunkSize}::int as slice_no
+        from target)`
+}
+
 /** Null: no stage has a condition that the device meets. A device that is not registered meets none. */
 function conditionStage(stages: readonly StagePlan[]): SQL {
   const cases = stages.flatMap(({ where }, no) =>

@@ -1,18 +1,19 @@
 import type { Extensions, JobKey, JobType, StageAbort } from '@muster/contract'
 import { type Expression, parseCondition, QueryError } from '@muster/query'
-import { type SQL, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import { briefly } from '../../postgres/briefly.ts'
 import { databaseError, isStatementTimeout } from '../../postgres/database-error.ts'
 import { prepared } from '../../postgres/prepared.ts'
-import { at, type Db, instant, json, rows } from '../../postgres/sql.ts'
+import { at, type Db, instant, json, rows, texts } from '../../postgres/sql.ts'
 import { closeChunks } from '../close-chunks.ts'
 import { jobEvent } from '../job-events.ts'
 import { type Gate, gateBehind } from '../rollout/gate.ts'
 import { fittingChunkSize } from '../rollout/permission.ts'
 import { ensurePartitions, weekOf } from './partitions.ts'
 import { isDue, placesTaken, startOrder } from './places.ts'
-import { type Division, slicedByStage } from './stage-slices.ts'
+import { type Division, slicedAsOne, slicedByStage } from './stage-slices.ts'
 import { listedDevices, matchingDevices } from './target-devices.ts'
+import { slicedByZone, zoningOf } from './zones.ts'
 
 export type JobStart =
   /** The target set is frozen and the job runs. After the end of its window it runs only to be completed: no device is attempted. */
@@ -81,7 +82,7 @@ async function start(tx: Db, key: JobKey, options: StartOptions, now: Date): Pro
   const due = (await isAlone(tx, key)) ? await readDue(tx, key, now) : null
   if (due === null) return { kind: 'idle' }
   if (!due.is_over) await findPlace(tx, key, options, now)
-  const { deviceCount, stages, openStage, lastGenerationNo } = await freeze(
+  const { deviceCount, stages, openStage, lastGenerationNo, zones } = await freeze(
     tx,
     key,
     due,
@@ -95,7 +96,8 @@ async function start(tx: Db, key: JobKey, options: StartOptions, now: Date): Pro
     with started as (
       update jobs
          set status = 'running', week = ${weekOf(now)}, frozen_at = ${at(now)}, last_generation_no = ${lastGenerationNo},
-             open_stage = ${openStage}, last_stage = ${stages.length - 1}
+             open_stage = ${openStage}, last_stage = ${stages.length - 1},
+             zones = ${zones === null ? null : texts(zones)}
        where job_key = ${key}
          and status in ('queued', 'scheduled')
          and paused_at is null
@@ -192,6 +194,8 @@ interface Frozen {
   readonly openStage: number
   /** A device that is made anew from now on gets a higher one, because it was drawn after the snapshot. */
   readonly lastGenerationNo: number
+  /** Of the chunks. Null: the job has no windows. */
+  readonly zones: readonly string[] | null
 }
 
 /** A row of `stages`. */
@@ -208,21 +212,26 @@ async function freeze(tx: Db, key: JobKey, due: DueRow, chunkSize: number, now: 
     ? listedDevices(sql`(select target_ids from jobs where job_key = ${key})`)
     : matchingDevices(parsed(due.query_condition))
   const division = divisionOf(key, due)
-  const freezing = rows<{ stage_no: number; device_count: number; last_generation_no: string }>(
+  const zoning = await zoningOf(tx, due.extensions)
+  const slice = zoning === null ? sql`stage_no, slice_no` : sql`stage_no, slice_no, zone`
+  const freezing = rows<FrozenStage>(
     tx,
     sql`
     with target as ${division === null ? sql`` : sql`materialized`} (${devices}),
     ${division === null ? slicedAsOne(chunkSize) : slicedByStage(division, chunkSize)},
+    ${zoning === null ? sql`` : slicedByZone(zoning, chunkSize)}
     slices as materialized (
-      select stage_no, (row_number() over (order by stage_no, slice_no) - 1)::int as chunk_no,
+      select stage_no, ${zoning === null ? sql`null::text as zone` : sql`zone`},
+             (row_number() over (order by ${slice}) - 1)::int as chunk_no,
              array_agg(device_id order by device_id) as device_ids, count(*)::int as device_count,
              coalesce(max(generation_no), 0) as last_generation_no
-        from sliced
-       group by stage_no, slice_no),
+        from ${zoning === null ? sql`sliced` : sql`zoned`}
+       group by ${slice}),
     frozen as (
-      insert into chunks (week, job_key, chunk_no, device_ids, device_count, stage_no)
-      select ${weekOf(now)}::date, ${key}::bigint, chunk_no, device_ids, device_count, stage_no from slices)
-    select stage_no, sum(device_count)::int as device_count, max(last_generation_no) as last_generation_no
+      insert into chunks (week, job_key, chunk_no, device_ids, device_count, stage_no, zone)
+      select ${weekOf(now)}::date, ${key}::bigint, chunk_no, device_ids, device_count, stage_no, zone from slices)
+    select stage_no, sum(device_count)::int as device_count, max(last_generation_no) as last_generation_no,
+           array_agg(distinct zone) as zones
       from slices
      group by stage_no
      order by stage_no`,
@@ -234,7 +243,15 @@ async function freeze(tx: Db, key: JobKey, due: DueRow, chunkSize: number, now: 
     stages: stagesOf(due.extensions, new Map(frozen.map(({ stage_no, device_count }) => [stage_no, device_count]))),
     openStage: frozen[0]?.stage_no ?? 0,
     lastGenerationNo: Math.max(0, ...frozen.map(({ last_generation_no }) => Number(last_generation_no))),
+    zones: zoning === null ? null : [...new Set(frozen.flatMap(({ zones }) => zones))].sort(),
   }
+}
+
+interface FrozenStage extends Record<string, unknown> {
+  readonly stage_no: number
+  readonly device_count: number
+  readonly last_generation_no: string
+  readonly zones: readonly string[]
 }
 
 /** Null: the job has no stages of its own. */
@@ -244,14 +261,6 @@ function divisionOf(key: JobKey, { extensions: { rollout } }: DueRow): Division 
     stage.condition === undefined ? { stage } : { stage, where: parsed(stage.condition) },
   )
   return { stages, order: rollout.order ?? 'random', seed: key }
-}
-
-function slicedAsOne(chunkSize: number): SQL {
-  return sql`
-    sliced as (
-      select device_id, generation_no, 0 as stage_no,
-             (row_number() over (order by device_id) - 1) / ${chunkSize}::int as slice_no
-        from target)`
 }
 
 function stagesOf({ rollout }: Extensions, deviceCounts: ReadonlyMap<number, number>): readonly NewStage[] {
