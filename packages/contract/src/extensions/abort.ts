@@ -39,7 +39,7 @@ export const stageAbortSchema = z
 export type StageAbort = z.output<typeof stageAbortSchema>
 
 /** AWS IoT Jobs has these. What each is here: see `codesOf` of the store. */
-export const failureTypes = ['failed', 'timedOut', 'rejected', 'all'] as const
+const failureTypes = ['failed', 'timedOut', 'rejected', 'all'] as const
 export type FailureType = (typeof failureTypes)[number]
 
 const criterionSchema = z.object({

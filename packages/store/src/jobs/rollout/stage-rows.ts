@@ -146,7 +146,7 @@ function toStage(row: FoundRow): StageRow {
 }
 
 /** Devices of a stage that have not ended. */
-export function openCountOf({ deviceCount, succeeded, failed, canceled }: StageRow): number {
+function openCountOf({ deviceCount, succeeded, failed, canceled }: StageRow): number {
   return deviceCount - succeeded - failed - canceled
 }
 

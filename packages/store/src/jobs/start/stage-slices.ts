@@ -5,7 +5,7 @@ import { embed, texts } from '../../postgres/sql.ts'
 import { deviceColumns } from '../../queries/twin-columns.ts'
 
 /** A stage of a job that is about to start. `where`: its condition; absent: it has none. Null: every device. */
-export interface StagePlan {
+interface StagePlan {
   readonly stage: StageRequest
   readonly where?: Expression | null
 }

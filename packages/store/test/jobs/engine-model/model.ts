@@ -161,7 +161,7 @@ export function isFree({ isPaused, openStage }: ModelJob, { stageNo, isHeld }: M
   return !isPaused && stageNo <= openStage && !isHeld
 }
 
-/** R30: its window stands still. */
+/** R39: its window stands still. */
 export function pauseAt(job: ModelJob, now: number, timeoutSeconds = Number.POSITIVE_INFINITY): void {
   const windowLeft = job.deadlineAt - now
   const pauseEndsAt = now + timeoutSeconds * 1000
