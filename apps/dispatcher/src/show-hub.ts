@@ -24,10 +24,11 @@ export function showHub({
 }: Pick<Hub, 'db' | 'bus' | 'clock' | 'metrics' | 'config'>): void {
   const read = [
     async (): Promise<Readings> => {
-      const { overdue, ...byStatus } = await readJobFigures(db, clock.now())
+      const { overdue, paused, ...byStatus } = await readJobFigures(db, clock.now())
       return {
         muster_jobs: Object.entries(byStatus).map(([status, value]) => ({ labels: { status }, value })),
         muster_jobs_overdue: overdue,
+        muster_jobs_paused: paused,
       }
     },
     async (): Promise<Readings> => {

@@ -1,11 +1,15 @@
 import { queueNames, queueStates } from '@muster/bus'
-import { hubGauge } from './declare.ts'
+import { hubGauge, onDemand } from './declare.ts'
 import { openStatuses, workStates } from './words.ts'
 
 /** The hub as a whole. */
 export const hubMetrics = {
   muster_jobs: hubGauge('Jobs that have not ended, by status; 10,000 at most are counted', { status: openStatuses }),
   muster_jobs_overdue: hubGauge('Running jobs whose window is over', {}),
+  muster_jobs_paused: onDemand(
+    'Are jobs paused, and how many after a stop?',
+    hubGauge('Jobs of any status that are paused', {}),
+  ),
   muster_work: hubGauge(
     'Devices of running jobs: ready for a first attempt, due for a later one, under way, or waiting for their connection or their time. Each count stops after 2,000 chunks or 10,000 device jobs',
     { state: workStates },

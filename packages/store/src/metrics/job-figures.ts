@@ -11,6 +11,8 @@ export interface JobFigures {
   readonly running: number
   /** Running jobs whose window is over. They end within seconds, or when the last of their calls has ended. */
   readonly overdue: number
+  /** Of those above, whatever their status. */
+  readonly paused: number
 }
 
 /**
@@ -19,18 +21,19 @@ export interface JobFigures {
  */
 export async function readJobFigures(db: Db, now: Date): Promise<JobFigures> {
   const [found] = await boundedRead(db, (tx) =>
-    rows<{ queued: number; scheduled: number; running: number; overdue: number }>(
+    rows<{ queued: number; scheduled: number; running: number; overdue: number; paused: number }>(
       tx,
       sql`
       with not_started as (
-        select status from jobs where status in ('queued', 'scheduled') limit ${jobsMax}),
+        select status, paused_at from jobs where status in ('queued', 'scheduled') limit ${jobsMax}),
       running as (
-        select deadline_at from jobs where status = 'running' order by deadline_at limit ${jobsMax})
+        select deadline_at, paused_at from jobs where status = 'running' order by deadline_at limit ${jobsMax})
       select (select count(*) from not_started where status = 'queued')::int as queued,
              (select count(*) from not_started where status = 'scheduled')::int as scheduled,
              (select count(*) from running)::int as running,
-             (select count(*) from running where deadline_at <= ${at(now)})::int as overdue`,
+             (select count(*) from running where deadline_at <= ${at(now)})::int as overdue,
+             ((select count(paused_at) from not_started) + (select count(paused_at) from running))::int as paused`,
     ),
   )
-  return found ?? { queued: 0, scheduled: 0, running: 0, overdue: 0 }
+  return found ?? { queued: 0, scheduled: 0, running: 0, overdue: 0, paused: 0 }
 }

@@ -1,7 +1,9 @@
 import { type DeviceJobStatus, gatewayId, jsonText } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { hubItself } from '../../src/jobs/job-events.ts'
 import { cancelJob } from '../../src/jobs/jobs.ts'
+import { pauseJob } from '../../src/jobs/rollout/pause.ts'
 import { ensurePartitions } from '../../src/jobs/start/partitions.ts'
 import { removeWorker } from '../../src/jobs/workers.ts'
 import { readDatabaseFigures } from '../../src/metrics/database-figures.ts'
@@ -43,7 +45,20 @@ describe('the figures of jobs', () => {
     const ended = await givenRunningJob(db, { devices: 1 })
     await cancelJob(db, ended.jobId, noon)
 
-    expect(await readJobFigures(db, on('12:01:00'))).toEqual({ queued: 1, scheduled: 0, running: 2, overdue: 1 })
+    expect(await readJobFigures(db, on('12:01:00'))).toEqual({
+      queued: 1,
+      scheduled: 0,
+      running: 2,
+      overdue: 1,
+      paused: 0,
+    })
+  })
+
+  it('count those that are paused, whose window is not over', async () => {
+    const jobs = [await givenJob(db), await givenRunningJob(db, { devices: 1, maxExecutionTimeInSeconds: 60 })]
+    for (const { key } of jobs) await pauseJob(db, key, { asker: hubItself, reason: null }, noon)
+
+    expect(await readJobFigures(db, on('12:01:00'))).toMatchObject({ queued: 1, running: 1, overdue: 0, paused: 2 })
   })
 })
 
