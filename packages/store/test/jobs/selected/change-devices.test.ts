@@ -29,6 +29,7 @@ import {
   openStore,
   read,
   recordFirstAttempts,
+  recordLaterAttempts,
   start,
   worker,
 } from '../engine.ts'
@@ -371,4 +372,44 @@ it('R65 many changes of the same devices at once count each device once', async 
 
   expect(changed.map((one) => (Array.isArray(one) ? one[1] : 0)).toSorted()).toEqual([0, 0, 0, 0, 0, 0, 0, 40])
   expect((await counts(db, job))?.slice(0, 5)).toEqual([40, 0, 0, 0, 0])
+})
+
+it('R65 skips, claims, outcomes and word of devices at once wait for nobody in a circle, and count each device once', async () => {
+  const devices = deviceNames(40)
+  const job = await givenRunningJob(db, { devices: devices.length, chunkSize: 8 })
+  for (let no = 0; no < 5; no += 1) {
+    const chunk = await claimed(db, job.key)
+    const outcomes = chunk.deviceIds.map((deviceId) => ({ deviceId, status: 'pending', dueAt: null }) as const)
+    await recordFirstAttempts(db, chunk, outcomes, noon)
+  }
+  const attempt = async (workerId: string) => {
+    for (let no = 0; no < 10; no += 1) {
+      const due = await claimDue(db, job.key, { workerId, limit: 7 }, noon)
+      if (due === null) continue
+      const outcomes = due.attempts.map(({ deviceId }, index) =>
+        index % 3 === 0
+          ? ({ deviceId, status: 'completed', response: jsonText({}) } as const)
+          : ({ deviceId, status: 'pending', dueAt: index % 3 === 1 ? noon : null } as const),
+      )
+      await recordLaterAttempts(db, due, outcomes, noon)
+    }
+  }
+  const tell = async () => {
+    for (let no = 0; no < 10; no += 1) await markReachable(db, devices.toReversed(), noon)
+  }
+  const skip = async (from: number) => {
+    for (let no = from; no < devices.length; no += 4)
+      await change(job, 'skip', { deviceIds: devices.slice(no, no + 2) })
+  }
+
+  await Promise.all([attempt('worker-1'), attempt('worker-2'), tell(), skip(0), skip(2), change(job, 'retry', {})])
+  await change(job, 'cancel', {})
+
+  const ended = Object.values(await statuses(job))
+  const countOf = (status: string) => ended.filter((one) => one.startsWith(status)).length
+  expect([await counts(db, job), (await skippedOf(job)) ?? 0]).toEqual([
+    [40, countOf('completed'), 0, 0, 0, countOf('canceled')],
+    countOf('skipped'),
+  ])
+  expect(countOf('completed') + countOf('canceled') + countOf('skipped')).toBe(40)
 })
