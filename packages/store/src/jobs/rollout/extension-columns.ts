@@ -1,8 +1,8 @@
 import type { Extensions } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
 import { json } from '../../postgres/sql.ts'
+import { isWatched } from '../stages/stage-rows.ts'
 import { rateColumns } from './ramp.ts'
-import { isWatched } from './stage-rows.ts'
 
 /** What the engine looks at of the extensions of a new job: the columns of `jobs`, and their values. */
 export function extensionColumns(extensions: Extensions): { readonly names: SQL; readonly values: SQL } {

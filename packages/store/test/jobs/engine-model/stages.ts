@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { hubItself } from '../../../src/jobs/job-events.ts'
-import { advanceStages } from '../../../src/jobs/rollout/advance-stages.ts'
-import { openNextStage } from '../../../src/jobs/rollout/open-stage.ts'
+import { advanceStages } from '../../../src/jobs/stages/advance-stages.ts'
+import { openNextStage } from '../../../src/jobs/stages/open-stage.ts'
 import { endJob } from './jobs.ts'
 import {
   hasEnded,

@@ -2,7 +2,6 @@ import { type JobType, jsonText, parseJobId } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { cancelJob, completeJob, insertJob } from '../../../src/jobs/jobs.ts'
-import { advanceStages } from '../../../src/jobs/rollout/advance-stages.ts'
 import {
   type ContinuousJob,
   findContinuousJobs,
@@ -10,7 +9,8 @@ import {
   takeUncheckedJob,
 } from '../../../src/jobs/rollout/continuous.ts'
 import { findLeavers } from '../../../src/jobs/rollout/leavers.ts'
-import { openNextStage } from '../../../src/jobs/rollout/open-stage.ts'
+import { advanceStages } from '../../../src/jobs/stages/advance-stages.ts'
+import { openNextStage } from '../../../src/jobs/stages/open-stage.ts'
 import { expireOverdueJobs } from '../../../src/jobs/sweeps/expire-overdue-jobs.ts'
 import { findDrainedJobs } from '../../../src/jobs/sweeps/find-drained-jobs.ts'
 import { type Db, rows, texts } from '../../../src/postgres/sql.ts'

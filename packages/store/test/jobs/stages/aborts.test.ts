@@ -1,7 +1,7 @@
 import type { Extensions, Job } from '@muster/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { advanceStages } from '../../../src/jobs/rollout/advance-stages.ts'
 import { resumeJob } from '../../../src/jobs/rollout/pause.ts'
+import { advanceStages } from '../../../src/jobs/stages/advance-stages.ts'
 import type { Db } from '../../../src/postgres/sql.ts'
 import { claim, counts, execute, givenJob, noon, openStore, read, start } from '../engine.ts'
 import { eventsOf, givenStagedJob, type Work, workOff } from './staged.ts'

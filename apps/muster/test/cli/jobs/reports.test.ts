@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startHub, type TestHub } from '../hub.ts'
-import { ending, putJob } from '../jobs.ts'
-import { registered } from '../simulated.ts'
-import { type Muster, openMuster, rowsOf } from './muster.ts'
-import { openStandIn } from './stand-in.ts'
+import { startHub, type TestHub } from '../../hub.ts'
+import { ending, putJob } from '../../jobs.ts'
+import { registered } from '../../simulated.ts'
+import { type Muster, openMuster, rowsOf } from '../muster.ts'
+import { openStandIn } from '../stand-in.ts'
 
 let hub: TestHub
 let muster: Muster

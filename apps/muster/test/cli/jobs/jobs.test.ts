@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startHub, type TestHub } from '../hub.ts'
-import { ending, putJob } from '../jobs.ts'
-import { registered } from '../simulated.ts'
-import { type Muster, openMuster, rowsOf } from './muster.ts'
+import { startHub, type TestHub } from '../../hub.ts'
+import { ending, putJob } from '../../jobs.ts'
+import { registered } from '../../simulated.ts'
+import { type Muster, openMuster, rowsOf } from '../muster.ts'
 
 let hub: TestHub
 let muster: Muster

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm'
 import { briefly } from '../../postgres/briefly.ts'
 import { at, type Db, rows } from '../../postgres/sql.ts'
 import { type Asker, jobEvent } from '../job-events.ts'
-import { resumeJob } from './pause.ts'
+import { resumeJob } from '../rollout/pause.ts'
 import { nextStage, readStagedJob, type StagedJob, type StageRow } from './stage-rows.ts'
 
 export type NextStage =

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startHub, type TestHub } from '../hub.ts'
-import { type Muster, openMuster } from './muster.ts'
+import { startHub, type TestHub } from '../../hub.ts'
+import { type Muster, openMuster } from '../muster.ts'
 
 let hub: TestHub
 let muster: Muster

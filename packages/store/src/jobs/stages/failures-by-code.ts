@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { type Db, rows } from '../../postgres/sql.ts'
-import type { FailuresByCode } from './abort-rules.ts'
+import type { FailuresByCode } from './find-stop.ts'
 import type { StagedJob } from './stage-rows.ts'
 
 /** In one scan of the rows of the job. */

@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { eventually } from '@muster/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startHub, type TestHub } from '../hub.ts'
-import { putJob } from '../jobs.ts'
-import { givenFleet } from '../simulated.ts'
-import { openWay } from '../way.ts'
-import { type Muster, openMuster, rowsOf } from './muster.ts'
-import { openStandIn } from './stand-in.ts'
+import { startHub, type TestHub } from '../../hub.ts'
+import { putJob } from '../../jobs.ts'
+import { givenFleet } from '../../simulated.ts'
+import { openWay } from '../../way.ts'
+import { type Muster, openMuster, rowsOf } from '../muster.ts'
+import { openStandIn } from '../stand-in.ts'
 
 let hub: TestHub
 let muster: Muster

@@ -4,11 +4,11 @@ import { briefly } from '../../postgres/briefly.ts'
 import { at, type Db, rows } from '../../postgres/sql.ts'
 import { hubItself } from '../job-events.ts'
 import { cancelJobBecause, readJobByKey } from '../jobs.ts'
-import { findStop, type Stop } from './abort-rules.ts'
+import { pauseJob } from '../rollout/pause.ts'
 import { countFailures } from './failures-by-code.ts'
+import { findStop, type Stop } from './find-stop.ts'
 import { type GateState, stateOfGate } from './gate.ts'
 import { openStage } from './open-stage.ts'
-import { pauseJob } from './pause.ts'
 import { gatedStage, nextStage, readStagedJob, type StagedJob } from './stage-rows.ts'
 
 /** What came of a look at a job. */

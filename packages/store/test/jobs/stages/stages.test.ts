@@ -19,7 +19,7 @@ import {
   start,
   worker,
 } from '../engine.ts'
-import { setChunks, setJob } from './set-rows.ts'
+import { setChunks, setJob } from '../rollout/set-rows.ts'
 
 let store: Awaited<ReturnType<typeof openStore>>
 let db: Db
