@@ -41,7 +41,7 @@ export const full: NotNow = { waitMs: 500 }
 const lateness = sql.raw(`interval '500 milliseconds'`)
 
 /** Devices of one claim under a rate, which is in devices a minute. A rate is so kept within a second. */
-export function portionOf(rate: number): number {
+function portionOf(rate: number): number {
   return Math.max(1, Math.floor(rate / 60))
 }
 
