@@ -39,6 +39,7 @@ import { deviceRoutes } from './registry/devices.ts'
 import { moduleRoutes } from './registry/modules.ts'
 import { statisticsRoutes } from './registry/statistics.ts'
 import { stageRoutes } from './rollout/stages.ts'
+import { whyRoutes } from './rollout/why.ts'
 import { scheduleRoutes } from './schedules/schedules.ts'
 import { twinRoutes } from './twins/twins.ts'
 import { deliveryRoutes } from './webhooks/deliveries.ts'
@@ -57,6 +58,7 @@ export function createApp(
     readonly sessions: Sessions
     readonly bearer: BearerVerifier | null
     readonly webhookCalls: WebhookCalls
+    readonly maxRunningJobs: number
   },
 ): OpenAPIHono<ApiEnv> {
   // Not strict: the registry clients end the address of the device list with a slash.
@@ -90,6 +92,7 @@ export function createApp(
     ...changeRoutes(deps),
     ...jobMethodRoutes(deps),
     ...stageRoutes(deps),
+    ...whyRoutes(deps),
     ...previewRoutes(deps),
     ...deviceJobRoutes(deps, paging),
     ...failureRoutes(deps),

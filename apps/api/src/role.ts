@@ -26,6 +26,7 @@ export const role: Role = {
       throttles: hub.throttles,
       tracing: hub.tracing,
       hostNames: hub.config.hostNames,
+      maxRunningJobs: hub.config.maxRunningJobs,
       continuationKey: continuationKey(owner.primaryKey),
       eventIds,
       feed,

@@ -54,6 +54,7 @@ export interface Api extends AsyncDisposable {
   readonly clock: { time: Date; now(): Date }
   readonly tracing: Tracing
   readonly webhookCalls: WebhookCalls
+  readonly maxRunningJobs: number
   readonly policies: readonly Policy[]
   readonly app: ReturnType<typeof createApp>
   /** From then on Postgres cannot be had. */
@@ -109,6 +110,7 @@ export async function openApi({
     bearer,
     clock,
     webhookCalls,
+    maxRunningJobs: 2,
     hostNames: [hostName, 'localhost'],
     continuationKey: continuationKey('a secret'),
     eventIds,
@@ -122,6 +124,7 @@ export async function openApi({
     events,
     tracing: noTracing,
     webhookCalls,
+    maxRunningJobs: 2,
     throttles,
     bearer,
     eventIds,

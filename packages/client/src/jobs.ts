@@ -2,7 +2,7 @@ import { type FollowOptions, followEvents } from './event-stream.ts'
 import type { CallOptions, Exchange } from './exchange.ts'
 import { longBodyOf } from './long-body.ts'
 import { listOf, type PageOptions, type Pages, pagesOf } from './pages.ts'
-import type { JobChange, PauseRequest } from './rollouts/wire.ts'
+import type { JobChange, PauseRequest, Why } from './rollouts/wire.ts'
 import type {
   ChangedDevices,
   CreatedJob,
@@ -55,6 +55,8 @@ export interface Jobs {
   ): Pages<Job>
   /** Its stages; none before it starts. */
   stages(jobId: string, options?: CallOptions): Promise<readonly JobStage[]>
+  /** What holds it now, or why it has ended; with `deviceId`, the same of one of its devices. */
+  why(jobId: string, options?: CallOptions & { readonly deviceId?: string | undefined }): Promise<Why>
   /**
    * Opens the next stage now, whatever the gate before it says. Returns the stages after it.
    * @throws MusterError OperationNotAllowedInCurrentState when no stage is left, or it does not run
@@ -113,6 +115,10 @@ export function createJobs(exchange: Exchange): Jobs {
     async stages(jobId, options) {
       const path = `${pathOf(jobId)}/stages`
       return (await exchange.read<StagesAnswer>({ method: 'GET', path, isSafe: true, ...options })).items
+    },
+    why: (jobId, { deviceId, ...options } = {}) => {
+      const device = deviceId === undefined ? '' : `/devices/${encodeURIComponent(deviceId)}`
+      return exchange.read({ method: 'GET', path: `${pathOf(jobId)}${device}/why`, isSafe: true, ...options })
     },
     async openNextStage(jobId, options) {
       const path = `${pathOf(jobId)}/stages/next`

@@ -15,6 +15,8 @@ const endpoints = [
   ['GET', '/jobs/v2/j1', 'ServiceConnect'],
   ['POST', '/jobs/v2/j1/cancel', 'ServiceConnect'],
   ['GET', '/jobs/v2/j1/stages', 'ServiceConnect'],
+  ['GET', '/jobs/v2/j1/why', 'ServiceConnect'],
+  ['GET', '/jobs/v2/j1/devices/d1/why', 'ServiceConnect'],
   ['POST', '/jobs/v2/j1/stages/next', 'ServiceConnect'],
   ['PATCH', '/jobs/v2/j1', 'ServiceConnect'],
   ['POST', '/jobs/v2/j1/pause', 'ServiceConnect'],

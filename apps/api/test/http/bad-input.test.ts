@@ -270,7 +270,7 @@ describe('an address', () => {
     const reply = await api.send('DELETE', '/jobs/v2/j1')
 
     expect(reply.status).toBe(405)
-    expect(reply.headers.get('allow')).toBe('PUT, GET, HEAD')
+    expect(reply.headers.get('allow')).toBe('PUT, GET, HEAD, PATCH')
     expect(reply.headers.get('iothub-errorcode')).toBe('GenericMethodNotAllowed')
     expect(reply.body.Message).toMatch(/^ErrorCode:GenericMethodNotAllowed;DELETE is not allowed/)
   })

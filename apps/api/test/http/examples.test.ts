@@ -89,6 +89,7 @@ const refused: Readonly<Record<string, number>> = {
   skipDevices: 405,
   cancelDevices: 405,
   retryDevices: 405,
+  whyDevice: 404,
 }
 
 describe('H27 the examples of the document', () => {

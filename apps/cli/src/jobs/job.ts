@@ -13,6 +13,7 @@ import { addJobReruns } from './reruns.ts'
 import { addJobStages } from './stages.ts'
 import { addJobSteering } from './steer.ts'
 import { jobView } from './views.ts'
+import { addJobWhy } from './why.ts'
 
 /** `muster job`. */
 export function addJobCommands(program: Command, environment: Environment): void {
@@ -25,6 +26,7 @@ export function addJobCommands(program: Command, environment: Environment): void
   addJobSteering(group, environment)
   addCancel(group, environment)
   addJobStages(group, environment)
+  addJobWhy(group, environment)
   addJobReports(group, environment)
   addJobReruns(group, environment)
 }

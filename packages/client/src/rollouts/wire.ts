@@ -50,3 +50,21 @@ export interface Stop extends StopRequest {
   readonly resumedTime?: string
   readonly resumedCount?: number
 }
+
+/** What holds a job, or a device of it, now; of one that has ended, why. */
+export interface Why {
+  readonly jobId: string
+  readonly deviceId?: string
+  readonly status: string
+  readonly reasons: readonly WhyReason[]
+}
+
+export interface WhyReason {
+  /** A word such as `paused`, `stage` or `connection`. A later hub may know more. */
+  readonly code: string
+  readonly text: string
+  /** It ends then, or is looked at again. */
+  readonly untilTime?: string
+  /** Devices that it concerns. */
+  readonly deviceCount?: number
+}

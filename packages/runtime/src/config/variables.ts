@@ -257,8 +257,8 @@ export const variables = z
     MUSTER_MAX_RUNNING_JOBS: integer(1, 100_000)
       .default(100)
       .register(descriptions, {
-        what: 'jobs that run at the same time. More wait as `queued`. The same in every dispatcher',
-        readBy: ['dispatcher'],
+        what: 'jobs that run at the same time. More wait as `queued`. The same in every process: dispatchers keep to it, and an API tells of it',
+        readBy: ['api', 'dispatcher'],
       }),
     MUSTER_HISTORY_DAYS: integer(1, 3650)
       .default(30)

@@ -42,6 +42,29 @@ describe('R27 R28 muster job stages and next', () => {
     expect(counts).toMatchObject({ deviceCount: 4, succeededCount: 4 })
   })
 
+  it('R122 and job why tells what holds the job, and a device of it', async () => {
+    await putJob(hub, 'held-back', {
+      type: 'scheduleUpdateTwin',
+      queryCondition: '*',
+      updateTwin: { etag: '*', tags: { again: true } },
+      rollout: { stages: [{ size: 1, approval: 'manual' }, {}], order: 'id' },
+    })
+    const job = await eventually(async () => {
+      const { stdout } = await muster.run(['job', 'why', 'held-back'])
+      expect(stdout).toContain('waits for somebody to open the next stage')
+      return rowsOf(stdout)
+    })
+    const device = await muster.run(['job', 'why', 'held-back', '--device-id', 'lamp-0003', '-o', 'name'])
+    const unknown = await muster.run(['job', 'why', 'held-back', '--device-id', 'nobody'])
+
+    expect(job).toEqual([
+      ['REASON', 'DEVICES', 'UNTIL', 'WHY'],
+      ['stage', '3', expect.stringMatching(/^Stage 0 is the last open one/)],
+    ])
+    expect(device).toEqual({ code: 0, stdout: 'stage\n', stderr: '' })
+    expect(unknown.stderr).toContain('The job held-back is not for the device nobody, or has not started')
+  })
+
   it('tell why there is no next one', async () => {
     await ending(hub, 'staged')
 

@@ -101,7 +101,8 @@ function openZones(job: WindowedJob, now: Date): readonly string[] | null {
   return statesOf(job, now).flatMap(({ zone, isOpen }) => (isOpen ? [zone] : []))
 }
 
-function statesOf({ extensions: { windows }, zones, body }: WindowedJob, now: Date) {
+/** The zones of the devices of a job, each with the state of its windows. Empty: it has no windows. */
+export function statesOf({ extensions: { windows }, zones, body }: WindowedJob, now: Date) {
   if (windows === undefined) return []
   const responseMs = Number(body.responseTimeoutInSeconds ?? 0) * 1000
   return (zones ?? [zoneDefault]).map((zone) => ({ zone, ...windowStateAt(windows, { zone, responseMs }, now) }))

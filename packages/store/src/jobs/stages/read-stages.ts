@@ -41,8 +41,8 @@ function toStage(job: StagedJob, stage: StageRow, now: Date): Stage {
   }
 }
 
-/** While the job is paused a soak stands still: it ends so much later. */
-function waitOf(job: StagedJob, now: Date): GateState | null {
+/** What the gate behind the open stage waits for. While the job is paused a soak stands still: it ends so much later. */
+export function waitOf(job: StagedJob, now: Date): GateState | null {
   const stage = gatedStage(job)
   if (stage === null) return null
   const pausedMs = job.pausedAt === null ? 0 : now.getTime() - job.pausedAt.getTime()
