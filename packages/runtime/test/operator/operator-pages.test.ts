@@ -198,7 +198,7 @@ describe('the view of the queues', () => {
           readOnlyMode: true,
           counts: expect.objectContaining({ waiting: 8 }),
           jobs: expect.arrayContaining([
-            expect.objectContaining({ data: { key: '42', type: 'scheduleDeviceMethod' } }),
+            expect.objectContaining({ data: { key: '42', type: 'scheduleDeviceMethod', turn: 0 } }),
           ]),
         }),
       ]),
