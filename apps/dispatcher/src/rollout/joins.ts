@@ -16,7 +16,7 @@ export interface Joins {
 export function createJoins(hub: DispatchHub): Joins {
   const { db, bus, clock } = hub
   let jobs: readonly ContinuousJob[] = []
-  let watching: ReturnType<typeof bus.watchChanges> | null = null
+  let watching: Promise<(() => Promise<void>) | null> | null = null
   let told = new Set<string>()
   let joining: Promise<void> | null = null
   let isStopping = false
@@ -33,18 +33,24 @@ export function createJoins(hub: DispatchHub): Joins {
     for (const deviceId of deviceIds) if (told.size < devicesMax) told.add(deviceId)
     joining ??= joinTold()
   }
+  /** A failure is tried again by the next pass. */
+  const watch = () =>
+    bus.watchChanges(receive).catch(() => {
+      watching = null
+      return null
+    })
   const unwatch = async (): Promise<void> => {
     const watched = watching
     watching = null
     const stop = await watched
-    await stop?.()
+    await stop?.().catch(() => {})
   }
 
   return {
     async pass() {
       jobs = await findContinuousJobs(db, clock.now())
       // Not waited for: without Redis the looks at the whole fleet go on.
-      if (jobs.length > 0) watching ??= bus.watchChanges(receive)
+      if (jobs.length > 0) watching ??= watch()
       else void unwatch()
       const unchecked = await takeUncheckedJob(db, clock.now())
       return unchecked === null ? 0 : joinOne(hub, unchecked, null)

@@ -63,6 +63,8 @@ interface JoinOptions {
 const searchMs = 60_000
 /** How long to wait for another search of the same job. Each look at the whole fleet repairs what this one has missed. */
 const lockMs = 10_000
+/** A join takes no longer. None is admitted so shortly before the end of the window, because the job may be completed meanwhile. */
+const joinMs = searchMs + lockMs
 
 /** The job has ended while its devices were searched. */
 class EndedError extends Error {}
@@ -110,7 +112,7 @@ async function join(
   const zoning = await zoningOf(tx, job.extensions)
   const [joined] = await rows<Joined>(
     tx,
-    insertChunks(key, job, { candidates, zoning, chunkSize: fittingChunkSize(chunkSize, job) }),
+    insertChunks(key, job, { among, candidates, zoning, chunkSize: fittingChunkSize(chunkSize, job) }),
   )
   if (joined === undefined || joined.count === 0) return 0
   await admit(tx, key, joined, now)
@@ -121,23 +123,29 @@ function insertChunks(
   key: JobKey,
   { week, max_devices: most }: JoinedRow,
   {
+    among,
     candidates,
     zoning,
     chunkSize,
-  }: { readonly candidates: SQL; readonly zoning: Zoning | null; readonly chunkSize: number },
+  }: {
+    readonly among: JoinOptions['among']
+    readonly candidates: SQL
+    readonly zoning: Zoning | null
+    readonly chunkSize: number
+  },
 ): SQL {
   return sql`
     with member as materialized (
       select unnest(device_ids) collate "C" as device_id
         from chunks
-       where week = ${week} and job_key = ${key}),
+       where week = ${week} and job_key = ${key} and ${among === null ? sql`true` : sql`device_ids && ${texts(among)}`}),
     place as (
       select coalesce(max(chunk_no), -1) + 1 as chunk_no, coalesce(sum(device_count), 0) as taken,
              coalesce((select max(stage_no) from stages where job_key = ${key}), 0) as stage_no
         from chunks
        where week = ${week} and job_key = ${key}),
     newcomer as materialized (
-      select device_id, generation_no
+      select device_id
         from (${candidates}) as candidate
        where not exists (select from member where member.device_id = candidate.device_id)
        order by device_id
@@ -153,24 +161,22 @@ function insertChunks(
       insert into chunks (week, job_key, chunk_no, stage_no, device_ids, device_count, zone)
       select ${week}::date, ${key}::bigint, place.chunk_no + slice, place.stage_no, device_ids, device_count, zone
         from slices, place)
-    select count(*)::int as count, coalesce(max(generation_no), 0) as last_generation_no,
+    select count(*)::int as count,
            (select array_agg(distinct zone) filter (where zone is not null) from slices) as zones
       from newcomer`
 }
 
 /**
  * The row of the job comes last, because the search may take seconds: until here a cancel waits for nothing. It has ended the job, and
- * nothing joins; or it waits for this transaction, and finds the new chunks. An identity that was registered after the start may join, so the
- * highest number of the targets rises. The row of the stage comes after it, as when a stage opens, so that neither can wait for the other.
+ * nothing joins; or it waits for this transaction, and finds the new chunks. The row of the stage comes after it, as when a stage opens, so that neither can wait for the other.
  */
 async function admit(tx: Db, key: JobKey, joined: Joined, now: Date): Promise<void> {
   const admitted = await rows(
     tx,
     sql`
     update jobs
-       set last_generation_no = greatest(last_generation_no, ${joined.last_generation_no}::bigint),
-           zones = ${joined.zones === null ? sql`zones` : allZones(joined.zones)}
-     where job_key = ${key} and ${takesDevices(now)}
+       set zones = ${joined.zones === null ? sql`zones` : allZones(joined.zones)}
+     where job_key = ${key} and ${takesDevices(new Date(now.getTime() + joinMs))}
     returning job_key`,
   )
   if (admitted.length === 0) throw new EndedError()
@@ -185,7 +191,6 @@ async function admit(tx: Db, key: JobKey, joined: Joined, now: Date): Promise<vo
 
 interface Joined extends Record<string, unknown> {
   readonly count: number
-  readonly last_generation_no: string
   /** Of their chunks. Null: the job has no windows. */
   readonly zones: readonly string[] | null
 }

@@ -1,6 +1,6 @@
 import type { Extensions, JobKey, JobType, StageAbort } from '@muster/contract'
 import { type Expression, parseCondition, QueryError } from '@muster/query'
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { briefly } from '../../postgres/briefly.ts'
 import { databaseError, isStatementTimeout } from '../../postgres/database-error.ts'
 import { prepared } from '../../postgres/prepared.ts'
@@ -206,11 +206,22 @@ interface NewStage {
   readonly abort_when: StageAbort | null
 }
 
+/** Of a continuous job: who has the name of a target, and matches when its turn comes, is one. */
+const anyGeneration = Number.MAX_SAFE_INTEGER
+
+function atMost(count: number | undefined, devices: SQL): SQL {
+  if (count === undefined) return devices
+  return sql`select device_id, generation_no from (${devices}) as matching order by device_id limit ${count}`
+}
+
 /** In device id order within a stage, so that a page of device jobs is read along the chunks. */
 async function freeze(tx: Db, key: JobKey, due: DueRow, chunkSize: number, now: Date): Promise<Frozen> {
-  const devices = due.is_listed
-    ? listedDevices(sql`(select target_ids from jobs where job_key = ${key})`)
-    : matchingDevices(parsed(due.query_condition))
+  const devices = atMost(
+    due.extensions.maxDevices,
+    due.is_listed
+      ? listedDevices(sql`(select target_ids from jobs where job_key = ${key})`)
+      : matchingDevices(parsed(due.query_condition)),
+  )
   const division = divisionOf(key, due)
   const zoning = await zoningOf(tx, due.extensions)
   const slice = zoning === null ? sql`stage_no, slice_no` : sql`stage_no, slice_no, zone`
@@ -242,7 +253,10 @@ async function freeze(tx: Db, key: JobKey, due: DueRow, chunkSize: number, now: 
     deviceCount: frozen.reduce((sum, { device_count }) => sum + device_count, 0),
     stages: stagesOf(due.extensions, new Map(frozen.map(({ stage_no, device_count }) => [stage_no, device_count]))),
     openStage: frozen[0]?.stage_no ?? 0,
-    lastGenerationNo: Math.max(0, ...frozen.map(({ last_generation_no }) => Number(last_generation_no))),
+    lastGenerationNo:
+      due.extensions.targetSelection === 'continuous'
+        ? anyGeneration
+        : Math.max(0, ...frozen.map(({ last_generation_no }) => Number(last_generation_no))),
     zones: zoning === null ? null : [...new Set(frozen.flatMap(({ zones }) => zones))].sort(),
   }
 }

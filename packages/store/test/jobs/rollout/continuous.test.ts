@@ -123,13 +123,13 @@ describe('R110 a continuous job', () => {
 
     await join(job)
     const { deviceIds, job: running } = await claimed(db, job.key)
-    const [registered] = await rows<{ no: string }>(
+    const [newcomer] = await rows<{ no: string }>(
       db,
       sql`select generation_no::text as no from twins where device_id = 'newcomer'`,
     )
 
     expect(deviceIds).toEqual(['newcomer'])
-    expect(running.lastGenerationNo).toBe(Number(registered?.no))
+    expect(running.lastGenerationNo).toBeGreaterThan(Number(newcomer?.no))
     await rows(db, sql`delete from devices where device_id = 'newcomer' returning device_id`)
   })
 
@@ -160,7 +160,25 @@ describe('R111 maxDevices', () => {
   })
 })
 
+describe('R111 maxDevices at the start', () => {
+  it('bounds the devices that match then, too: the first by their ids', async () => {
+    const job = await givenContinuousJob(deviceNames(6), { maxDevices: 2 })
+
+    expect(await chunks()).toEqual([{ chunk_no: 0, device_ids: ['device-0000', 'device-0001'] }])
+    expect(await join(job)).toBe(0)
+  })
+})
+
 describe('R112 nothing joins', () => {
+  it('so late that the job may be completed before the search is over', async () => {
+    const job = await givenContinuousJob([])
+    await tag(['device-0001'])
+
+    expect(await join(job, { now: on('12:58:55') })).toBe(0)
+    expect(await chunks()).toEqual([])
+    expect(await join(job, { now: on('12:58:45') })).toBe(1)
+  })
+
   it('a job that was cancelled, or whose window is over', async () => {
     const cancelled = await givenContinuousJob([])
     await tag(['device-0000'])
