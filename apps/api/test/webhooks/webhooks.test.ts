@@ -101,7 +101,10 @@ describe('W12 a bad webhook is refused, and the answer names the member, its val
       'url must hold no user name and no password; the signature of a call tells who sends it',
     ],
     [{ ...good, url: 'https://a.example/#x' }, 'url must have no part after #, got "#x"'],
-    [{ ...good, events: ['ends'] }, 'events.0 must be one of created, started, expired, cancelled, ended, got "ends"'],
+    [
+      { ...good, events: ['ends'] },
+      'events.0 must be one of created, started, stage, paused, resumed, changed, expired, cancelled, ended, got "ends"',
+    ],
     [{ ...good, events: [] }, 'events must be a list of at least one kind, or absent for all, got []'],
     [{ ...good, events: 'ended' }, 'events must be an array, got "ended"'],
     [{ ...good, jobFilter: { jobIdPrefix: '' } }, 'jobFilter.jobIdPrefix must be at least 1 characters long, got ""'],
