@@ -55,6 +55,7 @@ export function create(request: {
           key: created.key,
           type,
           startAt,
+          windowSeconds,
           deadlineAt: startAt + windowSeconds * 1000,
           windowLeft: 0,
           pauseEndsAt: Number.POSITIVE_INFINITY,

@@ -45,6 +45,8 @@ export interface ModelJob {
   readonly type: JobType
   /** Not before it was created. */
   readonly startAt: number
+  /** As it was asked for. */
+  readonly windowSeconds: number
   /** Infinite while it is paused. */
   deadlineAt: number
   /** R39: of its window, when it was paused. */
