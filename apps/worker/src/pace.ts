@@ -33,7 +33,10 @@ export function earlyPause(job: RunningJob, now: Date): Pause | null {
   return early === null ? null : pauseOf(early.waitMs, Math.random())
 }
 
-/** A wake-up that sleeps does not notice tokens that are given back, a cancelled job, a new rate, or a bucket that Redis has lost. */
+/**
+ * A wake-up that sleeps does not notice tokens that are given back, a cancelled job, or a bucket that Redis has lost. After a change of the
+ * job, such as a new rate, it is called (`hurryWork`); if Redis loses that, it comes at its time.
+ */
 const longestMs = 5_000
 /** All wake-ups that wait get the same moment. They come within so many ms after it, or more if the wait is long. */
 const spreadMs = 250
