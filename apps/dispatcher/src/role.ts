@@ -3,10 +3,8 @@ import { createWebhookCalls, type Role } from '@muster/runtime'
 import { readHubId, type WaitingPlace } from '@muster/store'
 import { closeWindow } from './dispatch-job.ts'
 import { startReconciler } from './reconcile.ts'
-
 import { createJoins } from './rollout/joins.ts'
 import { createRound } from './round.ts'
-
 import { showHub } from './show-hub.ts'
 import { createStarts } from './starts.ts'
 import { createLanes } from './webhooks/lanes.ts'

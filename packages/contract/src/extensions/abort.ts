@@ -38,7 +38,7 @@ export const stageAbortSchema = z
 
 export type StageAbort = z.output<typeof stageAbortSchema>
 
-/** AWS IoT Jobs has these. What each is here: see `codesOf` of the store. */
+/** AWS IoT Jobs has these. What each is here: see `countedBy` in the store (`stop-rules.ts`). */
 const failureTypes = ['failed', 'timedOut', 'rejected', 'all'] as const
 export type FailureType = (typeof failureTypes)[number]
 

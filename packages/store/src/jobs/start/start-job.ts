@@ -214,7 +214,7 @@ function atMost(count: number | undefined, devices: SQL): SQL {
   return sql`select device_id, generation_no from (${devices}) as matching order by device_id limit ${count}`
 }
 
-/** In device id order within a stage, so that a page of device jobs is read along the chunks. */
+/** In device id order within a stage, and within a zone if there are windows, so that a page of device jobs is read along the chunks. */
 async function freeze(tx: Db, key: JobKey, due: DueRow, chunkSize: number, now: Date): Promise<Frozen> {
   const devices = atMost(
     due.extensions.maxDevices,

@@ -15,7 +15,10 @@ export async function zoningOf(tx: Db, { windows }: Extensions): Promise<Zoning 
   return { path, names: path === null ? [] : await zoneNames(tx) }
 }
 
-/** A part of a statement: `zoned`, the devices of `sliced` in slices anew, so that those of a slice have one zone, but for the ends. */
+/**
+ * A part of a statement: `zoned`, the devices of `sliced` in slices anew, in the order of their zones. A slice may have the end of one zone
+ * and the beginning of the next: whoever makes chunks cuts it there.
+ */
 export function slicedByZone(zoning: Zoning, chunkSize: number): SQL {
   return sql`
     zoned as (
