@@ -22,8 +22,9 @@ export function gateBehind({ successThreshold, soakSeconds, approval }: StageReq
 export interface GatedStage {
   readonly stageNo: number
   readonly gate: Gate
-  /** Without those that were skipped. */
+  /** All of them. */
   readonly deviceCount: number
+  readonly skipped: number
   readonly succeeded: number
   readonly failed: number
   /** Devices of it that have not ended. */
@@ -44,7 +45,7 @@ export type GateState =
   /** For nothing. */
   | { readonly kind: 'free'; readonly text: string }
 
-/** A gate behind a stage without devices asks for nothing. */
+/** A gate behind a stage without devices asks for nothing. Where all of them were skipped, none succeeded: it holds. */
 export function stateOfGate(stage: GatedStage, now: Date): GateState {
   if (stage.deviceCount === 0) return { kind: 'free', text: `stage ${stage.stageNo} has no devices` }
   const { kind, text } = stateOfDevices(stage)
@@ -55,11 +56,19 @@ export function stateOfGate(stage: GatedStage, now: Date): GateState {
 }
 
 function stateOfDevices(stage: GatedStage): { readonly kind: 'devices' | 'failed' | 'met'; readonly text: string } {
-  const { stageNo, gate, deviceCount, succeeded, failed, openCount, openSoFar } = stage
+  const { stageNo, gate, succeeded, failed, openCount, openSoFar } = stage
+  const deviceCount = stage.deviceCount - stage.skipped
   if (gate.successThreshold === null) {
     const ended = `${succeeded} of ${deviceCount} devices of stage ${stageNo} succeeded, and ${failed} failed`
     if (openSoFar > 0) return { kind: 'devices', text: `${ended}; of the stages so far ${openSoFar} have not ended` }
     return { kind: 'met', text: `${ended}; none of the stages so far is open` }
+  }
+  if (deviceCount === 0) {
+    const skipped = `all ${stage.skipped} devices of stage ${stageNo} were skipped`
+    return {
+      kind: 'failed',
+      text: `${skipped}; the next stage needs ${gate.successThreshold} % of those that were not`,
+    }
   }
   const share = ((succeeded / deviceCount) * 100).toFixed(2)
   const reached = `${succeeded} of ${deviceCount} devices of stage ${stageNo} succeeded, ${share} %`

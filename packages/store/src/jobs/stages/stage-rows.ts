@@ -164,7 +164,6 @@ export function gatedStage(job: StagedJob): GatedStage | null {
   return {
     ...open,
     gate,
-    deviceCount: open.deviceCount - open.skipped,
     openCount: openCountOf(open),
     openSoFar: stages.slice(0, openStage + 1).reduce((sum, stage) => sum + openCountOf(stage), 0),
   }

@@ -1,4 +1,4 @@
-import type { Job } from '@muster/contract'
+import type { Job, StageRequest } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cancelJob, completeJob } from '../../../src/jobs/jobs.ts'
@@ -203,6 +203,41 @@ describe('R17 a gate that cannot be reached', () => {
   })
 })
 
+describe('R16 R17 R18 R19 a stage whose devices were all skipped', () => {
+  it('has no successes, so a threshold pauses the job', async () => {
+    const job = await givenSkipped({ size: 4, successThreshold: 50, soakSeconds: 60, approval: 'manual' })
+
+    expect([await advance(job), await advance(job)]).toEqual([{ kind: 'paused' }, null])
+    const reason = 'all 4 devices of stage 0 were skipped; the next stage needs 50 % of those that were not'
+    expect(await eventsOf(db, job, ['paused', 'stage'])).toEqual([{ kind: 'paused', actor: null, reason }])
+  })
+
+  it('soaks', async () => {
+    const job = await givenSkipped({ size: 4, soakSeconds: 60 })
+
+    const advances = []
+    for (const time of ['12:00:10', '12:01:09', '12:01:10']) advances.push((await advance(job, on(time)))?.kind ?? null)
+
+    expect(advances).toEqual([null, null, 'opened'])
+  })
+
+  it('waits for its approval', async () => {
+    const job = await givenSkipped({ size: 4, approval: 'manual' })
+
+    expect([await advance(job), await advance(job, on('12:59:59'))]).toEqual([null, null])
+    expect((await stageRows(db, job))[1]?.opened_at).toBeNull()
+  })
+
+  it('has ended, if nothing else is asked for', async () => {
+    const job = await givenSkipped({ size: 4 })
+
+    expect((await advance(job))?.kind).toBe('opened')
+    expect((await stageRows(db, job))[1]?.reason).toBe(
+      '0 of 0 devices of stage 0 succeeded, and 0 failed; none of the stages so far is open',
+    )
+  })
+})
+
 describe('R18 a soak', () => {
   const stages = [{ size: 1, soakSeconds: 60 }, {}]
 
@@ -397,6 +432,15 @@ it('R22 the devices of stages that never opened are canceled with their job', as
 
 async function advance(job: Job, now = noon) {
   return advanceStages(db, job.key, now)
+}
+
+/** All devices of its first stage were skipped. */
+async function givenSkipped(stage: StageRequest): Promise<Job> {
+  const job = await givenStagedJob(db, { stages: [stage, {}] }, hundred)
+  const [deviceIds = []] = await devicesByStage(db, job)
+  const selection = { deviceIds, statuses: null, errorCodes: null }
+  await changeDevices(db, job.jobId, { action: 'skip', selection, asker }, noon)
+  return job
 }
 
 /** A job whose gate has paused it. */
