@@ -1,4 +1,4 @@
-import { parseExactly, pauseBodySchema } from '@muster/contract'
+import { HubError, parseExactly, pauseBodySchema } from '@muster/contract'
 import { pauseJob, resumeJob, type Steered, steerJob } from '@muster/store'
 import { described } from '../http/described.ts'
 import type { ApiContext, Deps, Endpoint } from '../http/endpoint.ts'
@@ -26,6 +26,7 @@ export function pauseRoutes({ db, bus, clock, events }: Deps): readonly Endpoint
         const { reason = null, pauseTimeoutSeconds } = parseExactly(pauseBodySchema, readDocument(c).body ?? {})
         const pause = { asker: askerOf(c), reason, timeoutSeconds: pauseTimeoutSeconds }
         const steered = await steerJob(db, readJobId(c), (tx, key) => pauseJob(tx, key, pause, clock.now()))
+        if (steered.kind === 'steered' && steered.job.pause === null) throw windowOver()
         return replyOf(c, steered, 'paused')
       },
     },
@@ -54,4 +55,11 @@ export function replyOf(c: ApiContext, steered: Steered, verb: string): Response
   if (steered.kind === 'terminal') throw jobEnded(steered.status, verb)
   c.get('span').linkTo(steered.job.traceparent)
   return jsonTextReply(200, jobJson(steered.job, c.get('vocabulary')))
+}
+
+/** A job that runs after its window is not paused: it ends by itself. */
+function windowOver(): HubError {
+  return new HubError('OperationNotAllowedInCurrentState', {
+    message: 'Job cannot be paused: its window is over, and it ends.',
+  })
 }

@@ -31,6 +31,21 @@ describe('R38 a pause', () => {
     }
   })
 
+  it('R39 of a running job whose window is over is refused, because the job ends', async () => {
+    await givenStartedJob(api, 'over', '*')
+    api.clock.time = at('13:00:00')
+
+    const refused = await post('over/pause')
+    const shown = await get('over')
+
+    expect([refused.status, refused.headers.get('iothub-errorcode')]).toEqual([
+      405,
+      'OperationNotAllowedInCurrentState',
+    ])
+    expect(refused.body.Message).toContain('its window is over')
+    expect('pausedTime' in shown).toBe(false)
+  })
+
   it('R41 shows who paused the job and why, but not in the vocabulary of 2016, and is in the history', async () => {
     await api.send('PUT', '/jobs/v2/shown', job)
     await post('shown/pause', { reason: 'wrong firmware' })

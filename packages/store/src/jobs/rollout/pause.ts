@@ -15,7 +15,7 @@ export interface Pause {
 
 /**
  * Pauses a job that has not ended: from the commit on no claim of it succeeds, what is in flight may finish, and its window stands still.
- * False: it has ended, or is paused already.
+ * False: it has ended, is paused already, or runs and its window is over: that is left to end.
  */
 export async function pauseJob(tx: Db, key: JobKey, pause: Pause, now: Date): Promise<boolean> {
   return (await pauseJobs(tx, sql`job_key = ${key}`, pause, now)).length === 1
@@ -43,6 +43,7 @@ export async function pauseJobs(
     with found as materialized (
       select job_key from jobs
        where ${which} and ${hasNotEnded} and paused_at is null
+         and (status <> 'running' or deadline_at > ${at(now)})
        order by job_key
          for no key update),
     paused as (
@@ -56,6 +57,7 @@ export async function pauseJobs(
              deadline_at = ${farAhead}
         from found
        where jobs.job_key = found.job_key and ${hasNotEnded} and paused_at is null
+         and (status <> 'running' or deadline_at > ${at(now)})
       returning jobs.job_key),
     ${jobEvent({ kind: 'paused', now, asker, fields: reasonField(reason) }, sql`paused`)}
     select job_key::text from paused`,

@@ -33,7 +33,8 @@ export async function openNextStage(db: Db, jobId: string, asker: Asker, now: Da
       tx,
       sql`
       select job_key from jobs
-       where job_key = ${seen.job_key} and status = 'running' and deadline_at > ${at(now)}
+       where job_key = ${seen.job_key} and status = 'running'
+         and coalesce(window_left, deadline_at - ${at(now)}) > interval '0'
          for no key update`,
     )
     if (locked.length === 0) return { kind: 'refused', reason: 'The job has ended, or its window is over' }

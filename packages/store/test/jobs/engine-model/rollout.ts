@@ -6,7 +6,7 @@ import { pauseJob, resumeJob } from '../../../src/jobs/rollout/pause.ts'
 import { cancelLongPaused } from '../../../src/jobs/sweeps/cancel-long-paused.ts'
 import { type Db, rows } from '../../../src/postgres/sql.ts'
 import { endJob, hasNotEnded } from './jobs.ts'
-import { idsIn, type ModelChunk, type ModelJob, pauseAt, resumeAt } from './model.ts'
+import { idsIn, isOver, type Model, type ModelChunk, type ModelJob, pauseAt, resumeAt } from './model.ts'
 import { type Choice, ofJob, type Step, step, timeOf } from './step.ts'
 
 /** What the API will do to a job in its course, by the statements that this asks for: the engine has only to honour it. */
@@ -60,14 +60,15 @@ export function release(choice: Choice, chunkNo: number): Step {
 
 /** J41, R39. `timeoutSeconds`: R42. */
 export function pause(choice: Choice, timeoutSeconds?: number): Step {
-  const isApt = ({ status, isPaused }: ModelJob) => !isTerminal(status) && !isPaused
+  const isApt = (job: ModelJob, model: Model) =>
+    !isTerminal(job.status) && !job.isPaused && !(job.status === 'running' && isOver(model, job))
   const text = timeoutSeconds === undefined ? 'pause' : `pause for ${timeoutSeconds} s`
   return ofJob({ text, choice, isApt }, async (db, { key }, before) => {
     const pausing = { asker: hubItself, reason: null, timeoutSeconds }
     const paused = await db.transaction((tx) => pauseJob(tx, key, pausing, timeOf(before)))
     const { now } = before
     return (job) => {
-      expect(paused).toBe(isApt(job))
+      expect(paused).toBe(isApt(job, before))
       if (paused) pauseAt(job, now, timeoutSeconds)
     }
   })

@@ -342,6 +342,14 @@ describe('R20 somebody who asks for the next stage', () => {
     expect((await openNextStage(db, job.jobId, asker, on('13:00:00'))).kind).toBe('refused')
   })
 
+  it('is refused when the job is paused and nothing is left of its window', async () => {
+    const job = await givenStagedJob(db, { stages: [{ size: 1 }, {}] }, hundred)
+    await pauseJob(db, job.key, { asker, reason: 'lunch' }, noon)
+    await rows(db, sql`update jobs set window_left = '0' where job_key = ${job.key} returning job_key`)
+
+    expect((await openNextStage(db, job.jobId, asker, noon)).kind).toBe('refused')
+  })
+
   it('is told when there is no such job', async () => {
     expect(await openNextStage(db, 'nothing', asker, noon)).toEqual({ kind: 'missing' })
   })
