@@ -8,7 +8,7 @@ import { inject, onTestFinished } from 'vitest'
 import type { Claim } from '../src/claim.ts'
 import type { Decided } from '../src/outcomes/record-outcomes.ts'
 import { createRecorder } from '../src/outcomes/recorder.ts'
-import { givenJob, givenPostgres, noon, permitted } from './given.ts'
+import { givenJob, givenPostgres, type JobSize, noon, permitted } from './given.ts'
 
 export const noSpan = noTracing.begin('run chunk', { kind: 'consumer', parent: null })
 
@@ -16,7 +16,7 @@ export const noSpan = noTracing.begin('run chunk', { kind: 'consumer', parent: n
 export const unwritable = '\ud800'
 
 /** A job whose chunks one worker has claimed, and what records their outcomes. */
-export async function givenClaims(size: { devices: number; chunkSize: number; isConnected?: boolean }) {
+export async function givenClaims(size: JobSize & { readonly isConnected?: boolean }) {
   const { cut, db, direct, sql } = await givenPostgres()
   if (size.isConnected) await connectDevices(sql, size.devices)
   const job = await givenJob(direct, size)

@@ -1,4 +1,4 @@
-import { parseJobId } from '@muster/contract'
+import { type Extensions, parseJobId } from '@muster/contract'
 import {
   connect,
   type Db,
@@ -35,11 +35,15 @@ export async function givenPostgres() {
   return { cut, db: connection.db, direct: direct.db, sql }
 }
 
+export interface JobSize {
+  readonly jobId?: string
+  readonly devices: number
+  readonly chunkSize: number
+  readonly abort?: Extensions['abort']
+}
+
 /** A running method job. */
-export async function givenJob(
-  db: Db,
-  { jobId = 'job', devices, chunkSize }: { jobId?: string; devices: number; chunkSize: number },
-): Promise<RunningJob> {
+export async function givenJob(db: Db, { jobId = 'job', devices, chunkSize, abort }: JobSize): Promise<RunningJob> {
   const job = await insertJob(
     db,
     {
@@ -50,6 +54,7 @@ export async function givenJob(
       startTime: null,
       maxExecutionTimeInSeconds: 3600,
       queryCondition: '*',
+      ...(abort === undefined ? {} : { extensions: { abort } }),
     },
     noon,
   )

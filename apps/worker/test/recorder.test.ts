@@ -51,6 +51,17 @@ it('J20 an answer is counted once, though the connection is cut as it was writte
   ])
 })
 
+it('R23 a criterion that the last outcomes fulfil cancels the job before it completes', async () => {
+  const criteria = [{ failureType: 'all', action: 'cancel', thresholdPercentage: 50, minNumberOfExecuted: 1 } as const]
+  const { sql, recorder, claims } = await givenClaims({ devices: 2, chunkSize: 2, abort: { criteria } })
+
+  await Promise.all(claims.map((claim) => recorder.record(claim, claim.attempts.map(failed))))
+
+  expect(await sql`select status, failure_reason from jobs`).toEqual([
+    { status: 'cancelled', failure_reason: '2 of 2 devices failed, 100.00 %; at 50 % the job stops' },
+  ])
+})
+
 it('J34 an outcome that cannot be written holds up no other, and its device ends with ServerError after ten tries', async () => {
   const { sql, events, pauses, recorder, claims } = await givenClaims({ devices: 20, chunkSize: 10 })
   const [first, second] = claims.map((claim) => claim.attempts.map(answered))
@@ -136,6 +147,10 @@ it('J13 a job that cannot be completed now holds up no other whose outcomes came
 
   expect((await statuses()).rows).toEqual([{ status: 'completed' }, { status: 'completed' }])
 })
+
+function failed(attempt: Decided['attempt']): Decided {
+  return { attempt, outcome: { kind: 'failed', error: { code: 'GatewayTimeout', description: 'no answer' } } }
+}
 
 function inPieces({ attempts }: Claim, count: number): Decided[][] {
   const size = Math.ceil(attempts.length / count)

@@ -62,8 +62,9 @@ async function followUp(hub: Tools, job: RunningJob, results: readonly (Part & R
   const steps = [
     async () => {
       if (!results.some(({ isChunkClosed }) => isChunkClosed)) return
-      await finishJob(hub, job.key)
+      // Criteria come first: what the last outcomes fulfil still stops the job.
       if (isWatched(job.extensions)) await advanceRollout(hub, job.key)
+      await finishJob(hub, job.key)
     },
     () =>
       wakeReachable(
