@@ -1,6 +1,6 @@
 import { readRunningJob } from '@muster/store'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Api, openApi } from '../api.ts'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type Api, noon, openApi } from '../api.ts'
 import { givenStartedJob } from '../jobs/given-started-job.ts'
 
 let api: Api
@@ -8,6 +8,9 @@ beforeAll(async () => {
   api = await openApi()
 })
 afterAll(() => api[Symbol.asyncDispose]())
+beforeEach(() => {
+  api.clock.time = noon
+})
 
 const job = { type: 'scheduleDeviceMethod', cloudToDeviceMethod: { methodName: 'reboot' }, queryCondition: '*' }
 const ramp = { baseRatePerMinute: 5, incrementFactor: 2, rateIncreaseCriteria: { numberOfNotifiedThings: 5 } }
@@ -85,6 +88,22 @@ describe('R34 PATCH is refused', () => {
     expect(refused.status).toBe(400)
     expect(refused.body.Message).toContain(message)
     expect(await get('kept')).toEqual(before)
+  })
+
+  it.each(['running', 'paused'])('with a window that would be over, of a job that is %s', async (state) => {
+    const jobId = `short-${state}`
+    await givenStartedJob(api, jobId, '*')
+    api.clock.time = new Date('2026-03-02T12:01:00Z')
+    if (state === 'paused') await api.send('POST', `/jobs/v2/${jobId}/pause`)
+
+    const refused = await patch(jobId, { maxExecutionTimeInSeconds: 60, priority: 3 })
+    const kept = await get(jobId)
+    const least = await patch(jobId, { maxExecutionTimeInSeconds: 61 })
+
+    expect([refused.status, refused.headers.get('iothub-errorcode')]).toEqual([400, 'ArgumentInvalid'])
+    expect(refused.body.Message).toContain('maxExecutionTimeInSeconds must be at least 61, got 60')
+    expect([kept.maxExecutionTimeInSeconds, kept.priority]).toEqual([3600, undefined])
+    expect([least.status, least.body.maxExecutionTimeInSeconds]).toEqual([200, 61])
   })
 
   it('of an ended and of an unknown job', async () => {

@@ -13,7 +13,7 @@ import { rampedRate, rateColumns, succeededDevices } from './ramp.ts'
 
 /**
  * Changes what a job that has not ended asks for. The next claim goes by it. False: it has ended, or was so already.
- * @throws HubError of status 400 when what remains does not fit together; OperationNotAllowedInCurrentState for the window of a job
+ * @throws HubError of status 400 when what remains does not fit together, or the window would end at once; OperationNotAllowedInCurrentState for the window of a job
  * whose window is over
  */
 export async function changeJob(tx: Db, key: JobKey, change: JobChange, asker: Asker, now: Date): Promise<boolean> {
@@ -23,6 +23,7 @@ export async function changeJob(tx: Db, key: JobKey, change: JobChange, asker: A
   const seconds = change.maxExecutionTimeInSeconds ?? job.max_execution_seconds
   const isOther = seconds !== job.max_execution_seconds
   if (isOther && job.is_over) throw windowOver()
+  if (isOther && seconds < job.least_seconds) throw tooShort(seconds, job.least_seconds)
   const all = { ...changes, ...(isOther ? { maxExecutionTimeInSeconds: seconds } : {}) }
   if (Object.keys(all).length === 0) return false
 
@@ -39,6 +40,8 @@ interface ChangingRow extends Record<string, unknown> {
   readonly extensions: Extensions
   readonly max_execution_seconds: number
   readonly is_over: boolean
+  /** The shortest window, in whole seconds, that ends after now. */
+  readonly least_seconds: number
 }
 
 /** Behind one claim at most, and a claim that finds it locked comes again some ms later. */
@@ -47,7 +50,9 @@ async function lockJob(tx: Db, key: JobKey, now: Date): Promise<ChangingRow | nu
     tx,
     sql`
     select extensions, max_execution_seconds,
-           coalesce(window_left, deadline_at - ${at(now)}) <= interval '0' as is_over
+           coalesce(window_left, deadline_at - ${at(now)}) <= interval '0' as is_over,
+           (max_execution_seconds + 1
+             - ceil(extract(epoch from coalesce(window_left, deadline_at - ${at(now)}))))::int as least_seconds
       from jobs
      where job_key = ${key} and status in ('queued', 'scheduled', 'running')
        for no key update`,
@@ -101,5 +106,11 @@ async function writeRate(tx: Db, key: JobKey, { rollout = {} }: Extensions, isNe
 function windowOver(): HubError {
   return new HubError('OperationNotAllowedInCurrentState', {
     message: 'maxExecutionTimeInSeconds cannot change any more: the window of the job is over',
+  })
+}
+
+function tooShort(seconds: number, least: number): HubError {
+  return new HubError('ArgumentInvalid', {
+    message: `maxExecutionTimeInSeconds must be at least ${least}, got ${seconds}: with less the window of the job would be over`,
   })
 }
