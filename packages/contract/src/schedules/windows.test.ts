@@ -1,5 +1,8 @@
-import { describe, expect, it } from 'vitest'
+import { Cron } from 'croner'
+import fc from 'fast-check'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { parseExtensions } from '../extensions/extensions.ts'
+import { cronTimeAfter } from './cron.ts'
 import { type Window, windowStateAt } from './windows.ts'
 
 const night = { cron: '0 22 * * *', durationMinutes: 360, timeZone: 'tags.timeZone' }
@@ -61,6 +64,73 @@ describe('R89 a window', () => {
     expect(stateOf([strict], 'UTC', '2026-03-02T12:01:29Z', 30_000)).toBe('open until 03-02 12:01:30')
     expect(stateOf([strict], 'UTC', '2026-03-02T12:01:30Z', 30_000)).toBe('closed until 03-03 12:00:00')
     expect(stateOf([strict], 'UTC', '2026-03-02T12:00:00Z', 120_000)).toBe('closed until never')
+  })
+})
+
+describe('R89 the last opening of a window', () => {
+  const crons = [
+    '* * * * *',
+    '*/7 * * * *',
+    '* 0-11 * * *',
+    '0-20 9 * * *',
+    '30 2 * * *',
+    '*/10 1-3 * * 0',
+    '0 22 * * 1,3',
+    '15 * 29 3 *',
+    '0 0 30 2 *',
+  ]
+  const zones = ['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'Asia/Kathmandu']
+  // Around the nights in which the clocks are changed, and some others.
+  const days = ['2026-03-08', '2026-03-29', '2026-04-05', '2026-10-04', '2026-10-25', '2026-11-01', '2026-07-15']
+  const time = fc
+    .tuple(fc.constantFrom(...days), fc.integer({ min: -86_400_000, max: 86_400_000 }))
+    .map(([day, ms]) => new Date(Date.parse(day) + ms))
+
+  it('is that which a walk over all of them finds', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...crons),
+        fc.constantFrom(...zones),
+        fc.integer({ min: 1, max: 1430 }),
+        fc.integer({ min: 0, max: 59_999 }),
+        time,
+        (cron, zone, durationMinutes, responseMs, now) => {
+          const window = { cron, durationMinutes, timeZone: 'tags.zone', strictEnd: true }
+          // What is known of an earlier time may be told of a later one: this one is asked from its own time on.
+          windowStateAt([window], { zone, responseMs }, new Date(now.getTime() + 1))
+          const state = windowStateAt([window], { zone, responseMs }, now)
+
+          const { isOpen, until } = walk(cron, zone, durationMinutes * 60_000 - responseMs, now)
+          expect([state.isOpen, state.until]).toEqual([isOpen, until])
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  /** Looks at each opening since the time before which one would be over. */
+  function walk(cron: string, zone: string, openMs: number, now: Date) {
+    let last: Date | null = null
+    let next = cronTimeAfter(cron, zone, new Date(now.getTime() - openMs))
+    while (next !== null && next <= now) {
+      last = next
+      next = cronTimeAfter(cron, zone, next)
+    }
+    return last === null ? { isOpen: false, until: next } : { isOpen: true, until: new Date(last.getTime() + openMs) }
+  }
+
+  it.each([
+    ['* * * * *', 'open until 03-04 11:50:00'],
+    ['* 0-11 * * *', 'open until 03-04 11:49:00'],
+    ['0 12 4 3 *', 'closed until 03-04 12:00:00'],
+  ])('takes few steps, however often it opens: %s', (cron, expected) => {
+    const steps = vi.spyOn(Cron.prototype, 'nextRun')
+    onTestFinished(() => steps.mockRestore())
+    const time = expected.endsWith('11:49:00') ? '2026-03-03T22:00:00Z' : '2026-03-03T12:00:00Z'
+
+    expect(stateOf([{ cron, durationMinutes: 1430 }], 'UTC', time)).toBe(expected)
+
+    expect(steps.mock.calls.length).toBeLessThanOrEqual(16)
   })
 })
 

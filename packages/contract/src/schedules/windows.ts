@@ -59,17 +59,30 @@ function stateOf(window: Window, { zone, responseMs }: WindowAsker, time: Date):
   return state
 }
 
-function findState(
-  { cron, openMs, timeZone }: { readonly cron: string; readonly openMs: number; readonly timeZone: string },
-  time: Date,
-): WindowState {
+interface Opening {
+  readonly cron: string
+  readonly openMs: number
+  readonly timeZone: string
+}
+
+function findState(opening: Opening, time: Date): WindowState {
+  const { cron, openMs, timeZone } = opening
   if (openMs <= 0) return { isOpen: false, until: null }
-  let openedAt: Date | null = null
-  let next = cronTimeAfter(cron, timeZone, new Date(time.getTime() - openMs))
-  while (next !== null && next <= time) {
-    openedAt = next
-    next = cronTimeAfter(cron, timeZone, next)
+  const first = cronTimeAfter(cron, timeZone, new Date(time.getTime() - openMs))
+  if (first === null || first > time) return { isOpen: false, until: first }
+  return { isOpen: true, until: new Date(lastOpening(opening, first, time).getTime() + openMs) }
+}
+
+/** The last one until a time, of which an earlier one is given. Halves the span, because a window may open 1430 times while it is open. */
+function lastOpening({ cron, timeZone }: Opening, earlier: Date, time: Date): Date {
+  let last = earlier
+  let end = time
+  while (end.getTime() - last.getTime() > 60_000) {
+    const middle = new Date((last.getTime() + end.getTime()) / 2)
+    const next = cronTimeAfter(cron, timeZone, middle)
+    if (next !== null && next <= time) last = next
+    else end = middle
   }
-  if (openedAt === null) return { isOpen: false, until: next }
-  return { isOpen: true, until: new Date(openedAt.getTime() + openMs) }
+  const next = cronTimeAfter(cron, timeZone, last)
+  return next !== null && next <= time ? next : last
 }
