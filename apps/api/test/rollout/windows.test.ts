@@ -39,7 +39,44 @@ describe('R94 the windows of a job', () => {
       'windows must open before the job ends at 2026-03-02T13:00:00.000Z, by its maxExecutionTimeInSeconds, the first opens at 2026-03-02T22:00:00.000Z',
     ],
     ['edge', [{ cron: '0 13 * * *', durationMinutes: 1 }], {}, 'the first opens at 2026-03-02T13:00:00.000Z'],
-    ['never', [{ cron: '0 0 30 2 *', durationMinutes: 60 }], {}, 'they never open'],
+    [
+      'never',
+      [{ cron: '0 0 30 2 *', durationMinutes: 60 }],
+      {},
+      'windows.0.cron must come at some time, this one never does, got "0 0 30 2 *"',
+    ],
+    [
+      'never-beside',
+      [
+        { cron: '30 12 * * *', durationMinutes: 60 },
+        { cron: '0 0 31 2 *', durationMinutes: 60, timeZone: 'tags.zone' },
+      ],
+      {},
+      'windows.1.cron must come at some time, this one never does, got "0 0 31 2 *"',
+    ],
+    // 14 hours after the deadline in UTC, so at the deadline in the zone that is first.
+    [
+      'zones',
+      [{ cron: '0 3 3 * *', durationMinutes: 60, timeZone: 'tags.zone' }],
+      {},
+      'the first opens at 2026-03-03T03:00:00.000Z, up to 14 hours earlier in the zone of a device',
+    ],
+    // It is over 14 hours before the start in UTC, so at the start in a zone as far behind.
+    [
+      'zones-before',
+      [{ cron: '0 21 1 3 *', durationMinutes: 60, timeZone: 'tags.zone' }],
+      {},
+      'the first opens at 2027-03-01T21:00:00.000Z',
+    ],
+    [
+      'mixed',
+      [
+        { cron: '0 13 * * *', durationMinutes: 60 },
+        { cron: '0 3 3 * *', durationMinutes: 60, timeZone: 'tags.zone' },
+      ],
+      {},
+      'the first opens at 2026-03-02T13:00:00.000Z',
+    ],
     [
       'strict',
       [{ cron: '* * * * *', durationMinutes: 1, strictEnd: true, timeZone: 'tags.zone' }],
@@ -61,6 +98,8 @@ describe('R94 the windows of a job', () => {
       [{ cron: '0 22 * * *', durationMinutes: 60, timeZone: 'Asia/Tokyo' }],
       { maxExecutionTimeInSeconds: 3601 },
     ],
+    ['zone-first', [{ cron: '59 2 3 3 *', durationMinutes: 1, timeZone: 'tags.zone' }], {}],
+    ['zone-last', [{ cron: '1 21 1 3 *', durationMinutes: 60, timeZone: 'tags.zone' }], {}],
     ['start', [{ cron: '0 22 * * *', durationMinutes: 60 }], { startTime: '2026-03-02T22:30:00Z' }],
     [
       'twins',
