@@ -1,5 +1,5 @@
 import { clip, HubError, type JobId, type JobStatus, limits } from '@muster/contract'
-import { readRelatives, rerunJob } from '@muster/store'
+import { type Db, readJob, readRelatives, rerunJob } from '@muster/store'
 import { callerOf, type Deps, type Endpoint } from '../http/endpoint.ts'
 import { readDocument } from '../http/json-body.ts'
 import { jsonTextReply } from '../http/reply.ts'
@@ -8,6 +8,7 @@ import { announceJob, askedBy } from '../jobs/create-job.ts'
 import { addressedJobId, readStartTime } from '../jobs/job-body.ts'
 import { jobJson } from '../jobs/job-json.ts'
 import { jobNotFound, readJobId } from '../jobs/jobs.ts'
+import { checkWindows } from '../jobs/windows.ts'
 import { parseRerun, rerunSchema } from './selection.ts'
 
 /** A new job that does again what an ended one has done. */
@@ -32,6 +33,7 @@ export function rerunRoutes(deps: Deps): readonly Endpoint[] {
         const wanted = jobId === undefined ? null : addressedJobId(jobId)
         const { asker, traceparent } = askedBy(c)
         const request = { jobId: wanted, selection, requery, startTime: readStartTime(startTime, now) }
+        await checkParentWindows(db, parentJobId, request.startTime, now)
         const rerun = await rerunJob(db, parentJobId, { ...request, asker, traceparent }, now)
         switch (rerun.kind) {
           case 'created':
@@ -49,6 +51,14 @@ export function rerunRoutes(deps: Deps): readonly Endpoint[] {
       },
     },
   ]
+}
+
+/** The windows of a job that has ended do not change any more, so that they hold for its rerun. */
+async function checkParentWindows(db: Db, parentJobId: JobId, startTime: Date | null, now: Date): Promise<void> {
+  const parent = await readJob(db, parentJobId)
+  if (parent === null) throw jobNotFound(parentJobId)
+  if (parent.endTime === null) throw hasNotEnded(parentJobId, parent.status)
+  checkWindows({ ...parent, startTime }, now)
 }
 
 function hasNotEnded(jobId: JobId, status: JobStatus): HubError {

@@ -14,6 +14,14 @@ export async function givenStartedJob(
     queryCondition,
   })
   if (status !== 200) throw new Error(JSON.stringify(body))
+  return startGivenJob(api, jobId)
+}
+
+/** Starts a job as a dispatcher would. */
+export async function startGivenJob(
+  api: Api,
+  jobId: string,
+): Promise<{ readonly key: JobKey; readonly started: JobStart }> {
   const { rows } = await api.db.execute<{ key: string }>(
     `select job_key::text as key from jobs where job_id = '${jobId}'`,
   )

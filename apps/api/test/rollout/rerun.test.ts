@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Api, openApi } from '../api.ts'
-import { givenStartedJob } from '../jobs/given-started-job.ts'
+import { givenStartedJob, startGivenJob } from '../jobs/given-started-job.ts'
 
 let api: Api
 beforeAll(async () => {
@@ -112,6 +112,29 @@ describe('R71 a rerun is refused', () => {
       'OperationNotAllowedInCurrentState',
     ])
     expect([nothing.status, taken.status]).toEqual([404, 409])
+  })
+})
+
+describe('R71 R94 the windows of a rerun', () => {
+  it('must open before it ends', async () => {
+    const windows = [{ cron: '30 12 2 3 *', durationMinutes: 60 }]
+    await api.send('PUT', '/jobs/v2/windowed', {
+      type: 'scheduleDeviceMethod',
+      cloudToDeviceMethod: { methodName: 'ring' },
+      queryCondition: '*',
+      windows,
+    })
+    const running = await rerun('windowed', { deviceIds: ['d0'], startTime: '2026-03-02T14:00:00Z' })
+    await startGivenJob(api, 'windowed')
+    await api.send('POST', '/jobs/v2/windowed/cancel')
+
+    const late = await rerun('windowed', { deviceIds: ['d0'], startTime: '2026-03-02T14:00:00Z' })
+
+    expect([running.status, late.status]).toEqual([405, 400])
+    expect(late.body.Message).toContain('windows must open before the job ends at 2026-03-02T15:00:00.000Z')
+    expect((await api.send('GET', '/jobs/v2/windowed')).body).not.toHaveProperty('childJobIds')
+    const { status, body } = await rerun('windowed', { deviceIds: ['d0'] })
+    expect([status, body.windows]).toEqual([200, windows])
   })
 })
 
