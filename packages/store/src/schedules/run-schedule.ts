@@ -114,12 +114,24 @@ async function meet(
   const { overlap, waitingTime, lastJobId } = schedule
   if (runAt === null) return idle
   if (isBusy && overlap === 'queue' && waitingTime === null) return { ...idle, queued: runAt }
-  if (isBusy && overlap !== 'cancelPrevious') return { ...idle, skipped: runAt }
+  if (isBusy && (overlap !== 'cancelPrevious' || (await isPaused(tx, lastJobId)))) return { ...idle, skipped: runAt }
   const job = await insertRun(tx, schedule, runAt, now)
   if (job === null) return { ...idle, skipped: runAt }
   if (!isBusy || lastJobId === null) return { ...idle, job }
   const cancellation = await cancelJob(tx, lastJobId, now, askerOf(schedule))
   return { ...idle, job, cancelled: cancellation.kind === 'cancelled' ? cancellation.job : null }
+}
+
+/**
+ * Whether somebody holds the job of the run before. Such a job is not cancelled: who paused it, or stopped many, can undo that. Its row is
+ * locked, so that nobody pauses it before it is cancelled.
+ */
+async function isPaused(tx: Db, jobId: string | null): Promise<boolean> {
+  const [job] = await rows<{ is_paused: boolean }>(
+    tx,
+    sql`select paused_at is not null as is_paused from jobs where job_id = ${jobId} for no key update`,
+  )
+  return job?.is_paused ?? false
 }
 
 /** Its window begins when it is made, also if that is late. Null: there is a job of its id already. */

@@ -1,7 +1,10 @@
-import { type JobTemplate, limits, type Rhythm } from '@muster/contract'
+import { type JobTemplate, jobKey, limits, type Rhythm } from '@muster/contract'
 import { sql } from 'drizzle-orm'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { hubItself } from '../../src/jobs/job-events.ts'
 import { completeJob, readJob } from '../../src/jobs/jobs.ts'
+import { pauseJob, resumeJob } from '../../src/jobs/rollout/pause.ts'
+import { stopJobs } from '../../src/jobs/rollout/stops.ts'
 import { type Db, rows } from '../../src/postgres/sql.ts'
 import { findDueSchedules, runSchedule } from '../../src/schedules/run-schedule.ts'
 import {
@@ -217,6 +220,33 @@ describe('R83 when the run before has not ended', () => {
     expect(await jobsIn(db)).toEqual(['nightly-20260302T120100Z cancelled', 'nightly-20260302T120200Z queued'])
     const events = await rows(db, sql`select kind, actor from job_events where kind = 'cancelled'`)
     expect(events).toEqual([{ kind: 'cancelled', actor: 'schedule:nightly' }])
+  })
+})
+
+describe('R83 cancelPrevious, when the run before is paused', () => {
+  it('leaves the run out and counts it, so that the pause can be undone', async () => {
+    const db = await openOwn()
+    await givenSchedule(db, { overlap: 'cancelPrevious' })
+    const [first] = await pass(db, on('12:01:00'))
+    const key = first?.job?.key ?? jobKey('')
+    expect(await pauseJob(db, key, { asker: hubItself, reason: null }, on('12:01:30'))).toBe(true)
+
+    expect(await pass(db, on('12:02:00'))).toMatchObject([{ job: null, cancelled: null, skipped: on('12:02:00') }])
+
+    expect(await read(db)).toMatchObject({ runCount: 1, skippedCount: 1, nextTime: on('12:03:00') })
+    expect(await resumeJob(db, key, { asker: hubItself }, on('12:02:30'))).toBe(true)
+    expect(await pass(db, on('12:03:00'))).toMatchObject([{ cancelled: { jobId: 'nightly-20260302T120100Z' } }])
+  })
+
+  it('leaves the job of a stop to be resumed with it', async () => {
+    const db = await openOwn()
+    await givenSchedule(db, { overlap: 'cancelPrevious' })
+    await pass(db, on('12:01:00'))
+    await stopJobs(db, { asker: hubItself, reason: null, type: null, jobIdPrefix: null }, on('12:01:30'))
+
+    await pass(db, on('12:02:00'))
+
+    expect(await jobsIn(db)).toEqual(['nightly-20260302T120100Z queued'])
   })
 })
 
