@@ -43,7 +43,7 @@ describe('E2 events are not changed', () => {
     try {
       for (const statement of [
         `grant all on schema public to ${owner}`,
-        ...['jobs', 'stages', 'job_events', 'chunks', 'device_jobs'].map(
+        ...['jobs', 'stages', 'job_events', 'chunks', 'device_jobs', 'stops'].map(
           (table) => `alter table ${table} owner to ${owner}`,
         ),
       ]) {
