@@ -1,30 +1,25 @@
-import { randomUUID } from 'node:crypto'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { type LocalServices, removeDataDir, startLocalServices } from '@muster/local-services'
+import { startOwnRedis } from '@muster/testkit'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startHub, type TestHub } from '../hub.ts'
 import { ending, putJob, reaching } from '../jobs.ts'
 import { givenFleet } from '../simulated.ts'
 
 // Of its own: the Redis of the other tests must not lose its keys.
-const dataDir = join(tmpdir(), `muster-test-${randomUUID()}`)
-let services: LocalServices
+let own: Awaited<ReturnType<typeof startOwnRedis>>
 let hub: TestHub
 
 beforeAll(async () => {
-  services = await startLocalServices({ databaseUrl: inject('databaseUrl'), dataDir, durable: false })
-  hub = await startHub({ settings: { REDIS_URL: services.redisUrl } })
+  own = await startOwnRedis()
+  hub = await startHub({ settings: { REDIS_URL: own.url } })
 })
 afterAll(async () => {
   await hub[Symbol.asyncDispose]()
-  await services[Symbol.asyncDispose]()
-  await removeDataDir(dataDir)
+  await own[Symbol.asyncDispose]()
 })
 
 it('J14 a method job of 500 devices ends with exact statistics though Redis forgets everything, again and again', async () => {
-  const redis = new Redis(services.redisUrl)
+  const redis = new Redis(own.url)
   await using fleet = await givenFleet(hub, {
     count: 500,
     prefix: 'flush',

@@ -1,9 +1,6 @@
-import { randomUUID } from 'node:crypto'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { removeDataDir, startLocalServices } from '@muster/local-services'
+import { startOwnRedis } from '@muster/testkit'
 import { Redis } from 'ioredis'
-import { expect, inject, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { roles } from '../../src/roles.ts'
 import { startHub } from '../hub.ts'
 import { ending, putJob, reaching } from '../jobs.ts'
@@ -22,15 +19,13 @@ const allSucceeded = { status: 'completed', deviceJobStatistics: { deviceCount: 
 
 it('R30 R32 J14 a ramp keeps to its curve though Redis forgets everything, again and again', async () => {
   // Of its own: the Redis of the other tests must not lose its keys.
-  const dataDir = join(tmpdir(), `muster-test-${randomUUID()}`)
-  const services = await startLocalServices({ databaseUrl: inject('databaseUrl'), dataDir, durable: false })
-  const hub = await startHub({ settings: { REDIS_URL: services.redisUrl } })
-  const redis = new Redis(services.redisUrl)
+  const own = await startOwnRedis()
+  const hub = await startHub({ settings: { REDIS_URL: own.url } })
+  const redis = new Redis(own.url)
   onTestFinished(async () => {
     redis.disconnect()
     await hub[Symbol.asyncDispose]()
-    await services[Symbol.asyncDispose]()
-    await removeDataDir(dataDir)
+    await own[Symbol.asyncDispose]()
   })
   await using fleet = await givenFleet(hub, { count, prefix: 'flushed', tags: {}, behaviour: { latencyMs: [10, 100] } })
   await fleet.connect()
