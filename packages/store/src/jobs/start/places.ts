@@ -1,3 +1,4 @@
+import type { JobKey } from '@muster/contract'
 import { type SQL, sql } from 'drizzle-orm'
 import { at } from '../../postgres/sql.ts'
 import { mayTry } from '../next-try.ts'
@@ -16,6 +17,16 @@ export function isDue(now: Date): SQL {
  * The higher priority first, then the earlier start. A job that was to start before it was made does not overtake those that were there.
  */
 export const startOrder: SQL = sql.raw('-jobs.priority, greatest(jobs.start_at, jobs.created_at), jobs.job_key')
+
+/** How many due jobs come before this one. A job whose window is over takes no place, so it is not counted. */
+export function jobsAhead(key: JobKey, now: Date): SQL {
+  return sql`(
+    select count(*)::int
+      from jobs
+     where ${isDue(now)}
+       and jobs.deadline_at > ${at(now)}
+       and (${startOrder}) < (select ${startOrder} from jobs where job_key = ${key}))`
+}
 
 /**
  * How many places running jobs hold. A job holds one if something of it can be done now or is under way. A job that only waits, for

@@ -11,7 +11,7 @@ import { fittingChunkSize } from '../rollout/permission.ts'
 import { type Gate, gateBehind } from '../stages/gate.ts'
 import { type Division, slicedAsOne, slicedByStage } from '../stages/stage-slices.ts'
 import { ensurePartitions, weekOf } from './partitions.ts'
-import { isDue, placesTaken, startOrder } from './places.ts'
+import { isDue, jobsAhead, placesTaken } from './places.ts'
 import { listedDevices, matchingDevices } from './target-devices.ts'
 import { slicedByZone, zoningOf } from './zones.ts'
 
@@ -161,10 +161,7 @@ async function findPlace(tx: Db, key: JobKey, { maxRunningJobs }: StartOptions, 
   const [counted] = await prepared<{ ahead: number }>(
     tx,
     'countAhead',
-    sql`
-    select ${placesTaken(now)}
-         + (select count(*) from jobs where ${isDue(now)} and jobs.deadline_at > ${at(now)}
-               and (${startOrder}) < (select ${startOrder} from jobs where job_key = ${key}))::int as ahead`,
+    sql`select ${placesTaken(now)} + ${jobsAhead(key, now)} as ahead`,
   )
   if (counted === undefined || counted.ahead >= maxRunningJobs) throw new UndoneError('full')
 }

@@ -1,10 +1,10 @@
 import { isTerminal } from '@muster/contract'
 import { sql } from 'drizzle-orm'
-import { at, type Db, rows } from '../../postgres/sql.ts'
+import { type Db, rows } from '../../postgres/sql.ts'
 import { statesOf } from '../rollout/windows.ts'
 import { waitOf } from '../stages/read-stages.ts'
 import { readStagedJob } from '../stages/stage-rows.ts'
-import { isDue, placesTaken, startOrder } from '../start/places.ts'
+import { jobsAhead, placesTaken } from '../start/places.ts'
 import type { AskedJob } from './asked-job.ts'
 import { type Reason, reason } from './reason.ts'
 
@@ -45,10 +45,7 @@ function pauseOf({ pausedBy, pauseReason, pauseEndsAt, stopNo }: AskedJob, pause
 async function placeOf(db: Db, { key }: AskedJob, maxRunningJobs: number, now: Date): Promise<Reason> {
   const [counted] = await rows<{ taken: number; ahead: number }>(
     db,
-    sql`
-    select ${placesTaken(now)} as taken,
-           (select count(*) from jobs where ${isDue(now)} and jobs.deadline_at > ${at(now)}
-               and (${startOrder}) < (select ${startOrder} from jobs where job_key = ${key}))::int as ahead`,
+    sql`select ${placesTaken(now)} as taken, ${jobsAhead(key, now)} as ahead`,
   )
   const { taken = 0, ahead = 0 } = counted ?? {}
   const isFull = taken + ahead >= maxRunningJobs
