@@ -107,8 +107,7 @@ async function join(
      where job_key = ${key} and ${takesDevices(now)}`,
   )
   if (job === undefined) return 0
-  const matching = matchingDevices(parseCondition(job.query_condition))
-  const candidates = among === null ? matching : sql`${matching} and t.device_id = any(${texts(among)})`
+  const candidates = matchingDevices(parseCondition(job.query_condition), among)
   const zoning = await zoningOf(tx, job.extensions)
   const [joined] = await rows<Joined>(
     tx,

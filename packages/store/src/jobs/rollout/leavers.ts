@@ -13,15 +13,13 @@ export async function findLeavers(
   deviceIds: readonly string[],
 ): Promise<ReadonlySet<string>> {
   if (continuousCondition === null || deviceIds.length === 0) return new Set()
-  const ids = texts(deviceIds)
   const found = await rows<{ device_id: string }>(
     db,
     sql`
-    with staying as materialized (
-      ${matchingDevices(parseCondition(continuousCondition))} and t.device_id = any(${ids}))
+    with staying as materialized (${matchingDevices(parseCondition(continuousCondition), deviceIds)})
     select device_id
       from twins
-     where device_id = any(${ids})
+     where device_id = any(${texts(deviceIds)})
        and not exists (select from staying where staying.device_id = twins.device_id)`,
   )
   return new Set(found.map(({ device_id }) => device_id))

@@ -1,10 +1,15 @@
 import type { Expression } from '@muster/query'
 import { type SQL, sql } from 'drizzle-orm'
+import { texts } from '../../postgres/sql.ts'
 import { twinSources, twinsWhere } from '../../queries/twin-sources.ts'
 
-/** The devices that a condition selects for a job, in any state, each with its `generation_no`. Modules are left out. */
-export function matchingDevices(where: Expression | null): SQL {
-  return sql`select t.device_id, t.generation_no ${twinsWhere(twinSources.devices, where)}`
+/**
+ * The devices that a condition selects for a job, in any state, each with its `generation_no`. Modules are left out. `among`: only these are
+ * looked at; null: every device of the hub.
+ */
+export function matchingDevices(where: Expression | null, among: readonly string[] | null = null): SQL {
+  const matching = sql`select t.device_id, t.generation_no ${twinsWhere(twinSources.devices, where)}`
+  return among === null ? matching : sql`${matching} and t.device_id = any(${texts(among)})`
 }
 
 /** The same of those that the caller listed, also unknown ones. An unknown one ends failed, so the count is the length of the list. */
